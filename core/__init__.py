@@ -1,0 +1,1 @@
+"""The ground floor: settings, logging, time and ids. Imports nothing of ours."""

@@ -1,0 +1,176 @@
+"""All settings, read once by the composition roots in `cli/` and handed down from there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as SettingsSourceError
+
+Environment = Literal["development", "test", "production"]
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names each variable and what was expected."""
+
+
+def _require_postgres_url(url: str) -> str:
+    if urlsplit(url).scheme not in {"postgres", "postgresql"}:
+        raise ValueError("expected a URL that starts with postgresql://")
+    return url
+
+
+def _require_http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError("expected a URL that starts with http:// or https://")
+    return url.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_require_http_url)]
+
+
+class DatabaseSettings(BaseModel):
+    """Where the one Postgres is. Without a URL, `nightdesk up` starts an embedded server."""
+
+    url: Annotated[str, AfterValidator(_require_postgres_url)] | None = None
+    pool_size: PositiveInt = 10
+    statement_timeout_seconds: PositiveInt = 30
+
+
+class ApiSettings(BaseModel):
+    """The web process."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    public_url: HttpUrl | None = None
+    max_body_bytes: PositiveInt = 256 * 1024
+    max_streams: PositiveInt = 500
+
+
+class WorkerSettings(BaseModel):
+    """The worker process."""
+
+    concurrency: PositiveInt = 16
+    lease_seconds: Annotated[int, Field(ge=5)] = 60
+    poll_seconds: Annotated[float, Field(gt=0)] = 2.0
+    max_attempts: PositiveInt = 5
+
+
+class OpenAISettings(BaseModel):
+    """GPT-4o or any compatible server. Without a key the offline brain answers."""
+
+    api_key: SecretStr | None = None
+    model: str = "gpt-4o"
+    base_url: HttpUrl | None = None
+    timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+
+
+class AgentSettings(BaseModel):
+    """What the agent may decide by itself."""
+
+    confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.75
+    max_turns: Annotated[int, Field(ge=3, le=50)] = 10
+    turn_timeout_seconds: Annotated[float, Field(gt=0)] = 45.0
+    max_automatic_replies: PositiveInt = 4
+
+
+class EmbeddingSettings(BaseModel):
+    """The local embedding model. Without one, search is by words alone."""
+
+    model_dir: Path | None = None
+    threads: PositiveInt = 1
+
+
+class TicketSettings(BaseModel):
+    """How tickets are named and what is promised about them."""
+
+    prefix: Annotated[str, Field(pattern=r"^[A-Z]{1,8}$")] = "TF"
+    sla_minutes: dict[str, PositiveInt] = {"free": 24 * 60, "pro": 8 * 60, "enterprise": 60}
+
+    def promise_minutes(self, plans: Iterable[str]) -> int:
+        """Minutes to a person's first reply for a customer on these plans: the best of them, at least `free`."""
+        return min(self.sla_minutes[plan] for plan in {*plans, "free"} if plan in self.sla_minutes)
+
+    @model_validator(mode="after")
+    def _require_free_plan(self) -> "TicketSettings":
+        if "free" not in self.sla_minutes:
+            raise ValueError('expected minutes for at least the plan "free", which unknown customers have')
+        return self
+
+
+class CompanySettings(BaseModel):
+    """Who signs the replies."""
+
+    name: str = "Harborline"
+    team: str = "Support Team"
+
+
+class LogSettings(BaseModel):
+    """How much is logged, and in which shape. `auto` is JSON unless standard error is a terminal."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Settings(BaseSettings):
+    """The whole tree. `WORKER_CONCURRENCY` in the environment is `settings.worker.concurrency`."""
+
+    model_config = SettingsConfigDict(
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    environment: Environment = "development"
+    secret_key: SecretStr | None = None
+    data_dir: Path = Path(".data")
+
+    agent: AgentSettings = AgentSettings()
+    api: ApiSettings = ApiSettings()
+    company: CompanySettings = CompanySettings()
+    database: DatabaseSettings = DatabaseSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    log: LogSettings = LogSettings()
+    openai: OpenAISettings = OpenAISettings()
+    ticket: TicketSettings = TicketSettings()
+    worker: WorkerSettings = WorkerSettings()
+
+    @model_validator(mode="after")
+    def _require_production_values(self) -> "Settings":
+        if self.environment != "production":
+            return self
+        if self.secret_key is None or len(self.secret_key.get_secret_value()) < 32:
+            raise ValueError("SECRET_KEY: expected at least 32 characters when ENVIRONMENT=production")
+        if self.database.url is None:
+            raise ValueError("DATABASE_URL: expected a postgresql:// URL when ENVIRONMENT=production")
+        return self
+
+
+def load_settings(env_file: Path | None = Path(".env")) -> Settings:
+    """Read the environment and `env_file`; raise SettingsError that names every wrong variable."""
+    try:
+        return Settings(_env_file=env_file)  # type: ignore[call-arg]  # known to pydantic-settings alone
+    except SettingsSourceError as error:
+        raise SettingsError(str(error)) from None
+    except ValidationError as error:
+        raise SettingsError("\n".join(_describe(detail["loc"], detail["msg"]) for detail in error.errors())) from None
+
+
+def _describe(location: tuple[int | str, ...], message: str) -> str:
+    variable = "_".join(str(part) for part in location).upper()
+    text = message.removeprefix("Value error, ")
+    return f"{variable}: {text}" if variable else text
