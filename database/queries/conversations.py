@@ -1,0 +1,127 @@
+"""Conversations and the messages in them."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from core.ids import new_id
+from database.pool import Conn
+from database.statements import load_statements
+from database.types import (
+    Author,
+    Citation,
+    ConversationId,
+    ConversationState,
+    CustomerId,
+    IdentityLevel,
+    InboundMessage,
+    MessageId,
+    Owner,
+    ThreadId,
+)
+
+_SQL = load_statements("conversations")
+
+HISTORY_MESSAGES = 30
+VIEW_MESSAGES = 500
+VIEW_RUNS = 100
+
+
+async def find_conversation(conn: Conn, thread_id: ThreadId) -> ConversationId | None:
+    """The conversation of this thread, if it has begun."""
+    conversation_id: ConversationId | None = await _SQL["find_by_thread"].fetch_value(conn, thread_id=thread_id)
+    return conversation_id
+
+
+async def add_conversation(
+    conn: Conn, thread_id: ThreadId, customer_id: CustomerId, message: InboundMessage, identity_level: IdentityLevel
+) -> ConversationId:
+    """Begin the conversation of this thread."""
+    conversation_id = ConversationId(new_id())
+    await _SQL["add_conversation"].execute(
+        conn,
+        id=conversation_id,
+        thread_id=thread_id,
+        customer_id=customer_id,
+        channel=message.channel,
+        inbox=message.inbox,
+        identity_level=identity_level,
+    )
+    return conversation_id
+
+
+async def add_message(
+    conn: Conn,
+    message_id: MessageId,
+    conversation_id: ConversationId,
+    author: Author,
+    text: str,
+    *,
+    citations: Sequence[Citation] = (),
+    created_at: datetime | None = None,
+) -> None:
+    """Store one message; storing the same id again changes nothing."""
+    await _SQL["add_message"].execute(
+        conn,
+        id=message_id,
+        conversation_id=conversation_id,
+        author=author,
+        text=text,
+        citations=json.dumps([citation.model_dump(mode="json") for citation in citations]),
+        created_at=created_at,
+    )
+
+
+async def load_state(conn: Conn, conversation_id: ConversationId) -> ConversationState:
+    """The conversation as one turn needs it."""
+    row = await _SQL["load_state"].fetch_row(conn, id=conversation_id)
+    if row is None:
+        raise LookupError(f"conversation {conversation_id} has no ticket")
+    recent = await _SQL["list_recent"].fetch(conn, id=conversation_id, max_messages=HISTORY_MESSAGES)
+    return ConversationState(
+        id=row["id"],
+        customer_id=row["customer_id"],
+        customer_name=row["customer_name"],
+        channel=row["channel"],
+        inbox=row["inbox"],
+        identity_level=row["identity_level"],
+        owner=row["owner"],
+        automatic_replies=row["automatic_replies"],
+        ticket_ref=row["ref"],
+        ticket_subject=row["subject"],
+        ticket_category=row["category"],
+        ticket_priority=row["priority"],
+        history=tuple((message["author"], message["text"]) for message in recent),
+    )
+
+
+async def lock_owner(conn: Conn, conversation_id: ConversationId) -> Owner:
+    """Who answers this conversation, locked until the transaction ends so that nobody takes it over meanwhile."""
+    owner: Owner = await _SQL["lock_owner"].fetch_value(conn, id=conversation_id)
+    return owner
+
+
+async def record_turn(
+    conn: Conn, conversation_id: ConversationId, *, owner: Owner, sentiment: float, automatic_replies: int
+) -> None:
+    """Write what a turn leaves behind on its conversation."""
+    await _SQL["record_turn"].execute(
+        conn, id=conversation_id, owner=owner, sentiment=sentiment, automatic_replies=automatic_replies
+    )
+
+
+async def view_conversation(conn: Conn, conversation_id: ConversationId) -> dict[str, Any] | None:
+    """Everything staff may see of a conversation: messages, deliveries, decisions and tool calls."""
+    row = await _SQL["view"].fetch_row(conn, id=conversation_id)
+    if row is None:
+        return None
+    messages = await _SQL["list_messages"].fetch(conn, id=conversation_id, max_messages=VIEW_MESSAGES)
+    runs = await _SQL["list_runs"].fetch(conn, id=conversation_id, max_runs=VIEW_RUNS)
+    return {
+        **dict(row),
+        "messages": [{**dict(message), "citations": json.loads(message["citations"])} for message in messages],
+        "runs": [
+            {**dict(run), **{key: json.loads(run[key]) for key in ("decision", "stages", "tool_calls")}} for run in runs
+        ],
+    }

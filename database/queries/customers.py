@@ -1,0 +1,45 @@
+"""Customers and their identifiers."""
+
+from typing import Any
+
+from core.ids import new_id
+from database.pool import Conn
+from database.statements import load_statements
+from database.types import ConversationId, CustomerId, IdentifierKind, Identity
+
+_SQL = load_statements("customers")
+
+
+async def resolve_customer(conn: Conn, identity: Identity) -> CustomerId:
+    """The customer who holds this identifier at this proof level, created if nobody does.
+
+    A self-reported address has a customer of its own, so that typing somebody's address never leads to them.
+    """
+    key = {"kind": identity.kind, "value": identity.value, "level": identity.level}
+    known: CustomerId | None = await _SQL["find_by_identifier"].fetch_value(conn, **key)
+    if known is not None:
+        return known
+    customer_id = CustomerId(new_id())
+    await _SQL["add_customer"].execute(conn, id=customer_id, name=identity.name)
+    holder: CustomerId = await _SQL["add_identifier"].fetch_value(conn, **key, customer_id=customer_id)
+    if holder != customer_id:
+        await _SQL["drop_customer"].execute(conn, id=customer_id)
+    return holder
+
+
+async def find_plans(conn: Conn, kind: IdentifierKind, value: str) -> list[str]:
+    """The paid plans of customers with this address."""
+    return [row["plan"] for row in await _SQL["find_plan"].fetch(conn, kind=kind, value=value)]
+
+
+async def look_up_customers(conn: Conn, kind: IdentifierKind, value: str) -> list[dict[str, Any]]:
+    """Every customer with this address, with the level at which they hold it."""
+    return [dict(row) for row in await _SQL["look_up"].fetch(conn, kind=kind, value=value)]
+
+
+async def list_history(
+    conn: Conn, customer_id: CustomerId, *, leave_out: ConversationId, max_rows: int = 10
+) -> list[dict[str, Any]]:
+    """Earlier tickets of this customer on every channel, newest first."""
+    rows = await _SQL["list_history"].fetch(conn, customer_id=customer_id, conversation_id=leave_out, max_rows=max_rows)
+    return [dict(row) for row in rows]

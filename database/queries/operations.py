@@ -1,0 +1,81 @@
+"""What operators look at and set up: workers, channel configurations, the database itself, API keys."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from core.ids import hash_secret, new_id
+from database.pool import Conn
+from database.statements import load_statements
+from database.types import WorkerId
+
+_SQL = load_statements("operations")
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelConfig:
+    """How one inbox behaves."""
+
+    enabled: bool
+    quiet_seconds: float
+    signature: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """Who calls, and what they may do."""
+
+    id: UUID
+    name: str
+    scopes: frozenset[str]
+
+
+async def beat(
+    conn: Conn, worker_id: WorkerId, *, host: str, pid: int, brain: str, concurrency: int, in_flight: int
+) -> None:
+    """Say that a worker is alive, and how busy."""
+    await _SQL["beat"].execute(
+        conn, id=worker_id, host=host, pid=pid, brain=brain, concurrency=concurrency, in_flight=in_flight
+    )
+
+
+async def sign_off(conn: Conn, worker_id: WorkerId) -> None:
+    """A worker that stops by itself leaves the list at once; one that was killed falls silent in it."""
+    await _SQL["sign_off"].execute(conn, id=worker_id)
+
+
+async def forget_silent_workers(conn: Conn) -> None:
+    """Drop workers that have been silent for a day."""
+    await _SQL["forget_silent"].execute(conn)
+
+
+async def list_workers(conn: Conn) -> list[dict[str, Any]]:
+    """Workers heard of in the last ten minutes, with the seconds since."""
+    return [dict(row) for row in await _SQL["list_workers"].fetch(conn)]
+
+
+async def list_channels(conn: Conn) -> list[dict[str, Any]]:
+    """Every configured inbox."""
+    return [dict(row) for row in await _SQL["list_channels"].fetch(conn)]
+
+
+async def find_channel_config(conn: Conn, channel: str, inbox: str) -> ChannelConfig:
+    """The configuration of an inbox; one that nobody configured is enabled, with no quiet period."""
+    row = await _SQL["find_channel"].fetch_row(conn, channel=channel, inbox=inbox)
+    return ChannelConfig(**dict(row)) if row else ChannelConfig(enabled=True, quiet_seconds=0.0, signature=None)
+
+
+async def describe_database(conn: Conn) -> dict[str, Any]:
+    """Versions of the server and of pgvector, and whether it is a read-only replica."""
+    return dict(await _SQL["describe_database"].fetch_row(conn) or {})
+
+
+async def add_api_key(conn: Conn, name: str, key: str, scopes: list[str]) -> None:
+    """Register a key; only its hash is stored."""
+    await _SQL["add_key"].execute(conn, id=new_id(), name=name, key_hash=hash_secret(key), scopes=scopes)
+
+
+async def use_api_key(conn: Conn, key: str) -> ApiKey | None:
+    """The holder of a key that is not revoked."""
+    row = await _SQL["use_key"].fetch_row(conn, key_hash=hash_secret(key))
+    return None if row is None else ApiKey(row["id"], row["name"], frozenset(row["scopes"]))

@@ -1,0 +1,142 @@
+"""Tickets: their references, their states, and what their customer may see of them."""
+
+import json
+from datetime import date, datetime
+from typing import Any
+
+from core.ids import new_id
+from database.pool import Conn
+from database.statements import load_statements
+from database.types import ConversationId, InboundMessage, Priority, TicketCategory, TicketRequest
+
+_SQL = load_statements("tickets")
+
+VISIBLE_MESSAGES = 200
+
+
+async def take_reference(conn: Conn, prefix: str, day: date) -> str:
+    """A new reference such as TF-20261121-0042; after 9,999 on one day the number has five digits.
+
+    Call it outside any transaction: it locks the day's counter until its own commit.
+    """
+    number: int = await _SQL["take_number"].fetch_value(conn, day=day)
+    return f"{prefix}-{day:%Y%m%d}-{number:04d}"
+
+
+async def add_ticket(conn: Conn, conversation_id: ConversationId, request: TicketRequest) -> None:
+    """Open the conversation's ticket; a conversation that has one keeps it."""
+    await _SQL["add_ticket"].execute(
+        conn,
+        id=new_id(),
+        ref=request.ref,
+        conversation_id=conversation_id,
+        subject=request.subject,
+        category=request.category,
+        priority=request.priority,
+        first_reply_due=request.first_reply_due,
+    )
+
+
+async def categorise_ticket(
+    conn: Conn, conversation_id: ConversationId, *, subject: str, category: TicketCategory, priority: Priority
+) -> None:
+    """Set what the ticket is about."""
+    await _SQL["categorise"].execute(
+        conn, conversation_id=conversation_id, subject=subject, category=category, priority=priority
+    )
+
+
+async def reopen_ticket(conn: Conn, conversation_id: ConversationId) -> None:
+    """A new message from the customer opens an answered ticket again."""
+    await _SQL["reopen"].execute(conn, conversation_id=conversation_id)
+
+
+async def resolve_automatically(conn: Conn, conversation_id: ConversationId, *, confidence: float) -> None:
+    """Mark the ticket as answered by the agent; a ticket that a person has stays with that person."""
+    await _SQL["resolve_automatically"].execute(conn, conversation_id=conversation_id, confidence=confidence)
+
+
+async def escalate_ticket(
+    conn: Conn,
+    conversation_id: ConversationId,
+    *,
+    route: str,
+    reason: str,
+    summary: str,
+    draft: str | None,
+    confidence: float,
+) -> str:
+    """Hand the ticket to the team of this route and return its name; an unknown route goes to the general team."""
+    team: str = await _SQL["escalate"].fetch_value(
+        conn,
+        conversation_id=conversation_id,
+        route=route,
+        reason=reason,
+        summary=summary,
+        draft=draft,
+        confidence=confidence,
+    )
+    return team
+
+
+async def view_ticket(conn: Conn, ref: str, *, channel: str, inbox: str) -> dict[str, Any] | None:
+    """The ticket as its customer sees it, from the moment it was accepted: also before any worker has seen it."""
+    row = await _SQL["view_by_ref"].fetch_row(conn, ref=ref)
+    if row is not None:
+        visible = await _SQL["list_visible"].fetch(
+            conn, conversation_id=row["conversation_id"], max_messages=VISIBLE_MESSAGES
+        )
+        waiting = await _list_waiting(conn, row["thread_id"], row["done_seq"])
+        messages = [{**dict(m), "citations": json.loads(m["citations"])} for m in reversed(visible)]
+        return {**dict(row), "messages": _merge(messages, [message for message, _ in waiting])}
+    return await _view_queued(conn, ref, channel, inbox)
+
+
+async def _view_queued(conn: Conn, ref: str, channel: str, inbox: str) -> dict[str, Any] | None:
+    thread = await _SQL["view_queued"].fetch_row(conn, channel=channel, inbox=inbox, ref=ref)
+    if thread is None:
+        return None
+    waiting = await _list_waiting(conn, thread["thread_id"], thread["done_seq"])
+    if not waiting or waiting[0][1].ticket is None:
+        return None
+    first, opened = waiting[0][0], waiting[0][1].ticket
+    return {
+        "ref": ref,
+        "status": "open",
+        "subject": opened.subject,
+        "category": opened.category,
+        "priority": opened.priority,
+        "team": None,
+        "first_reply_due": opened.first_reply_due,
+        "created_at": first["created_at"],
+        "updated_at": waiting[-1][0]["created_at"],
+        "answering": thread["answering"],
+        "messages": [message for message, _ in waiting],
+    }
+
+
+async def _list_waiting(conn: Conn, thread_id: object, done_seq: int) -> list[tuple[dict[str, Any], InboundMessage]]:
+    rows = await _SQL["list_waiting"].fetch(conn, thread_id=thread_id, done_seq=done_seq, max_messages=VISIBLE_MESSAGES)
+    waiting = []
+    for row in rows:
+        inbound = InboundMessage.model_validate_json(row["payload"])
+        shown = {
+            "author": "customer",
+            "text": inbound.text,
+            "citations": [],
+            "created_at": row["received_at"],
+        }
+        waiting.append(({"id": row["id"], **shown}, inbound))
+    return waiting
+
+
+def _merge(stored: list[dict[str, Any]], waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    known = {message["id"] for message in stored}
+    messages = stored + [message for message in waiting if message["id"] not in known]
+    return sorted(messages, key=lambda message: (message["created_at"], message["id"]))
+
+
+def default_request(ref: str, message: InboundMessage, due: datetime) -> TicketRequest:
+    """The ticket of a conversation that began on a channel without a form."""
+    subject = " ".join(message.text.split())[:120] or "(no text)"
+    return TicketRequest(ref=ref, subject=subject, category="general", priority="medium", first_reply_due=due)

@@ -1,0 +1,33 @@
+-- name: find_by_identifier
+SELECT customer_id FROM customer_identifiers WHERE kind = :kind AND value = :value AND level = :level;
+
+-- name: add_customer
+INSERT INTO customers (id, name) VALUES (:id, :name);
+
+-- name: add_identifier
+-- Returns the customer who holds the identifier, also when another transaction was first.
+INSERT INTO customer_identifiers AS i (kind, value, level, customer_id)
+VALUES (:kind, :value, :level, :customer_id)
+ON CONFLICT (kind, value, level) DO UPDATE SET value = i.value
+RETURNING customer_id;
+
+-- name: drop_customer
+DELETE FROM customers WHERE id = :id;
+
+-- name: find_plan
+-- The best plan of any customer with this address; the caller turns it into a time, never into a name.
+SELECT c.plan FROM customer_identifiers i JOIN customers c ON c.id = i.customer_id
+ WHERE i.kind = :kind AND i.value = :value AND c.plan <> 'free';
+
+-- name: look_up
+SELECT c.id, c.name, c.plan, c.created_at, i.kind, i.value, i.level,
+       (SELECT count(*) FROM conversations v WHERE v.customer_id = c.id) AS conversations
+  FROM customer_identifiers i JOIN customers c ON c.id = i.customer_id
+ WHERE i.kind = :kind AND i.value = :value
+ ORDER BY c.created_at;
+
+-- name: list_history
+SELECT t.ref, t.subject, t.category, t.status, v.channel, v.sentiment, t.created_at
+  FROM conversations v JOIN tickets t ON t.conversation_id = v.id
+ WHERE v.customer_id = :customer_id AND v.id <> :conversation_id
+ ORDER BY v.created_at DESC LIMIT :max_rows;

@@ -1,0 +1,38 @@
+-- name: beat
+INSERT INTO workers (id, host, pid, brain, concurrency, in_flight)
+VALUES (:id, :host, :pid, :brain, :concurrency, :in_flight)
+ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), in_flight = excluded.in_flight, brain = excluded.brain;
+
+-- name: sign_off
+DELETE FROM workers WHERE id = :id;
+
+-- name: forget_silent
+DELETE FROM workers WHERE heartbeat_at < now() - interval '1 day';
+
+-- name: list_workers
+SELECT id, host, pid, brain, concurrency, in_flight, started_at,
+       extract(epoch FROM now() - heartbeat_at)::float8 AS silent_seconds
+  FROM workers WHERE heartbeat_at > now() - interval '10 minutes' ORDER BY started_at;
+
+-- name: list_channels
+SELECT channel, inbox, enabled, quiet_seconds FROM channel_configs ORDER BY channel, inbox;
+
+-- name: find_channel
+SELECT enabled, quiet_seconds, signature FROM channel_configs WHERE channel = :channel AND inbox = :inbox;
+
+-- name: describe_database
+SELECT current_setting('server_version') AS server_version, pg_is_in_recovery() AS read_only,
+       (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS pgvector_version;
+
+-- name: add_key
+INSERT INTO api_keys (id, name, key_hash, scopes) VALUES (:id, :name, :key_hash, :scopes::text[]);
+
+-- name: use_key
+-- last_used_at is for people, a minute's precision is enough, and most calls then write nothing.
+WITH found AS (
+    SELECT id, name, scopes, last_used_at FROM api_keys WHERE key_hash = :key_hash AND revoked_at IS NULL
+), touched AS (
+    UPDATE api_keys k SET last_used_at = now() FROM found
+     WHERE k.id = found.id AND (found.last_used_at IS NULL OR found.last_used_at < now() - interval '1 minute')
+)
+SELECT id, name, scopes FROM found;

@@ -1,0 +1,28 @@
+-- name: add_run
+INSERT INTO agent_runs (id, conversation_id, attempt, through_seq, brain, model, prompt_hash, outcome, decision, stages,
+                        input_tokens, output_tokens)
+VALUES (:id, :conversation_id, :attempt, :through_seq, :brain, :model, :prompt_hash, :outcome, :decision::jsonb,
+        :stages::jsonb, :input_tokens, :output_tokens);
+
+-- name: add_tool_call
+INSERT INTO tool_calls (run_id, position, tool, arguments, output, milliseconds)
+VALUES (:run_id, :position, :tool, :arguments::jsonb, :output, :milliseconds);
+
+-- name: add_metric
+INSERT INTO agent_metrics (run_id, channel, inbox, outcome, confidence, sentiment, agent_ms, reply_ms)
+VALUES (:run_id, :channel, :inbox, :outcome, :confidence, :sentiment, :agent_ms,
+        extract(epoch FROM clock_timestamp() - :received_at::timestamptz) * 1000);
+
+-- name: find_outcome
+-- The newest settled run of a thread's conversation, with the reply it left and when that was sent.
+SELECT r.id, r.conversation_id, r.outcome, r.brain, r.model, r.decision, r.stages, t.ref, t.team, m.text, m.citations,
+       o.state AS delivery, extract(epoch FROM o.sent_at - o.created_at)::float8 * 1000 AS deliver_ms
+  FROM conversations v
+  JOIN tickets t ON t.conversation_id = v.id
+  JOIN LATERAL (SELECT * FROM agent_runs r WHERE r.conversation_id = v.id AND r.outcome <> 'superseded'
+                 ORDER BY r.created_at DESC LIMIT 1) r ON true
+  LEFT JOIN LATERAL (SELECT m.id, m.text, m.citations FROM messages m
+                      WHERE m.conversation_id = v.id AND m.author IN ('assistant', 'system')
+                      ORDER BY m.created_at DESC LIMIT 1) m ON true
+  LEFT JOIN outbox o ON o.id = m.id
+ WHERE v.thread_id = :thread_id;

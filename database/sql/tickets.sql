@@ -1,0 +1,60 @@
+-- name: take_number
+-- The counter row is the one thing all submissions share. Its own statement and no wait for the disk: the lock is
+-- held for microseconds. A crash can lose a number nobody was told, never repeat one: the ticket's own commit
+-- flushes the log up to and including this increment.
+WITH relaxed AS (SELECT set_config('synchronous_commit', 'off', true))
+INSERT INTO ticket_days AS d (day, last) SELECT :day::date, 1 FROM relaxed
+ON CONFLICT (day) DO UPDATE SET last = d.last + 1
+RETURNING last;
+
+-- name: add_ticket
+INSERT INTO tickets (id, ref, conversation_id, subject, category, priority, first_reply_due)
+VALUES (:id, :ref, :conversation_id, :subject, :category, :priority, :first_reply_due)
+ON CONFLICT (conversation_id) DO NOTHING;
+
+-- name: categorise
+UPDATE tickets SET subject = :subject, category = :category, priority = :priority, updated_at = now()
+ WHERE conversation_id = :conversation_id;
+
+-- name: reopen
+UPDATE tickets SET status = 'open', updated_at = now()
+ WHERE conversation_id = :conversation_id AND status IN ('auto_resolved', 'closed');
+
+-- name: resolve_automatically
+UPDATE tickets SET status = 'auto_resolved', confidence = :confidence, updated_at = now()
+ WHERE conversation_id = :conversation_id AND status = 'open';
+
+-- name: escalate
+UPDATE tickets t
+   SET status = 'escalated', confidence = :confidence, route = r.category, team = r.team, updated_at = now(),
+       handover_reason = :reason, handover_summary = :summary, handover_draft = :draft
+  FROM escalation_routes r
+ WHERE t.conversation_id = :conversation_id
+   AND r.category = (SELECT category FROM escalation_routes WHERE category IN (:route, 'general')
+                      ORDER BY category = 'general' LIMIT 1)
+RETURNING t.team;
+
+-- name: view_by_ref
+SELECT t.conversation_id, t.ref, t.status, t.subject, t.category, t.priority, t.team, t.first_reply_due,
+       t.created_at, t.updated_at, q.ready_at IS NOT NULL AND v.owner = 'agent' AS answering, q.id AS thread_id,
+       q.done_seq
+  FROM tickets t JOIN conversations v ON v.id = t.conversation_id JOIN queue_threads q ON q.id = v.thread_id
+ WHERE t.ref = :ref;
+
+-- name: view_queued
+-- A ticket that no worker has seen yet lives in its thread alone.
+SELECT q.id AS thread_id, q.done_seq, q.ready_at IS NOT NULL AS answering
+  FROM queue_threads q
+ WHERE q.channel = :channel AND q.inbox = :inbox AND q.contact = :ref;
+
+-- name: list_visible
+-- What the customer may see: their own words, and replies that have been sent.
+SELECT m.id, m.author, m.text, m.citations, m.created_at
+  FROM messages m LEFT JOIN outbox o ON o.id = m.id
+ WHERE m.conversation_id = :conversation_id
+   AND (m.author = 'customer' OR o.state IN ('sent', 'delivered', 'read'))
+ ORDER BY m.created_at DESC, m.id DESC LIMIT :max_messages;
+
+-- name: list_waiting
+SELECT id, payload, received_at FROM message_queue
+ WHERE thread_id = :thread_id AND seq > :done_seq ORDER BY seq LIMIT :max_messages;

@@ -1,0 +1,173 @@
+"""The vocabulary that channels, agent, workers and api share. Pure: no SQL, no I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NewType
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+ThreadId = NewType("ThreadId", UUID)
+MessageId = NewType("MessageId", UUID)
+ConversationId = NewType("ConversationId", UUID)
+CustomerId = NewType("CustomerId", UUID)
+RunId = NewType("RunId", UUID)
+WorkerId = NewType("WorkerId", UUID)
+
+Channel = Literal["gmail", "web", "whatsapp"]
+IdentityLevel = Literal["proven", "channel_asserted", "self_reported"]
+IdentifierKind = Literal["email", "phone", "whatsapp"]
+Author = Literal["customer", "assistant", "person", "system"]
+TicketStatus = Literal["open", "auto_resolved", "escalated", "closed"]
+TicketCategory = Literal["general", "account", "billing", "technical", "security", "orders", "feedback"]
+Priority = Literal["low", "medium", "high", "urgent"]
+Owner = Literal["agent", "person"]
+Outcome = Literal["answered", "escalated", "superseded", "person_owns"]
+DeliveryState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown"]
+
+
+class Identity(BaseModel):
+    """Who a message says it is from, and how far that can be believed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: IdentifierKind
+    value: str
+    level: IdentityLevel
+    name: str = ""
+
+
+class TicketRequest(BaseModel):
+    """What the customer chose when opening a ticket, and the reference they were given for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ref: str
+    subject: str
+    category: TicketCategory
+    priority: Priority
+    first_reply_due: datetime
+
+
+class InboundMessage(BaseModel):
+    """One message from a customer, as every channel hands it to the queue.
+
+    `contact` names the thread within its inbox before anything is looked up; `external_id` makes redelivery a
+    no-op; `fingerprint` tells a true redelivery from a different message that reuses the id. `sender` is None where
+    the thread itself says who writes, as on a ticket page.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    channel: Channel
+    inbox: str
+    contact: str
+    external_id: str
+    fingerprint: str
+    sender: Identity | None
+    text: str
+    ticket: TicketRequest | None = None
+
+
+class Citation(BaseModel):
+    """The passage an automatic reply rests on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    passage_id: UUID
+    source: str
+    title: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedMessage:
+    """A message as claimed: its place in the thread and what arrived."""
+
+    id: MessageId
+    seq: int
+    received_at: datetime
+    message: InboundMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one thread until `expires_at`, with every message waiting in it."""
+
+    thread_id: ThreadId
+    contact: str
+    token: UUID
+    attempt: int
+    done_seq: int
+    expires_at: datetime
+    messages: tuple[QueuedMessage, ...]
+
+    @property
+    def through_seq(self) -> int:
+        """The last message this turn has seen."""
+        return self.messages[-1].seq if self.messages else self.done_seq
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did. `is_new` is False for a redelivery, which leaves the first message as it was."""
+
+    thread_id: ThreadId
+    message_id: MessageId
+    contact: str
+    fingerprint: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationState:
+    """A conversation as the turn needs it: who, where, and what has been said, oldest first."""
+
+    id: ConversationId
+    customer_id: CustomerId
+    customer_name: str
+    channel: Channel
+    inbox: str
+    identity_level: IdentityLevel
+    owner: Owner
+    automatic_replies: int
+    ticket_ref: str
+    ticket_subject: str
+    ticket_category: TicketCategory
+    ticket_priority: Priority
+    history: tuple[tuple[Author, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A passage found for a question.
+
+    `similarity` is cosine in [-1, 1], or None without an embedding model; `lexical` is ts_rank scaled so that the
+    best passage of the search has 1; `score` fuses both and orders the results.
+    """
+
+    id: UUID
+    article_id: UUID
+    source: str
+    category: str
+    title: str
+    heading: str
+    content: str
+    similarity: float | None
+    lexical: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """A committed reply, ready for its channel. `id` is the key to pass where a vendor deduplicates."""
+
+    id: MessageId
+    conversation_id: ConversationId
+    thread_contact: str
+    channel: Channel
+    inbox: str
+    text: str
+    attempt: int
+    lease_token: UUID
