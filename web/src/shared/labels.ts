@@ -1,0 +1,25 @@
+import type { Category, Priority, TicketStatus } from "./api-types";
+
+export const CATEGORY_LABELS: Record<Category, string> = {
+  general: "General question",
+  account: "Account",
+  billing: "Billing",
+  technical: "Technical problem",
+  security: "Security",
+  orders: "Orders",
+  feedback: "Feedback",
+};
+
+export const PRIORITY_LABELS: Record<Priority, string> = {
+  low: "Low",
+  medium: "Medium",
+  high: "High",
+  urgent: "Urgent",
+};
+
+export const STATUS_LABELS: Record<TicketStatus, string> = {
+  open: "Open",
+  auto_resolved: "Answered",
+  escalated: "With our team",
+  closed: "Closed",
+};
