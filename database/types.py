@@ -126,7 +126,7 @@ class ConversationState:
 
     id: ConversationId
     customer_id: CustomerId
-    customer_name: str
+    contact_name: str
     channel: Channel
     inbox: str
     identity_level: IdentityLevel

@@ -86,6 +86,8 @@ CREATE TABLE conversations (
     id                uuid PRIMARY KEY,
     thread_id         uuid NOT NULL UNIQUE REFERENCES queue_threads (id),
     customer_id       uuid NOT NULL REFERENCES customers (id),
+    -- As given in this thread. The customer's own name may come from somebody else who typed the same address.
+    contact_name      text NOT NULL DEFAULT '',
     channel           text NOT NULL,
     inbox             text NOT NULL,
     identity_level    text NOT NULL CHECK (identity_level IN ('proven', 'channel_asserted', 'self_reported')),

@@ -14,7 +14,7 @@ from database.types import (
     ConversationId,
     ConversationState,
     CustomerId,
-    IdentityLevel,
+    Identity,
     InboundMessage,
     MessageId,
     Owner,
@@ -35,7 +35,7 @@ async def find_conversation(conn: Conn, thread_id: ThreadId) -> ConversationId |
 
 
 async def add_conversation(
-    conn: Conn, thread_id: ThreadId, customer_id: CustomerId, message: InboundMessage, identity_level: IdentityLevel
+    conn: Conn, thread_id: ThreadId, customer_id: CustomerId, message: InboundMessage, sender: Identity
 ) -> ConversationId:
     """Begin the conversation of this thread."""
     conversation_id = ConversationId(new_id())
@@ -46,7 +46,8 @@ async def add_conversation(
         customer_id=customer_id,
         channel=message.channel,
         inbox=message.inbox,
-        identity_level=identity_level,
+        contact_name=sender.name,
+        identity_level=sender.level,
     )
     return conversation_id
 
@@ -82,7 +83,7 @@ async def load_state(conn: Conn, conversation_id: ConversationId) -> Conversatio
     return ConversationState(
         id=row["id"],
         customer_id=row["customer_id"],
-        customer_name=row["customer_name"],
+        contact_name=row["contact_name"],
         channel=row["channel"],
         inbox=row["inbox"],
         identity_level=row["identity_level"],

@@ -2,8 +2,8 @@
 SELECT id FROM conversations WHERE thread_id = :thread_id;
 
 -- name: add_conversation
-INSERT INTO conversations (id, thread_id, customer_id, channel, inbox, identity_level)
-VALUES (:id, :thread_id, :customer_id, :channel, :inbox, :identity_level);
+INSERT INTO conversations (id, thread_id, customer_id, contact_name, channel, inbox, identity_level)
+VALUES (:id, :thread_id, :customer_id, :contact_name, :channel, :inbox, :identity_level);
 
 -- name: add_message
 INSERT INTO messages (id, conversation_id, author, text, citations, created_at)
@@ -11,9 +11,9 @@ VALUES (:id, :conversation_id, :author, :text, :citations::jsonb, coalesce(:crea
 ON CONFLICT (id) DO NOTHING;
 
 -- name: load_state
-SELECT v.id, v.customer_id, c.name AS customer_name, v.channel, v.inbox, v.identity_level, v.owner,
+SELECT v.id, v.customer_id, v.contact_name, v.channel, v.inbox, v.identity_level, v.owner,
        v.automatic_replies, t.ref, t.subject, t.category, t.priority
-  FROM conversations v JOIN customers c ON c.id = v.customer_id JOIN tickets t ON t.conversation_id = v.id
+  FROM conversations v JOIN tickets t ON t.conversation_id = v.id
  WHERE v.id = :id;
 
 -- name: list_recent
@@ -33,7 +33,7 @@ UPDATE conversations
 
 -- name: view
 SELECT v.id, v.channel, v.inbox, v.owner, v.identity_level, v.sentiment, v.created_at, v.updated_at,
-       c.id AS customer_id, c.name AS customer_name, c.plan,
+       c.id AS customer_id, c.name AS customer_name, v.contact_name, c.plan,
        t.ref, t.status, t.subject, t.category, t.priority, t.confidence, t.route, t.team,
        t.handover_reason, t.handover_summary, t.handover_draft
   FROM conversations v JOIN customers c ON c.id = v.customer_id LEFT JOIN tickets t ON t.conversation_id = v.id
