@@ -22,7 +22,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: { input: { form: "index.html", ticket: "ticket.html", docs: "docs.html" } },
-    // Swagger UI is one file of 1.6 MB; only the documentation page loads it.
+    // Swagger UI is one file of 1.5 MB; only the documentation page loads it.
     chunkSizeWarningLimit: 2000,
   },
   server: { proxy: Object.fromEntries(API_PATHS.map((path) => [path, "http://127.0.0.1:8000"])) },

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import indexHtml from "../index.html?raw";
 import { trimSubmission, validate } from "../src/form/validation";
+import { CATEGORIES, PRIORITIES } from "../src/shared/api-types";
 import { describeRoom } from "../src/shared/length";
-import { sampleSubmission } from "./sample";
+import { sampleSubmission, showPage } from "./sample";
 
 function wrongFields(change: Parameters<typeof sampleSubmission>[0]): string[] {
   return validate(sampleSubmission(change)).map(({ field }) => field);
@@ -10,6 +12,13 @@ function wrongFields(change: Parameters<typeof sampleSubmission>[0]): string[] {
 describe("The form", () => {
   it("accepts a complete submission", () => {
     expect(wrongFields({})).toEqual([]);
+  });
+
+  it("offers every topic and priority that the server accepts, and no other", () => {
+    showPage(indexHtml);
+    const values = (selector: string) => [...document.querySelectorAll(selector)].map((e) => e.getAttribute("value"));
+    expect(values("#category option")).toEqual([...CATEGORIES]);
+    expect(values("input[name=priority]")).toEqual([...PRIORITIES]);
   });
 
   it("names every missing field, in the order of the page", () => {
