@@ -1,0 +1,1 @@
+"""One folder per channel: how a message is parsed, written and sent there. Channels know types, never SQL."""

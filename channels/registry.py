@@ -1,0 +1,23 @@
+"""The channels of this desk, one line each."""
+
+from channels import gmail, web, whatsapp
+from channels.base import Channels, Sender
+from channels.web.send import WebSender
+
+# Messages that the desk sends to itself, on any channel: the reply is only recorded, never sent out.
+LOCAL_INBOXES = frozenset({"ask", "probe"})
+
+
+def build_channels() -> Channels:
+    """Every channel by its name."""
+    kits = [
+        gmail.build(),
+        web.build(),
+        whatsapp.build(),
+    ]
+    return {kit.name: kit for kit in kits}
+
+
+def find_sender(channels: Channels, channel: str, inbox: str) -> Sender | None:
+    """Who delivers replies of this inbox."""
+    return WebSender() if inbox in LOCAL_INBOXES else channels[channel].sender

@@ -1,0 +1,30 @@
+"""Writing for WhatsApp: below 300 characters, source and reference included."""
+
+import re
+
+from channels.base import Letter
+from database.types import Citation
+
+MAX_CHARACTERS = 299
+_MARKER = re.compile(r"\s*\[\d+\]")
+
+
+class WhatsAppWriter:
+    """Short messages without a letter's ceremony."""
+
+    def write_answer(self, text: str, citations: list[Citation], letter: Letter) -> str:
+        """The answer, cut at a word where it must be, and the title it rests on."""
+        source = f"\n📖 {_cut(citations[0].title, 60)}" if citations else ""
+        tail = f"{source}\n{letter.ticket_ref}"
+        return _cut(_MARKER.sub("", text), MAX_CHARACTERS - len(tail)) + tail
+
+    def write_handover(self, team: str, letter: Letter) -> str:
+        """Who has it now."""
+        greeting = f"Hi {_cut(letter.first_name, 40)}, thanks" if letter.first_name else "Thanks"
+        return f"{greeting} for your message. Our {_cut(team, 60)} has it and will reply here. 🙏\n{letter.ticket_ref}"
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    return text[: limit - 1].rsplit(" ", 1)[0].rstrip() + "…"
