@@ -1,0 +1,1 @@
+"""What the desk knows: reading documents, cutting them into passages, embedding, searching."""
