@@ -1,0 +1,1 @@
+"""One turn of the support agent: context, six tools, decision, models, prompts."""

@@ -1,0 +1,67 @@
+"""Putting the agent together from settings and a pool."""
+
+import asyncio
+import re
+from typing import Any
+
+import numpy as np
+
+from agent.decision.policy import PolicyGuard, PolicyMatch, load_guard
+from agent.knowledge.embed import AsyncEmbedder
+from agent.knowledge.load import load_embedder
+from agent.knowledge.search import KnowledgeSearch
+from agent.models.brain import build_brain
+from agent.run import SupportAgent
+from core.settings import Settings
+from database.pool import DbPool
+from database.queries.customers import list_history
+from database.types import ConversationState
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_MAX_SENTENCES = 12
+_MIN_SENTENCE_WORDS = 3
+
+
+async def build_agent(settings: Settings, pool: DbPool) -> SupportAgent:
+    """Load the models and wire the agent. Takes about two seconds."""
+    embedder = await asyncio.to_thread(load_embedder, settings.embedding)
+    guard = await asyncio.to_thread(load_guard, embedder)
+    async_embedder = AsyncEmbedder(embedder) if embedder else None
+    checker = PolicyChecker(guard, async_embedder)
+
+    async def read_history(conversation: ConversationState) -> list[dict[str, Any]]:
+        async with pool.acquire() as conn:
+            return await list_history(conn, conversation.customer_id, leave_out=conversation.id)
+
+    return SupportAgent(
+        settings.agent,
+        company=settings.company.name,
+        brain=build_brain(settings.openai),
+        check_policy=checker.check,
+        search_knowledge=KnowledgeSearch(pool, async_embedder).search,
+        read_history=read_history,
+    )
+
+
+class PolicyChecker:
+    """Checks a message whole and sentence by sentence: one threat in a long friendly text must not be averaged away."""
+
+    def __init__(self, guard: PolicyGuard, embedder: AsyncEmbedder | None) -> None:
+        self._guard = guard
+        self._embedder = embedder
+
+    async def check(self, text: str) -> tuple[PolicyMatch, ...]:
+        """Every rule that matches anywhere, the strictest first, each once."""
+        pieces = split_for_policy(text)
+        vectors = await self._embedder.embed(pieces) if self._embedder else [None] * len(pieces)
+        found: dict[str, PolicyMatch] = {}
+        for piece, vector in zip(pieces, vectors, strict=True):
+            for match in self._guard.check(piece, None if vector is None else np.asarray(vector)):
+                found.setdefault(match.rule, match)
+        return self._guard.order(found.values())
+
+
+def split_for_policy(text: str) -> list[str]:
+    """The text and its sentences, the first few of them where there are many."""
+    sentences = [s for s in _SENTENCE_END.split(text) if len(s.split()) >= _MIN_SENTENCE_WORDS]
+    return [text] if len(sentences) < 2 else [text, *sentences[:_MAX_SENTENCES]]

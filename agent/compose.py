@@ -1,0 +1,77 @@
+"""What the offline brain writes: the passage's own words, never a word of its own."""
+
+import re
+from collections.abc import Sequence
+
+from database.types import Channel, Passage
+
+REPLY_CHARACTERS: dict[Channel, int] = {"gmail": 2_000, "web": 1_500, "whatsapp": 200}
+SUMMARY_CHARACTERS = 280
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'(])")
+_MARKER = re.compile(r"\[(\d+)\]")
+_LIST_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-•])\s+")
+
+
+def select_passages(passages: Sequence[Passage]) -> list[int]:
+    """The numbers, from 1, of the passages to answer with: the best, and behind a mere summary also its details."""
+    if not passages:
+        return []
+    best = passages[0]
+    if best.heading:
+        return [1]
+    details = (number for number, p in enumerate(passages, start=1) if p.article_id == best.article_id and p.heading)
+    return [1, *list(details)[:1]]
+
+
+def compose_reply(passages: Sequence[Passage], numbers: Sequence[int], channel: Channel) -> str:
+    """The chosen passages, each cut at a line or sentence to what the channel takes, with its citation marker."""
+    room = REPLY_CHARACTERS[channel]
+    parts: list[str] = []
+    for number in numbers:
+        content = passages[number - 1].content
+        if parts and room < len(content):
+            break  # the summary stands well alone; half of its details would not
+        text = shorten(content, room)
+        parts.append(f"{text} [{number}]")
+        room -= len(text)
+    return "\n\n".join(parts)
+
+
+def find_markers(text: str) -> list[int]:
+    """The passage numbers that a text cites, each once, in order."""
+    return list(dict.fromkeys(int(number) for number in _MARKER.findall(text)))
+
+
+def shorten(text: str, limit: int) -> str:
+    """As many whole lines and sentences as fit into `limit` characters; at least the start of the first one."""
+    if len(text) <= limit:
+        return text
+    kept = ""
+    for unit in _split_units(text):
+        if len(kept) + len(unit.rstrip()) > limit:
+            break
+        kept += unit
+    if not kept.strip():
+        return text[: limit - 1].rsplit(" ", 1)[0].rstrip() + "…"
+    lines = kept.rstrip().split("\n")
+    # A sentence that announces a list says nothing once the list has been cut off.
+    while len(lines) > 1 and lines[-1].rstrip().endswith(":"):
+        lines.pop()
+    return "\n".join(lines).rstrip()
+
+
+def summarise(subject: str, question: str) -> str:
+    """The customer's concern in their own words, for the colleague who takes over."""
+    return f"{subject}: {shorten(' '.join(question.split()), SUMMARY_CHARACTERS)}"
+
+
+def _split_units(text: str) -> list[str]:
+    units = []
+    for line in text.splitlines(keepends=True):
+        if _LIST_ITEM.match(line):
+            units.append(line)
+        else:
+            sentences = _SENTENCE_END.split(line)
+            units += [f"{sentence} " for sentence in sentences[:-1]] + sentences[-1:]
+    return units

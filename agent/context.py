@@ -1,0 +1,84 @@
+"""What one turn carries through the agent's loop. Identity is set here, by code, and never by a tool's arguments."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.decision.answerability import estimate_answerability
+from agent.decision.evidence import Evidence
+from agent.decision.policy import PolicyMatch
+from agent.decision.sentiment import Sentiment, analyze
+from agent.effects import Categorise, Draft, Escalate
+from database.queries.runs import ToolCallRecord
+from database.types import Citation, ConversationState, Passage
+
+EXCERPT_CHARACTERS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The conversation and the customer's waiting messages, oldest first: a burst is answered together."""
+
+    conversation: ConversationState
+    messages: tuple[str, ...]
+
+    @property
+    def question(self) -> str:
+        """The waiting messages as one text."""
+        return "\n".join(self.messages)
+
+    @property
+    def query(self) -> str:
+        """What to search for: the subject stands before the first message, later messages speak for themselves."""
+        has_been_answered = any(author != "customer" for author, _ in self.conversation.history)
+        subject = self.conversation.ticket_subject
+        return self.question if has_been_answered or subject in self.question else f"{subject}\n{self.question}"
+
+
+SearchKnowledge = Callable[[str], Awaitable[list[Passage]]]
+ReadHistory = Callable[[ConversationState], Awaitable[list[dict[str, Any]]]]
+
+
+@dataclass(slots=True)
+class TurnContext:
+    """The SDK's run context: what the tools may reach, and what they have recorded."""
+
+    turn: Turn
+    policy: tuple[PolicyMatch, ...]
+    search_knowledge: SearchKnowledge
+    read_history: ReadHistory
+    sentiment: Sentiment | None = None
+    passages: list[Passage] = field(default_factory=list)
+    confidence: float = 0.0
+    categorise: Categorise | None = None
+    escalate: Escalate | None = None
+    draft: Draft | None = None
+    calls: list[ToolCallRecord] = field(default_factory=list)
+
+    def add_passages(self, query: str, found: list[Passage]) -> None:
+        """Number passages in the order in which they were found, and keep the best confidence of the searches."""
+        known = {passage.id for passage in self.passages}
+        self.passages += [passage for passage in found if passage.id not in known]
+        self.confidence = max(self.confidence, estimate_answerability(query, found))
+
+    def cite(self, number: int) -> Citation:
+        """The citation for a passage's number; raises IndexError for a number that was never shown."""
+        if not 1 <= number <= len(self.passages):
+            raise IndexError(number)
+        passage = self.passages[number - 1]
+        title = passage.title if passage.heading in {"", passage.title} else f"{passage.title}: {passage.heading}"
+        excerpt = passage.content[:EXCERPT_CHARACTERS]
+        return Citation(number=number, passage_id=passage.id, source=passage.source, title=title, excerpt=excerpt)
+
+    def collect_evidence(self) -> Evidence:
+        """What is known now. Sentiment that no tool asked for is analysed here, so that every decision has it."""
+        if self.sentiment is None:
+            self.sentiment = analyze(self.turn.question)
+        return Evidence(
+            policy=self.policy,
+            sentiment=self.sentiment,
+            best=self.passages[0] if self.passages else None,
+            confidence=self.confidence,
+            automatic_replies=self.turn.conversation.automatic_replies,
+            ticket_category=self.turn.conversation.ticket_category,
+        )

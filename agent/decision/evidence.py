@@ -1,0 +1,71 @@
+"""What a decision is made from, and what it comes to. Plain data, so that a decision can be stored and explained."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent.decision.policy import PolicyMatch
+from agent.decision.sentiment import Sentiment
+from database.types import Passage, TicketCategory
+
+Action = Literal["answer", "hand_over"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything known about a turn when it is decided. `confidence` is the chance that `best` answers it."""
+
+    policy: tuple[PolicyMatch, ...]
+    sentiment: Sentiment
+    best: Passage | None
+    confidence: float
+    automatic_replies: int
+    ticket_category: TicketCategory
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the deployment allows the agent to do by itself."""
+
+    confidence_threshold: float
+    max_automatic_replies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Answer or hand over, why, and to whom. `rule` names the line of the table that decided."""
+
+    action: Action
+    rule: str
+    reason: str
+    route: str
+    confidence: float
+    required_confidence: float
+
+
+def describe(decision: Decision, evidence: Evidence) -> dict[str, Any]:
+    """The decision with its evidence, as stored with the run."""
+    return {
+        "action": decision.action,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "route": decision.route,
+        "confidence": round(decision.confidence, 4),
+        "required_confidence": decision.required_confidence,
+        "sentiment": evidence.sentiment.score,
+        "sentiment_signals": list(evidence.sentiment.signals),
+        "policy": [
+            {"rule": match.rule, "route": match.route, "level": match.level, "evidence": match.evidence}
+            for match in evidence.policy
+        ],
+        "best_passage": None
+        if evidence.best is None
+        else {
+            "id": str(evidence.best.id),
+            "source": evidence.best.source,
+            "heading": evidence.best.heading,
+            "similarity": evidence.best.similarity,
+            "lexical": evidence.best.lexical,
+            "score": evidence.best.score,
+        },
+        "automatic_replies": evidence.automatic_replies,
+    }

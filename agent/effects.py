@@ -1,0 +1,32 @@
+"""What a turn wants to happen. Tools only record these; the worker's one commit applies them, once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from database.types import Citation, Priority, TicketCategory
+
+
+@dataclass(frozen=True, slots=True)
+class Categorise:
+    """Set what the conversation's ticket is about."""
+
+    subject: str
+    category: TicketCategory
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Hand the conversation to a person."""
+
+    route: str
+    reason: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A reply the agent would send, before the channel's greeting and signature, and what it rests on."""
+
+    text: str
+    citations: Sequence[Citation]

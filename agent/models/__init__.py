@@ -1,0 +1,1 @@
+"""The two brains behind one loop: GPT-4o, and the offline model that needs nobody."""

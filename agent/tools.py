@@ -1,0 +1,116 @@
+"""The six tools. Reading tools read; writing tools only record what they want to happen.
+
+Customer, conversation and channel come from the context: no argument of any tool can name another customer.
+"""
+
+import json
+from typing import Any
+
+from agents import FunctionTool, RunContextWrapper, function_tool
+
+from agent.context import TurnContext
+from agent.decision.sentiment import analyze
+from agent.effects import Categorise, Draft, Escalate
+from database.types import Priority, TicketCategory
+
+Context = RunContextWrapper[TurnContext]
+
+MAX_REPLY_CHARACTERS = 8_000
+MAX_QUERY_CHARACTERS = 4_000
+
+
+def explain_failure(_context: RunContextWrapper[Any], error: Exception) -> str:
+    """What a tool tells the model when its call failed: what to change, and nothing of our insides."""
+    return f"The call failed ({type(error).__name__}). Check the arguments against the tool's description."
+
+
+@function_tool(failure_error_function=explain_failure)
+async def search_knowledge_base(ctx: Context, query: str) -> str:
+    """Find passages of the product documentation. Cite them in send_response by their number.
+
+    Args:
+        query: What the customer wants to know, in their own words.
+    """
+    found = await ctx.context.search_knowledge(query[:MAX_QUERY_CHARACTERS])
+    ctx.context.add_passages(query, found)
+    numbers = {passage.id: number for number, passage in enumerate(ctx.context.passages, start=1)}
+    shown = [
+        {"number": numbers[passage.id], "title": passage.title, "heading": passage.heading, "text": passage.content}
+        for passage in found
+    ]
+    return json.dumps({"passages": shown, "confidence": round(ctx.context.confidence, 3)}, ensure_ascii=False)
+
+
+@function_tool(failure_error_function=explain_failure)
+async def create_ticket(ctx: Context, subject: str, category: TicketCategory, priority: Priority) -> str:
+    """Say what this conversation is about. It has one ticket; calling this again corrects it.
+
+    Args:
+        subject: One line that a colleague would understand.
+        category: The area of the product.
+        priority: How urgent it is for the customer.
+    """
+    ctx.context.categorise = Categorise(subject[:200] or "(no subject)", category, priority)
+    return f"Ticket {ctx.context.turn.conversation.ticket_ref} is filed under {category}, priority {priority}."
+
+
+@function_tool(failure_error_function=explain_failure)
+async def get_customer_history(ctx: Context) -> str:
+    """Earlier tickets of the customer you are talking with, if their identity is proven."""
+    conversation = ctx.context.turn.conversation
+    if conversation.identity_level != "proven":
+        return "Not available: this customer's identity is not proven. Do not speak of any earlier contact."
+    return json.dumps(await ctx.context.read_history(conversation), default=str, ensure_ascii=False)
+
+
+@function_tool(failure_error_function=explain_failure)
+async def escalate_to_human(ctx: Context, category: str, reason: str, summary: str) -> str:
+    """Hand this conversation to a person. Nothing more can be said to the customer in this turn.
+
+    Args:
+        category: One of billing, legal, security, technical, account, general.
+        reason: Why a person is needed, in one sentence.
+        summary: What the colleague needs to know to take over without reading everything.
+    """
+    ctx.context.escalate = Escalate(category, reason[:500], summary[:2_000])
+    return "A person will take over. Promise nothing further."
+
+
+@function_tool(failure_error_function=explain_failure)
+async def send_response(ctx: Context, text: str, citations: list[int]) -> str:
+    """Answer the customer. Greeting and signature are added for the channel.
+
+    Args:
+        text: The answer in plain text, with [n] behind each statement taken from passage n.
+        citations: The numbers of all passages the answer rests on; at least one.
+    """
+    if not text.strip() or len(text) > MAX_REPLY_CHARACTERS:
+        return f"Not sent: the text must have between 1 and {MAX_REPLY_CHARACTERS} characters."
+    try:
+        cited = [ctx.context.cite(number) for number in dict.fromkeys(citations)]
+    except IndexError as error:
+        return f"Not sent: there is no passage {error}. Cite numbers that search_knowledge_base has shown."
+    ctx.context.draft = Draft(text.strip(), cited)
+    return "The answer is drafted; it is sent if it passes the checks."
+
+
+@function_tool(failure_error_function=explain_failure)
+async def analyze_sentiment(ctx: Context, text: str) -> str:
+    """How the customer feels, from -1 (furious) to +1 (delighted).
+
+    Args:
+        text: The customer's message.
+    """
+    ctx.context.sentiment = analyze(text)
+    return json.dumps({"score": ctx.context.sentiment.score, "label": ctx.context.sentiment.label})
+
+
+TOOLS: tuple[FunctionTool, ...] = (
+    search_knowledge_base,
+    create_ticket,
+    get_customer_history,
+    escalate_to_human,
+    send_response,
+    analyze_sentiment,
+)
+FINAL_TOOLS = ("escalate_to_human", "send_response")
