@@ -1,0 +1,1 @@
+"""The worker process: claim a thread, run its turn, commit once, deliver."""

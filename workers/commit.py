@@ -1,0 +1,152 @@
+"""The one commit of a turn: effects, reply, outbox, record and queue, all or nothing."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from agent.run import TurnResult
+from channels.base import Channels, Letter
+from core.ids import new_id
+from core.settings import CompanySettings
+from database import outbox, queue
+from database.pool import Conn
+from database.queries import conversations, operations, runs, tickets
+from database.types import Citation, ConversationState, Lease, MessageId, Outcome, RunId
+
+
+class Settled(Enum):
+    """What became of a turn at its commit."""
+
+    REPLIED = "replied"
+    SUPERSEDED = "superseded"
+    PERSON_OWNS = "person_owns"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCommit:
+    """A finished turn, ready to be written. `stages` maps stages to milliseconds; `buried` is why it was given up."""
+
+    lease: Lease
+    conversation: ConversationState
+    result: TurnResult
+    stages: dict[str, float]
+    buried: str | None = None
+
+
+async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company: CompanySettings) -> Settled:
+    """Write the turn inside the caller's transaction; raises LeaseLost when it is no longer ours to write.
+
+    Looks again before speaking: when a person took the conversation, or the customer has written more since the
+    claim, the draft is recorded and not sent.
+    """
+    await queue.fence(conn, turn.lease)
+    if await conversations.lock_owner(conn, turn.conversation.id) != "agent":
+        await _record(conn, turn, "person_owns")
+        await queue.complete(conn, turn.lease)
+        return Settled.PERSON_OWNS
+    if turn.buried is None and await queue.has_newer(conn, turn.lease):
+        await _record(conn, turn, "superseded")
+        await queue.release(conn, turn.lease)
+        return Settled.SUPERSEDED
+    letter = await _open_letter(conn, turn.conversation, company)
+    if turn.result.categorise is not None:
+        wanted = turn.result.categorise
+        await tickets.categorise_ticket(
+            conn,
+            turn.conversation.id,
+            subject=wanted.subject,
+            category=wanted.category,
+            priority=wanted.priority,
+        )
+    writer = channels[turn.conversation.channel].writer
+    draft = turn.result.draft
+    if turn.result.decision.action == "answer" and draft is not None:
+        text = writer.write_answer(draft.text, list(draft.citations), letter)
+        await _answer(conn, turn, text, list(draft.citations))
+        run_id = await _record(conn, turn, "answered")
+    else:
+        await _hand_over(conn, turn, channels, letter)
+        run_id = await _record(conn, turn, "escalated")
+    await _measure(conn, turn, run_id)
+    if turn.buried is not None:
+        await queue.bury(conn, turn.lease, turn.buried)
+    await queue.complete(conn, turn.lease)
+    return Settled.REPLIED
+
+
+async def _answer(conn: Conn, turn: TurnCommit, text: str, citations: list[Citation]) -> None:
+    message_id = MessageId(new_id())
+    conversation = turn.conversation
+    await conversations.add_message(conn, message_id, conversation.id, "assistant", text, citations=citations)
+    await outbox.add(conn, message_id, conversation.id, conversation.channel, conversation.inbox)
+    await tickets.resolve_automatically(conn, conversation.id, confidence=turn.result.decision.confidence)
+    await conversations.record_turn(
+        conn, conversation.id, owner="agent", sentiment=turn.result.sentiment, automatic_replies=1
+    )
+
+
+async def _hand_over(conn: Conn, turn: TurnCommit, channels: Channels, letter: Letter) -> None:
+    conversation, decision = turn.conversation, turn.result.decision
+    draft = turn.result.draft
+    team = await tickets.escalate_ticket(
+        conn,
+        conversation.id,
+        route=decision.route,
+        reason=decision.reason,
+        summary=turn.result.summary,
+        draft=draft.text if draft else None,
+        confidence=decision.confidence,
+    )
+    message_id = MessageId(new_id())
+    text = channels[conversation.channel].writer.write_handover(team, letter)
+    await conversations.add_message(conn, message_id, conversation.id, "system", text)
+    await outbox.add(conn, message_id, conversation.id, conversation.channel, conversation.inbox)
+    await conversations.record_turn(
+        conn, conversation.id, owner="person", sentiment=turn.result.sentiment, automatic_replies=0
+    )
+
+
+async def _open_letter(conn: Conn, conversation: ConversationState, company: CompanySettings) -> Letter:
+    config = await operations.find_channel_config(conn, conversation.channel, conversation.inbox)
+    return Letter(
+        customer_name=conversation.contact_name,
+        ticket_ref=conversation.ticket_ref,
+        company=company.name,
+        signature=config.signature or f"{company.name} {company.team}",
+    )
+
+
+async def _record(conn: Conn, turn: TurnCommit, outcome: Outcome) -> RunId:
+    result, run_id = turn.result, RunId(new_id())
+    await runs.add_run(
+        conn,
+        runs.RunRecord(
+            id=run_id,
+            conversation_id=turn.conversation.id,
+            attempt=turn.lease.attempt,
+            through_seq=turn.lease.through_seq,
+            brain=result.brain.name,
+            model=result.brain.model,
+            prompt_hash=result.prompt_hash,
+            outcome=outcome,
+            decision=result.description,
+            stages=turn.stages,
+            input_tokens=result.input_tokens,
+            output_tokens=result.output_tokens,
+            tool_calls=result.calls,
+        ),
+    )
+    return run_id
+
+
+async def _measure(conn: Conn, turn: TurnCommit, run_id: RunId) -> None:
+    await runs.add_metric(
+        conn,
+        run_id,
+        channel=turn.conversation.channel,
+        inbox=turn.conversation.inbox,
+        outcome="answered" if turn.result.decision.action == "answer" else "escalated",
+        confidence=turn.result.decision.confidence,
+        sentiment=turn.result.sentiment,
+        agent_ms=turn.stages.get("agent", 0.0),
+        received_at=turn.lease.messages[0].received_at,
+    )

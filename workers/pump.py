@@ -1,0 +1,101 @@
+"""A claim loop: take work when woken or every few seconds, never more than there are free slots."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+import asyncpg
+
+from core.logging import get_logger
+
+_log = get_logger(__name__)
+
+T = TypeVar("T")
+
+_CONNECTION_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_MAX_BACKOFF_SECONDS = 5.0
+
+
+class Pump(Generic[T]):
+    """Runs `handle` for everything `claim` returns, at most `concurrency` at a time.
+
+    `handle` must not raise: it settles what it was given in every case.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        claim: Callable[[int], Awaitable[Sequence[T]]],
+        handle: Callable[[T], Awaitable[None]],
+        concurrency: int,
+        poll_seconds: float,
+    ) -> None:
+        self._name = name
+        self._claim = claim
+        self._handle = handle
+        self._concurrency = concurrency
+        self._poll_seconds = poll_seconds
+        self._wake = asyncio.Event()
+        self._is_stopping = False
+        self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many items are being handled."""
+        return len(self._running)
+
+    def wake(self, _payload: str = "") -> None:
+        """Look for work now instead of at the next poll."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Claim and handle until `stop`. A claim under way is never cancelled: its leases would be stranded."""
+        failures = 0
+        while not self._is_stopping:
+            self._wake.clear()
+            free = self._concurrency - len(self._running)
+            try:
+                claimed = await self._claim(free) if free else []
+                failures = 0
+            except _CONNECTION_ERRORS as error:
+                if failures == 0:
+                    _log.warning("cannot claim, waiting for the database", pump=self._name, error=type(error).__name__)
+                failures += 1
+                await asyncio.sleep(min(_MAX_BACKOFF_SECONDS, 0.1 * 2**failures))
+                continue
+            for item in claimed:
+                self._start(item)
+            if self._may_wait() and (not free or len(claimed) < free):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
+
+    def stop(self) -> None:
+        """Claim nothing more. What is in flight goes on; `drain` waits for it."""
+        self._is_stopping = True
+        self._wake.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Let what is in flight finish, and cancel what has not after `seconds`."""
+        if not self._running:
+            return
+        _done, late = await asyncio.wait(self._running, timeout=seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    def _may_wait(self) -> bool:
+        return not self._is_stopping
+
+    def _start(self, item: T) -> None:
+        task = asyncio.ensure_future(self._handle(item))
+        self._running.add(task)
+        task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("work was left unsettled; its lease will expire", pump=self._name, exc_info=error)
+        self._wake.set()

@@ -1,0 +1,135 @@
+"""One worker process: everything it runs, started and stopped in one place."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from agent.assemble import build_agent
+from agent.run import SupportAgent
+from channels.registry import build_channels
+from core.background import run_in_background
+from core.ids import new_id
+from core.logging import get_logger
+from core.settings import Settings
+from database import outbox, queue
+from database.notify import TICKET_CHANNEL, WAKE_CHANNEL, Notifier, listen
+from database.pool import DbPool, open_pool
+from database.types import Lease, OutboundMessage, ThreadId, WorkerId
+from workers.delivery import Deliverer
+from workers.heartbeat import Heartbeat
+from workers.pump import Pump
+from workers.turn import TurnProcessor
+
+_log = get_logger(__name__)
+
+DRAIN_SECONDS = 3.0
+
+
+async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
+    """Work until `stop` is set; then let turns in flight finish for a moment and give the others back."""
+    async with open_pool(
+        database_url,
+        application="nightdesk worker",
+        max_size=settings.database.pool_size,
+        statement_timeout_seconds=settings.database.statement_timeout_seconds,
+    ) as pool:
+        agent = await build_agent(settings, pool)
+        notifier = Notifier(database_url)
+        worker = Worker(settings, database_url, pool, agent, notifier)
+        wakers = {WAKE_CHANNEL: worker.turns.wake}
+        async with run_in_background(
+            notifier.run(), worker.heartbeat.run(), listen(database_url, wakers, worker.turns.wake)
+        ):
+            await worker.run(stop)
+
+
+class Worker:
+    """The two pumps of a worker, turns and deliveries, and the leases its turns hold."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database_url: str,
+        pool: DbPool,
+        agent: SupportAgent,
+        notifier: Notifier,
+        *,
+        only_thread: ThreadId | None = None,
+    ) -> None:
+        self.id = WorkerId(new_id())
+        self._settings = settings.worker
+        self._pool = pool
+        self._notifier = notifier
+        self._only_thread = only_thread
+        self._leases: dict[UUID, asyncio.Task[None]] = {}
+        channels = build_channels()
+        self._deliverer = Deliverer(pool, channels, on_sent=self._announce)
+        self.deliveries = Pump[OutboundMessage](
+            "deliveries",
+            claim=self._claim_replies,
+            handle=self._deliverer.deliver,
+            concurrency=settings.worker.concurrency,
+            poll_seconds=settings.worker.poll_seconds,
+        )
+        self._processor = TurnProcessor(
+            pool, agent, channels, settings, on_reply=self.deliveries.wake, on_stored=self._announce
+        )
+        self.turns = Pump[Lease](
+            "turns",
+            claim=self._claim_turns,
+            handle=self._run_turn,
+            concurrency=settings.worker.concurrency,
+            poll_seconds=settings.worker.poll_seconds,
+        )
+        self.heartbeat = Heartbeat(
+            database_url,
+            self.id,
+            brain=agent.brain_name,
+            concurrency=settings.worker.concurrency,
+            lease_seconds=settings.worker.lease_seconds,
+            leases=self._leases,
+            repeatable_channels=self._deliverer.repeatable_channels,
+            on_recovered=self.deliveries.wake,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Claim until `stop`, then drain: turns first, so that their replies still go out."""
+        pumps = asyncio.ensure_future(asyncio.gather(self.turns.run(), self.deliveries.run()))
+        _log.info("worker ready", worker_id=str(self.id), concurrency=self._settings.concurrency)
+        await stop.wait()
+        _log.info("worker stopping", in_flight=self.turns.in_flight)
+        self.turns.stop()
+        await self.turns.drain(DRAIN_SECONDS)
+        self.deliveries.stop()
+        await self.deliveries.drain(DRAIN_SECONDS / 3)
+        await pumps
+
+    async def _claim_turns(self, free: int) -> Sequence[Lease]:
+        async with self._pool.acquire() as conn:
+            if self._only_thread is None:
+                return await queue.claim(conn, self.id, max_threads=free, lease_seconds=self._settings.lease_seconds)
+            lease = await queue.claim_thread(
+                conn, self.id, self._only_thread, lease_seconds=self._settings.lease_seconds
+            )
+            return [lease] if lease else []
+
+    async def _run_turn(self, lease: Lease) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._leases[lease.token] = task
+        try:
+            await self._processor.process(lease)
+        finally:
+            del self._leases[lease.token]
+
+    async def _claim_replies(self, free: int) -> Sequence[OutboundMessage]:
+        async with self._pool.acquire() as conn:
+            return await outbox.claim(
+                conn,
+                max_replies=free,
+                lease_seconds=self._settings.lease_seconds,
+                only_thread=self._only_thread,
+            )
+
+    def _announce(self, contact: str) -> None:
+        self._notifier.notify(TICKET_CHANNEL, contact)
