@@ -1,0 +1,42 @@
+"""What every route may use, opened once for the life of the process."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.feed import TicketFeed
+from core.clock import Clock
+from core.ids import derive_token, matches_token
+from core.settings import Settings
+from database.notify import Notifier
+from database.pool import DbPool
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Pool, notifications, live feed, time and secrets of this process."""
+
+    settings: Settings
+    secret_key: str
+    pool: DbPool
+    notifier: Notifier
+    feed: TicketFeed
+    clock: Clock
+
+    def make_ticket_token(self, ref: str) -> str:
+        """The token that opens this ticket, and no other."""
+        return derive_token(self.secret_key, "ticket", ref)
+
+    def opens_ticket(self, ref: str, token: str) -> bool:
+        """Whether `token` is the ticket's."""
+        return matches_token(self.make_ticket_token(ref), token)
+
+
+def get_desk(request: Request) -> Desk:
+    """The desk of the application that serves this request."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+DeskDep = Annotated[Desk, Depends(get_desk)]

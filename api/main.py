@@ -1,0 +1,55 @@
+"""The web application. Importing this module opens nothing and loads no model SDK."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api.desk import Desk
+from api.feed import TicketFeed
+from api.headers import SecurityHeaders
+from api.problems import MEDIA_TYPE, install_problem_handlers
+from api.routes import health, pages, probe, staff, support
+from api.schemas import ProblemDetails
+from api.version import VERSION
+from core.background import run_in_background
+from core.clock import Clock, read_system_clock
+from core.settings import Settings
+from database.notify import TICKET_CHANNEL, Notifier, listen
+from database.pool import open_pool
+
+
+def create_app(settings: Settings, *, database_url: str, secret_key: str, clock: Clock = read_system_clock) -> FastAPI:
+    """The application, ready for a server; it connects to the database when the server starts it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_pool(
+            database_url,
+            application="nightdesk api",
+            max_size=settings.database.pool_size,
+            statement_timeout_seconds=settings.database.statement_timeout_seconds,
+        ) as pool:
+            notifier = Notifier(database_url)
+            feed = TicketFeed(settings.api.max_streams)
+            app.state.desk = Desk(settings, secret_key, pool, notifier, feed, clock)
+            following = listen(database_url, {TICKET_CHANNEL: feed.announce}, feed.announce_all)
+            async with run_in_background(notifier.run(), following):
+                yield
+
+    app = FastAPI(
+        title="Nightdesk",
+        version=VERSION,
+        summary="A 24/7 AI customer-support desk on one Postgres.",
+        lifespan=lifespan,
+        max_body_size=settings.api.max_body_bytes,
+        docs_url=None,  # the default page loads its scripts from elsewhere; ours comes with the web build
+        redoc_url=None,
+        responses={"default": {"description": "Any error", "content": {MEDIA_TYPE: {}}, "model": ProblemDetails}},
+    )
+    app.add_middleware(SecurityHeaders)
+    install_problem_handlers(app)
+    for routes in (health, support, staff, probe, pages):
+        app.include_router(routes.router)
+    pages.mount_assets(app)
+    return app

@@ -1,0 +1,113 @@
+"""Every error as RFC 9457 problem details."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, cast
+
+import asyncpg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from core.logging import get_logger
+
+_log = get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+DATABASE_AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+_AWAY_STATES = ("08", "53", "57", "25006", "55P03")  # connection, resources, operator, read-only, lock not available
+
+
+class Problem(HTTPException):
+    """An error with a title and a detail that say what happened and what to do."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[dict[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+        self.errors = list(errors)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Answer every kind of failure with a problem document."""
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(asyncpg.PostgresError, _answer_database_error)
+    for error in DATABASE_AWAY:
+        app.add_exception_handler(error, _answer_database_error)
+    app.add_exception_handler(Exception, _answer_bug)
+
+
+def build_problem(
+    status: int,
+    detail: str,
+    *,
+    errors: Sequence[dict[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The response for one problem."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        content["errors"] = list(errors)
+    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+async def _answer_http_error(_request: Request, error: Exception) -> JSONResponse:
+    error = cast("HTTPException", error)
+    errors = error.errors if isinstance(error, Problem) else ()
+    detail = _DETAILS.get(error.status_code) if error.detail == HTTPStatus(error.status_code).phrase else None
+    return build_problem(error.status_code, detail or str(error.detail), errors=errors, headers=error.headers)
+
+
+_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    413: "The request is larger than the server accepts.",
+}
+
+
+async def _answer_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    error = cast("RequestValidationError", error)
+    errors = [{"field": _name_field(item["loc"]), "message": _explain(item)} for item in error.errors()[:20]]
+    return build_problem(422, "The request is not valid; see errors for each field.", errors=errors)
+
+
+def _name_field(location: Sequence[int | str]) -> str:
+    """The bare name of a field; the place (body, query, header) is clear to whoever sent it."""
+    parts = [str(part) for part in location if part not in {"body", "query", "path", "header"}]
+    return ".".join(parts) or str(location[0])
+
+
+def _explain(item: Mapping[str, Any]) -> str:
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return "The body is not valid JSON." if item["type"] == "json_invalid" else message
+
+
+async def _answer_database_error(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, asyncpg.PostgresError) and not _is_away(error):
+        return await _answer_bug(request, error)
+    _log.warning("database not available", error=type(error).__name__)
+    return build_problem(
+        503, "The desk cannot reach its database; nothing was stored. Try again.", headers={"Retry-After": "2"}
+    )
+
+
+def _is_away(error: asyncpg.PostgresError) -> bool:
+    return (error.sqlstate or "").startswith(_AWAY_STATES)
+
+
+async def _answer_bug(request: Request, error: Exception) -> JSONResponse:
+    route = request.scope.get("route")
+    _log.error("unhandled error", route=getattr(route, "path", None), exc_info=error)
+    return build_problem(500, "Something went wrong on our side. It has been logged.")

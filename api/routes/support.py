@@ -1,0 +1,157 @@
+"""The customer's side: submit the form, read the ticket, write again, follow it live."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.access import OpenTicket
+from api.desk import Desk, DeskDep
+from api.feed import TooManyStreams
+from api.problems import Problem
+from api.schemas import Accepted, MessageView, Reply, ReplyAccepted, Sla, SourceView, Submission, TicketView
+from channels.web.parse import CHANNEL, FORM_INBOX, parse_reply, parse_submission, scope_key
+from core.ids import new_id
+from core.logging import get_logger
+from database import queue
+from database.notify import WAKE_CHANNEL
+from database.pool import Conn
+from database.queries import customers, tickets
+from database.types import InboundMessage, Published, TicketRequest
+
+_log = get_logger(__name__)
+router = APIRouter(prefix="/support", tags=["support"])
+
+IdempotencyKey = Annotated[
+    str | None, Header(min_length=1, max_length=200, description="Repeating a request under the same key is a no-op.")
+]
+# Notifications only wake the stream; it looks by itself this often, so that a lost one costs seconds.
+STREAM_RECHECK_SECONDS = 10.0
+
+
+@router.post("/submit", status_code=202)
+async def submit(body: Submission, desk: DeskDep, idempotency_key: IdempotencyKey = None) -> Accepted:
+    """Open a ticket. Answered only when the message is committed; the reply follows on the ticket."""
+    external_id = scope_key(body.email, idempotency_key) if idempotency_key else str(new_id())
+    async with desk.pool.acquire() as conn:
+        minutes = desk.settings.ticket.promise_minutes(await customers.find_plans(conn, "email", body.email.lower()))
+        now = desk.clock()
+        ref = await _find_reference(conn, external_id) if idempotency_key else None
+        if ref is None:
+            ref = await tickets.take_reference(conn, desk.settings.ticket.prefix, now.date())
+        due = now + timedelta(minutes=minutes)
+        request = TicketRequest(
+            ref=ref, subject=body.subject, category=body.category, priority=body.priority, first_reply_due=due
+        )
+        published = await _publish(
+            conn,
+            parse_submission(
+                name=body.name,
+                email=body.email.lower(),
+                message=body.message,
+                ticket=request,
+                external_id=external_id,
+            ),
+        )
+    _announce(desk, published)
+    token = desk.make_ticket_token(published.contact)
+    return Accepted(
+        ticket_ref=published.contact,
+        ticket_token=token,
+        sla=Sla(first_reply_minutes=minutes, first_reply_by=due),
+        status_url=f"{desk.settings.api.public_url or ''}/support/ticket/{published.contact}?token={token}",
+    )
+
+
+@router.get("/ticket/{ref}")
+async def read_ticket(ref: OpenTicket, desk: DeskDep) -> TicketView:
+    """The ticket and its conversation, from the moment it was accepted."""
+    return await _view(desk, ref)
+
+
+@router.post("/ticket/{ref}/messages", status_code=202)
+async def write_again(
+    body: Reply, ref: OpenTicket, desk: DeskDep, idempotency_key: IdempotencyKey = None
+) -> ReplyAccepted:
+    """Add a message to the ticket. An answered ticket opens again."""
+    external_id = scope_key(ref, idempotency_key) if idempotency_key else str(new_id())
+    async with desk.pool.acquire() as conn:
+        published = await _publish(conn, parse_reply(ref=ref, message=body.message, external_id=external_id))
+    _announce(desk, published)
+    return ReplyAccepted(ticket_ref=ref, message_id=published.message_id)
+
+
+@router.get("/ticket/{ref}/events", response_class=EventSourceResponse)
+async def follow_ticket(ref: OpenTicket, desk: DeskDep) -> AsyncIterator[ServerSentEvent]:
+    """The ticket as server-sent events: once at the start and whenever it changes, each time whole."""
+    try:
+        with desk.feed.follow(ref) as changed:
+            last: TicketView | None = None
+            while True:
+                changed.clear()
+                view = await _view(desk, ref)
+                if view != last:
+                    yield ServerSentEvent(event="ticket", data=view)
+                    last = view
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), STREAM_RECHECK_SECONDS)
+    except TooManyStreams:
+        raise Problem(
+            503, "Too many live connections; ask for the ticket instead.", headers={"Retry-After": "5"}
+        ) from None
+
+
+async def _publish(conn: Conn, message: InboundMessage) -> Published:
+    published = await queue.publish(conn, message)
+    if published.fingerprint != message.fingerprint:
+        raise Problem(409, "This Idempotency-Key was used for another message; use a new one.")
+    return published
+
+
+async def _find_reference(conn: Conn, external_id: str) -> str | None:
+    """The reference given out when this key was first used."""
+    published = await queue.find_published(conn, CHANNEL, FORM_INBOX, external_id)
+    return published.contact if published else None
+
+
+def _announce(desk: Desk, published: Published) -> None:
+    if published.is_new:
+        _log.info("message queued", message_id=str(published.message_id), thread_id=str(published.thread_id))
+        desk.notifier.notify(WAKE_CHANNEL)
+        desk.feed.announce(published.contact)
+
+
+async def _view(desk: Desk, ref: str) -> TicketView:
+    async with desk.pool.acquire() as conn:
+        ticket = await tickets.view_ticket(conn, ref, channel=CHANNEL, inbox=FORM_INBOX)
+    if ticket is None:
+        raise Problem(404, "There is no such ticket, or the link to it is not complete.")
+    minutes = max(0, round((ticket["first_reply_due"] - ticket["created_at"]).total_seconds() / 60))
+    return TicketView(
+        ticket_ref=ticket["ref"],
+        status=ticket["status"],
+        subject=ticket["subject"],
+        category=ticket["category"],
+        priority=ticket["priority"],
+        team=ticket["team"],
+        sla=Sla(first_reply_minutes=minutes, first_reply_by=ticket["first_reply_due"]),
+        answering=ticket["answering"],
+        created_at=ticket["created_at"],
+        updated_at=ticket["updated_at"],
+        messages=[
+            MessageView(
+                id=message["id"],
+                author=message["author"],
+                text=message["text"],
+                created_at=message["created_at"],
+                citations=[
+                    SourceView(number=c["number"], title=c["title"], excerpt=c["excerpt"]) for c in message["citations"]
+                ],
+            )
+            for message in ticket["messages"]
+        ],
+    )

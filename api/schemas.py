@@ -1,0 +1,185 @@
+"""The bodies of requests and responses. Unknown fields are refused, every field is bounded."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, StringConstraints
+
+from channels.web.parse import clean_text
+from database.types import Author, Priority, TicketCategory, TicketStatus
+
+
+def _clean(value: object) -> object:
+    return clean_text(value) if isinstance(value, str) else value
+
+
+def _clean_line(value: object) -> object:
+    return " ".join(clean_text(value).split()) if isinstance(value, str) else value
+
+
+Name = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length=1, max_length=120)]
+Subject = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length=1, max_length=200)]
+MessageText = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=10_000)]
+Email = Annotated[EmailStr, BeforeValidator(_clean_line), Field(max_length=254)]
+
+
+class Request(BaseModel):
+    """A request body: nothing unknown in it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Submission(Request):
+    """The support form."""
+
+    name: Name
+    email: Email
+    subject: Subject
+    category: TicketCategory = "general"
+    priority: Priority = "medium"
+    message: MessageText
+
+
+class Reply(Request):
+    """A further message on a ticket."""
+
+    message: MessageText
+
+
+class Probe(Request):
+    """The question a pipeline probe asks."""
+
+    message: MessageText = "How do I reset my password?"
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """Every error, as RFC 9457 describes it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []
+
+
+class Sla(BaseModel):
+    """When a person will have replied at the latest."""
+
+    first_reply_minutes: int
+    first_reply_by: datetime
+
+
+class Accepted(BaseModel):
+    """The ticket exists; its token opens it."""
+
+    ticket_ref: str
+    ticket_token: str
+    sla: Sla
+    status_url: str
+
+
+class ReplyAccepted(BaseModel):
+    """The message is stored."""
+
+    ticket_ref: str
+    message_id: UUID
+
+
+class SourceView(BaseModel):
+    """A passage that an automatic reply rests on."""
+
+    number: int
+    title: str
+    excerpt: str
+
+
+class MessageView(BaseModel):
+    """One message as the customer sees it."""
+
+    id: UUID
+    author: Author
+    text: str
+    created_at: datetime
+    citations: list[SourceView]
+
+
+class TicketView(BaseModel):
+    """A ticket as the customer sees it. `answering` says that a reply is being prepared."""
+
+    ticket_ref: str
+    status: TicketStatus
+    subject: str
+    category: TicketCategory
+    priority: Priority
+    team: str | None
+    sla: Sla
+    answering: bool
+    created_at: datetime
+    updated_at: datetime
+    messages: list[MessageView]
+
+
+class Health(BaseModel):
+    """The process is up."""
+
+    status: str
+    version: str
+
+
+class DetailedHealth(BaseModel):
+    """The whole desk: `ok`, `degraded` (it receives, but nothing answers) or `down` (no database)."""
+
+    status: str
+    version: str
+    database: dict[str, Any]
+    queue: dict[str, Any]
+    workers: list[dict[str, Any]]
+    channels: list[dict[str, Any]]
+    brain: str | None
+
+
+class ProbeReport(BaseModel):
+    """What became of a probe and how many milliseconds each stage took."""
+
+    ticket_ref: str
+    outcome: str
+    brain: str
+    stages_ms: dict[str, float]
+    reply: str
+    citations: list[str]
+
+
+class ConversationView(BaseModel):
+    """A conversation with its messages, deliveries and the agent's runs, for staff."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: UUID
+
+
+class CustomerMatch(BaseModel):
+    """A customer who holds an address, and at which level of proof."""
+
+    id: UUID
+    name: str
+    plan: str
+    kind: str
+    value: str
+    level: str
+    conversations: int
+    created_at: datetime
+
+
+class CustomerLookup(BaseModel):
+    """Every customer with an address: a typed address and a proven one may belong to different people."""
+
+    customers: list[CustomerMatch]
