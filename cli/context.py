@@ -1,0 +1,56 @@
+"""What commands share: settings, the database to use, and the secret key."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.logging import configure_logging
+from core.settings import Settings, load_settings
+from database.embedded import run_embedded
+
+EMBEDDED_FOLDER = "postgres"
+
+
+class CommandError(Exception):
+    """A command cannot go on; the message says why and what to do."""
+
+
+def prepare(process: str, *, is_quiet: bool = False) -> Settings:
+    """Read the settings and set up logging. A quiet command prints its own result and logs warnings alone."""
+    settings = load_settings()
+    log = settings.log
+    if is_quiet and log.level == "INFO":
+        log = log.model_copy(update={"level": "WARNING"})
+    configure_logging(log, process=process)
+    return settings
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[str]:
+    """The URL of the configured server, or of the embedded one, which is started if it does not run yet."""
+    if settings.database.url is not None:
+        yield settings.database.url
+        return
+    with run_embedded(settings.data_dir / EMBEDDED_FOLDER) as url:
+        yield url
+
+
+def read_secret_key(settings: Settings) -> str:
+    """SECRET_KEY, or on a development machine one that was made up once and kept in the data folder."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    return read_or_create_secret(settings.data_dir / "secret_key", secrets.token_hex(32))
+
+
+def read_or_create_secret(path: Path, fresh: str) -> str:
+    """The secret in a file that only this user can read, written with `fresh` where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(handle, "w") as file:
+        file.write(fresh + "\n")
+    return fresh

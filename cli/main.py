@@ -1,0 +1,55 @@
+"""`nightdesk`: one command for everything an operator does."""
+
+import sys
+from typing import NoReturn
+
+import asyncpg
+import typer
+
+from cli import ask, kb, keys, serve, up
+from cli.context import CommandError
+from core.settings import SettingsError
+from database.embedded import EmbeddedDatabaseError
+from database.migrate import MigrationError
+
+app = typer.Typer(
+    name="nightdesk",
+    help="A 24/7 AI customer-support desk on one Postgres.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("up")(up.start_desk)
+app.command("api")(serve.run_api)
+app.command("worker")(serve.run_worker)
+app.command("migrate")(serve.run_migrations)
+app.command("ask")(ask.ask_question)
+app.add_typer(kb.app, name="kb")
+app.add_typer(keys.app, name="key")
+
+_EXPECTED = (CommandError, EmbeddedDatabaseError, MigrationError, SettingsError)
+_DATABASE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+def main() -> None:
+    """Run the command; what a user can mend ends as one clear line and exit code 2, never as a traceback."""
+    try:
+        app()
+    except _EXPECTED as error:
+        _fail(str(error))
+    except asyncpg.UndefinedTableError:
+        _fail("the database has no Nightdesk tables yet; run `nightdesk migrate` first")
+    except _DATABASE as error:
+        _fail(f"the database cannot be used: {type(error).__name__}: {error}; check DATABASE_URL")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(message: str) -> NoReturn:
+    typer.secho(f"error: {message}", fg=typer.colors.RED, err=True)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

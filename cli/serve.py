@@ -1,0 +1,80 @@
+"""The single processes: web, worker, and the migration that runs before them."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+
+from cli.context import open_database, prepare, read_secret_key
+from core.settings import Settings
+from database.init_db import init_db
+
+GRACE_SECONDS = 2
+Work = Callable[[Settings, str, asyncio.Event], Awaitable[None]]
+
+
+def run_api(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: API_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. [default: API_PORT]")] = None,
+) -> None:
+    """Serve the web pages and the API."""
+    settings = prepare("api")
+    with open_database(settings) as url:
+        serve(settings, url, host=host or settings.api.host, port=settings.api.port if port is None else port)
+
+
+def serve(settings: Settings, url: str, *, host: str, port: int) -> None:
+    """Run uvicorn until a signal. Its access log is off: it would write ticket tokens."""
+    import uvicorn
+
+    from api.main import create_app
+
+    uvicorn.run(
+        create_app(settings, database_url=url, secret_key=read_secret_key(settings)),
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def run_worker(
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Turns in flight at once. [default: WORKER_CONCURRENCY]")
+    ] = None,
+) -> None:
+    """Answer waiting messages until stopped."""
+    # The agent's SDK takes seconds to import, so only the commands that think load it.
+    import uvloop
+
+    from workers.worker import run_worker as work
+
+    settings = prepare("worker")
+    if concurrency is not None:
+        settings = settings.model_copy(
+            update={"worker": settings.worker.model_copy(update={"concurrency": concurrency})}
+        )
+    with open_database(settings) as url:
+        uvloop.run(_until_signal(settings, url, work))
+
+
+async def _until_signal(settings: Settings, url: str, work: Work) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await work(settings, url, stop)
+
+
+def run_migrations() -> None:
+    """Bring the database to the newest schema. Safe to run twice and at the same time."""
+    settings = prepare("migrate", is_quiet=True)
+    with open_database(settings) as url:
+        applied = asyncio.run(init_db(url))
+    typer.echo(f"applied: {', '.join(applied)}" if applied else "the database is up to date")

@@ -1,0 +1,220 @@
+"""`nightdesk up`: database, schema, sample knowledge, one web process and one worker, in one terminal."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from cli.context import CommandError, open_database, prepare, read_or_create_secret, read_secret_key
+from cli.kb import load_folder
+from cli.keys import make_key, store_key
+from core.ids import hash_secret
+from core.settings import Settings
+from database.init_db import init_db
+from database.pool import connect
+from database.queries.knowledge import count_articles
+
+SAMPLE_KNOWLEDGE = Path(__file__).parents[1] / "docs" / "sample-knowledge"
+START_SECONDS = 60.0
+STOP_SECONDS = 4.0
+_PR_SET_PDEATHSIG = 1
+
+_console = Console(stderr=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A child of this desk."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+
+
+class Stopped(Exception):
+    """A signal asked the desk to stop."""
+
+
+def start_desk() -> None:
+    """Start everything: embedded database (or DATABASE_URL), migrations, sample knowledge, web and worker.
+
+    Ctrl-C stops it all within five seconds and loses nothing.
+    """
+    settings = prepare("up", is_quiet=True)
+    _require_free_port(settings)
+    with _signals_as_exceptions(), suppress(Stopped):
+        _console.print("Starting the database …" if settings.database.url is None else "Using DATABASE_URL …")
+        with open_database(settings) as url:
+            _prepare_database(settings, url)
+            _run_processes(settings, url)
+    _console.print("Stopped.")
+
+
+def _prepare_database(settings: Settings, url: str) -> None:
+    applied = asyncio.run(init_db(url))
+    if applied:
+        _console.print(f"Migrated: {', '.join(applied)}")
+    if SAMPLE_KNOWLEDGE.is_dir() and not asyncio.run(_has_knowledge(url)):
+        results = asyncio.run(load_folder(settings, url, SAMPLE_KNOWLEDGE))
+        _console.print(f"Loaded the sample knowledge base: {len(results)} articles")
+    asyncio.run(_ensure_admin_key(settings, url))
+
+
+async def _has_knowledge(url: str) -> bool:
+    conn = await connect(url, application="nightdesk up")
+    try:
+        return await count_articles(conn) > 0
+    finally:
+        await conn.close()
+
+
+async def _ensure_admin_key(settings: Settings, url: str) -> None:
+    """A first key for this machine, in a file that only this user can read."""
+    key = read_or_create_secret(_admin_key_file(settings), make_key())
+    conn = await connect(url, application="nightdesk up")
+    try:
+        known = await conn.fetchval("SELECT true FROM api_keys WHERE key_hash = $1", hash_secret(key))
+    finally:
+        await conn.close()
+    if not known:
+        await store_key(url, "this machine", key, ["admin"])
+
+
+def _admin_key_file(settings: Settings) -> Path:
+    return settings.data_dir / "admin_api_key"
+
+
+def _run_processes(settings: Settings, url: str) -> None:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "SECRET_KEY": read_secret_key(settings),
+        "DATA_DIR": str(settings.data_dir.resolve()),
+    }
+    processes = [_spawn("api", environment), _spawn("worker", environment)]
+    try:
+        _wait_until_healthy(settings, processes)
+        _print_welcome(settings)
+        _watch(processes)
+    finally:
+        _stop(processes)
+
+
+def _spawn(name: str, environment: dict[str, str]) -> Process:
+    # A session of its own: Ctrl-C reaches this process alone, which then stops the others in order.
+    popen = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", name],
+        env=environment,
+        start_new_session=True,
+        preexec_fn=_stop_with_parent,  # noqa: PLW1509  # this process has no threads while it starts children
+    )
+    return Process(name, popen)
+
+
+def _stop_with_parent() -> None:
+    """Ask the kernel to end this child when its parent is killed outright, so that no port stays taken."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _wait_until_healthy(settings: Settings, processes: list[Process]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        _require_running(processes)
+        with (
+            suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(f"{_base_url(settings)}/health", timeout=2),  # noqa: S310  # our own address
+        ):
+            return
+        time.sleep(0.05)
+    raise CommandError(f"the API did not become healthy within {START_SECONDS:g} seconds; see the log above")
+
+
+def _print_welcome(settings: Settings) -> None:
+    base = _base_url(settings)
+    brain = (
+        f"{settings.openai.model} (OPENAI_API_KEY is set)"
+        if settings.openai.api_key
+        else "offline (set OPENAI_API_KEY for GPT-4o)"
+    )
+    database = "DATABASE_URL" if settings.database.url else f"embedded PostgreSQL 18 in {settings.data_dir}/postgres"
+    lines = [
+        "",
+        "[bold green]Nightdesk is open.[/]  Ctrl-C stops it.",
+        f"  Support form   {base}/",
+        f"  API docs       {base}/docs",
+        f"  Health         {base}/health/detailed",
+        f"  Admin API key  in {_admin_key_file(settings)}",
+        f"  Brain          {brain}",
+        f"  Database       {database}",
+        "",
+    ]
+    for line in lines:
+        _console.print(line, highlight=False)
+
+
+def _watch(processes: list[Process]) -> None:
+    while True:
+        _require_running(processes)
+        time.sleep(0.2)
+
+
+def _require_running(processes: list[Process]) -> None:
+    for process in processes:
+        code = process.popen.poll()
+        if code is not None:
+            raise CommandError(f"the {process.name} process ended with code {code}; see the log above")
+
+
+def _stop(processes: list[Process]) -> None:
+    # A second Ctrl-C while stopping must not leave children behind.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for process in processes:
+        if process.popen.poll() is None:
+            process.popen.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for process in processes:
+        try:
+            process.popen.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            # Killing loses nothing: what it held comes back when its lease ends.
+            process.popen.kill()
+            process.popen.wait()
+
+
+@contextmanager
+def _signals_as_exceptions() -> Iterator[None]:
+    def stop(_number: int, _frame: object) -> None:
+        raise Stopped
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    yield
+
+
+def _require_free_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.api.host, settings.api.port))
+        except OSError as error:
+            raise CommandError(
+                f"port {settings.api.port} on {settings.api.host} cannot be used ({error.strerror}); "
+                "stop what uses it or set API_PORT"
+            ) from None
+
+
+def _base_url(settings: Settings) -> str:
+    host = "127.0.0.1" if settings.api.host in {"0.0.0.0", "::"} else settings.api.host  # noqa: S104
+    return f"http://{host}:{settings.api.port}"
