@@ -1,0 +1,103 @@
+"""Small builders for the agent's tests."""
+
+from typing import Any
+
+from agent.context import Turn
+from agent.decision.policy import PolicyMatch
+from agent.decision.sentiment import Sentiment
+from agent.models.brain import Brain
+from agent.run import SupportAgent
+from agents import Model
+from core.ids import new_id
+from core.settings import AgentSettings
+from database.types import (
+    Channel,
+    ConversationId,
+    ConversationState,
+    CustomerId,
+    IdentityLevel,
+    Passage,
+)
+
+CALM = Sentiment(0.0, "neutral", ())
+
+
+def make_passage(
+    content: str = "Select Forgot password on the sign-in page.",
+    *,
+    title: str = "Reset a forgotten password",
+    heading: str = "Reset your password by email",
+    similarity: float | None = 0.9,
+    **values: Any,
+) -> Passage:
+    """A passage that clearly fits, unless told otherwise."""
+    defaults: dict[str, Any] = {
+        "id": new_id(),
+        "article_id": new_id(),
+        "source": "login/reset.md",
+        "category": "login",
+        "lexical": 1.0,
+        "score": 1.1,
+    }
+    return Passage(title=title, heading=heading, content=content, similarity=similarity, **{**defaults, **values})
+
+
+def make_turn(
+    *messages: str,
+    channel: Channel = "web",
+    identity_level: IdentityLevel = "self_reported",
+    automatic_replies: int = 0,
+    subject: str = "Forgotten password",
+) -> Turn:
+    """A turn over these messages, which are also the conversation's history."""
+    texts = messages or ("How can I reset my forgotten password?",)
+    conversation = ConversationState(
+        id=ConversationId(new_id()),
+        customer_id=CustomerId(new_id()),
+        contact_name="Ada",
+        channel=channel,
+        inbox="form",
+        identity_level=identity_level,
+        owner="agent",
+        automatic_replies=automatic_replies,
+        ticket_ref="TF-20261121-0001",
+        ticket_subject=subject,
+        ticket_category="general",
+        ticket_priority="medium",
+        history=tuple(("customer", text) for text in texts),
+    )
+    return Turn(conversation, texts)
+
+
+def make_agent(
+    *,
+    passages: list[Passage] | None = None,
+    policy: tuple[PolicyMatch, ...] = (),
+    model: Model | None = None,
+    settings: AgentSettings | None = None,
+    history: list[dict[str, Any]] | None = None,
+    searched: list[str] | None = None,
+) -> SupportAgent:
+    """An agent whose surroundings are given: what search finds, which rules match, and which model thinks."""
+    from agent.models.brain import OFFLINE_BRAIN
+
+    async def check_policy(_text: str) -> tuple[PolicyMatch, ...]:
+        return policy
+
+    async def search(query: str) -> list[Passage]:
+        if searched is not None:
+            searched.append(query)
+        return [make_passage()] if passages is None else passages
+
+    async def read_history(_conversation: ConversationState) -> list[dict[str, Any]]:
+        return history or []
+
+    brain = OFFLINE_BRAIN if model is None else Brain("openai", "scripted", lambda _context, _limits: model)
+    return SupportAgent(
+        settings or AgentSettings(),
+        company="Harborline",
+        brain=brain,
+        check_policy=check_policy,
+        search_knowledge=search,
+        read_history=read_history,
+    )

@@ -1,0 +1,74 @@
+"""The decision table, line by line."""
+
+from typing import Any
+
+import pytest
+
+from agent.decision.decide import decide
+from agent.decision.evidence import Evidence, Limits, describe
+from agent.decision.policy import PolicyMatch
+from agent.decision.sentiment import Sentiment
+from tests.agent.builders import CALM, make_passage
+
+LIMITS = Limits(confidence_threshold=0.75, max_automatic_replies=4)
+MISERABLE = Sentiment(-0.9, "negative", ("worst",))
+
+
+def make_evidence(**changes: Any) -> Evidence:
+    """A question with a clear answer, unless told otherwise."""
+    values: dict[str, Any] = {
+        "policy": (),
+        "sentiment": CALM,
+        "best": make_passage(),
+        "confidence": 0.9,
+        "automatic_replies": 0,
+        "ticket_category": "general",
+    }
+    return Evidence(**{**values, **changes})
+
+
+def match(rule: str, route: str, level: Any) -> PolicyMatch:
+    return PolicyMatch(rule, route, level, "words")
+
+
+@pytest.mark.parametrize(
+    ("changes", "action", "rule", "route"),
+    [
+        ({}, "answer", "grounded_answer", "account"),
+        ({"confidence": 0.75}, "answer", "grounded_answer", "account"),
+        ({"confidence": 0.7499}, "hand_over", "low_confidence", "account"),
+        ({"confidence": 0.1}, "hand_over", "low_confidence", "general"),
+        ({"confidence": 0.1, "ticket_category": "billing"}, "hand_over", "low_confidence", "billing"),
+        ({"best": None, "confidence": 0.0}, "hand_over", "no_knowledge", "general"),
+        ({"automatic_replies": 4}, "hand_over", "too_many_replies", "account"),
+        ({"policy": (match("legal_threat", "legal", "always"),), "confidence": 1.0}, "hand_over", "legal_threat", "legal"),
+        ({"policy": (match("churn_risk", "general", "likely"),)}, "hand_over", "churn_risk", "general"),
+        ({"policy": (match("churn_risk", "general", "likely"),), "confidence": 0.95}, "answer", "grounded_answer", "account"),
+        ({"sentiment": MISERABLE}, "hand_over", "low_confidence", "account"),
+        ({"sentiment": MISERABLE, "confidence": 0.95}, "answer", "grounded_answer", "account"),
+    ],
+)  # fmt: skip
+def test_each_line_of_the_table(changes: dict[str, Any], action: str, rule: str, route: str) -> None:
+    decision = decide(make_evidence(**changes), LIMITS)
+    assert (decision.action, decision.rule, decision.route) == (action, rule, route)
+    assert decision.reason
+
+
+def test_the_threshold_is_a_setting() -> None:
+    strict = Limits(confidence_threshold=0.95, max_automatic_replies=4)
+    assert decide(make_evidence(), LIMITS).action == "answer"
+    assert decide(make_evidence(), strict).action == "hand_over"
+
+
+def test_a_mandatory_rule_stands_before_everything_else() -> None:
+    rules = (match("security_incident", "security", "always"), match("anger", "general", "likely"))
+    decision = decide(make_evidence(policy=rules, best=None, automatic_replies=9), LIMITS)
+    assert decision.rule == "security_incident"
+
+
+def test_a_stored_decision_explains_itself() -> None:
+    evidence = make_evidence(policy=(match("anger", "general", "likely"),))
+    stored = describe(decide(evidence, LIMITS), evidence)
+    assert stored["required_confidence"] == 0.92
+    assert stored["policy"] == [{"rule": "anger", "route": "general", "level": "likely", "evidence": "words"}]
+    assert stored["best_passage"]["source"] == "login/reset.md"
