@@ -7,7 +7,7 @@ from typing import Any
 from agent.decision.answerability import estimate_answerability
 from agent.decision.evidence import Evidence
 from agent.decision.policy import PolicyMatch
-from agent.decision.sentiment import Sentiment, analyze
+from agent.decision.sentiment import analyze
 from agent.effects import Categorise, Draft, Escalate
 from database.queries.runs import ToolCallRecord
 from database.types import Citation, ConversationState, Passage
@@ -47,8 +47,8 @@ class TurnContext:
     policy: tuple[PolicyMatch, ...]
     search_knowledge: SearchKnowledge
     read_history: ReadHistory
-    sentiment: Sentiment | None = None
     passages: list[Passage] = field(default_factory=list)
+    best: Passage | None = None
     confidence: float = 0.0
     categorise: Categorise | None = None
     escalate: Escalate | None = None
@@ -56,10 +56,12 @@ class TurnContext:
     calls: list[ToolCallRecord] = field(default_factory=list)
 
     def add_passages(self, query: str, found: list[Passage]) -> None:
-        """Number passages in the order in which they were found, and keep the best confidence of the searches."""
+        """Number passages in the order in which they were found, and remember the search that fitted best."""
         known = {passage.id for passage in self.passages}
         self.passages += [passage for passage in found if passage.id not in known]
-        self.confidence = max(self.confidence, estimate_answerability(query, found))
+        confidence = estimate_answerability(query, found)
+        if found and (self.best is None or confidence > self.confidence):
+            self.best, self.confidence = found[0], confidence
 
     def cite(self, number: int) -> Citation:
         """The citation for a passage's number; raises IndexError for a number that was never shown."""
@@ -71,13 +73,11 @@ class TurnContext:
         return Citation(number=number, passage_id=passage.id, source=passage.source, title=title, excerpt=excerpt)
 
     def collect_evidence(self) -> Evidence:
-        """What is known now. Sentiment that no tool asked for is analysed here, so that every decision has it."""
-        if self.sentiment is None:
-            self.sentiment = analyze(self.turn.question)
+        """What is known now. Sentiment is that of the customer's own words, whatever a model had analysed."""
         return Evidence(
             policy=self.policy,
-            sentiment=self.sentiment,
-            best=self.passages[0] if self.passages else None,
+            sentiment=analyze(self.turn.question),
+            best=self.best,
             confidence=self.confidence,
             automatic_replies=self.turn.conversation.automatic_replies,
             ticket_category=self.turn.conversation.ticket_category,

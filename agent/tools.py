@@ -95,14 +95,14 @@ async def send_response(ctx: Context, text: str, citations: list[int]) -> str:
 
 
 @function_tool(failure_error_function=explain_failure)
-async def analyze_sentiment(ctx: Context, text: str) -> str:
+async def analyze_sentiment(text: str) -> str:
     """How the customer feels, from -1 (furious) to +1 (delighted).
 
     Args:
         text: The customer's message.
     """
-    ctx.context.sentiment = analyze(text)
-    return json.dumps({"score": ctx.context.sentiment.score, "label": ctx.context.sentiment.label})
+    sentiment = analyze(text)
+    return json.dumps({"score": sentiment.score, "label": sentiment.label})
 
 
 TOOLS: tuple[FunctionTool, ...] = (
@@ -113,4 +113,3 @@ TOOLS: tuple[FunctionTool, ...] = (
     send_response,
     analyze_sentiment,
 )
-FINAL_TOOLS = ("escalate_to_human", "send_response")

@@ -1,6 +1,6 @@
 """What every route may use, opened once for the life of the process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -18,7 +18,7 @@ class Desk:
     """Pool, notifications, live feed, time and secrets of this process."""
 
     settings: Settings
-    secret_key: str
+    secret_key: str = field(repr=False)
     pool: DbPool
     notifier: Notifier
     feed: TicketFeed

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api.desk import Desk
+from api.edge import BodyLimit, SecurityHeaders
 from api.feed import TicketFeed
-from api.headers import SecurityHeaders
 from api.problems import MEDIA_TYPE, install_problem_handlers
 from api.routes import health, pages, probe, staff, support
 from api.schemas import ProblemDetails
@@ -42,11 +42,11 @@ def create_app(settings: Settings, *, database_url: str, secret_key: str, clock:
         version=VERSION,
         summary="A 24/7 AI customer-support desk on one Postgres.",
         lifespan=lifespan,
-        max_body_size=settings.api.max_body_bytes,
         docs_url=None,  # the default page loads its scripts from elsewhere; ours comes with the web build
         redoc_url=None,
         responses={"default": {"description": "Any error", "content": {MEDIA_TYPE: {}}, "model": ProblemDetails}},
     )
+    app.add_middleware(BodyLimit, max_bytes=settings.api.max_body_bytes)
     app.add_middleware(SecurityHeaders)
     install_problem_handlers(app)
     for routes in (health, support, staff, probe, pages):

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.headers import NO_STORE, SECURITY_HEADERS
 from core.logging import get_logger
 
 _log = get_logger(__name__)
@@ -73,7 +74,6 @@ async def _answer_http_error(_request: Request, error: Exception) -> JSONRespons
 _DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
-    413: "The request is larger than the server accepts.",
 }
 
 
@@ -110,4 +110,6 @@ def _is_away(error: asyncpg.PostgresError) -> bool:
 async def _answer_bug(request: Request, error: Exception) -> JSONResponse:
     route = request.scope.get("route")
     _log.error("unhandled error", route=getattr(route, "path", None), exc_info=error)
-    return build_problem(500, "Something went wrong on our side. It has been logged.")
+    # This answer is made outside the middleware that guards all others.
+    guards = {**SECURITY_HEADERS, "Cache-Control": NO_STORE}
+    return build_problem(500, "Something went wrong on our side. It has been logged.", headers=guards)

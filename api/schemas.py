@@ -11,11 +11,20 @@ from database.types import Author, Priority, TicketCategory, TicketStatus
 
 
 def _clean(value: object) -> object:
-    return clean_text(value) if isinstance(value, str) else value
+    return clean_text(_require_unicode(value)) if isinstance(value, str) else value
 
 
 def _clean_line(value: object) -> object:
-    return " ".join(clean_text(value).split()) if isinstance(value, str) else value
+    return " ".join(clean_text(_require_unicode(value)).split()) if isinstance(value, str) else value
+
+
+def _require_unicode(text: str) -> str:
+    """JSON can spell half of a character (a lone surrogate), which no database stores and no page shows."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("contains half of a character (a lone surrogate)") from None
+    return text
 
 
 Name = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length=1, max_length=120)]
@@ -166,8 +175,18 @@ class ConversationView(BaseModel):
     id: UUID
 
 
+class ConversationMatch(BaseModel):
+    """One conversation of a customer; its id opens /conversations/{id}."""
+
+    id: UUID
+    ticket_ref: str
+    status: TicketStatus
+    channel: str
+    created_at: datetime
+
+
 class CustomerMatch(BaseModel):
-    """A customer who holds an address, and at which level of proof."""
+    """A customer who holds an address, at which level of proof, and their latest conversations."""
 
     id: UUID
     name: str
@@ -175,7 +194,7 @@ class CustomerMatch(BaseModel):
     kind: str
     value: str
     level: str
-    conversations: int
+    conversations: list[ConversationMatch]
     created_at: datetime
 
 

@@ -68,7 +68,7 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChannelKit:
-    """What one channel can do. Without a sender, replies wait in the outbox until somebody installs one."""
+    """What one channel can do. Without a sender, a reply to it is recorded as failed and a person must look."""
 
     name: str
     writer: Writer

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.errors import OperatorError
 from core.logging import configure_logging
 from core.settings import Settings, load_settings
 from database.embedded import run_embedded
@@ -13,7 +14,7 @@ from database.embedded import run_embedded
 EMBEDDED_FOLDER = "postgres"
 
 
-class CommandError(Exception):
+class CommandError(OperatorError):
     """A command cannot go on; the message says why and what to do."""
 
 

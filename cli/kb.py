@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.context import CommandError, open_database, prepare
+from cli.context import open_database, prepare
 from core.settings import Settings
 from database.pool import open_pool
 
@@ -52,12 +52,9 @@ async def load_folder(settings: Settings, url: str, folder: Path) -> "list[Inges
 
 
 def _find(paths: list[Path]) -> list[Path]:
-    from agent.knowledge.documents import DocumentError, find_documents
+    from agent.knowledge.documents import find_documents
 
-    try:
-        return find_documents(paths)
-    except DocumentError as error:
-        raise CommandError(str(error)) from None
+    return find_documents(paths)
 
 
 async def _load(settings: Settings, url: str, paths: list[Path], *, root: Path) -> "list[Ingested]":

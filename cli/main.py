@@ -7,10 +7,7 @@ import asyncpg
 import typer
 
 from cli import ask, kb, keys, serve, up
-from cli.context import CommandError
-from core.settings import SettingsError
-from database.embedded import EmbeddedDatabaseError
-from database.migrate import MigrationError
+from core.errors import OperatorError
 
 app = typer.Typer(
     name="nightdesk",
@@ -28,7 +25,6 @@ app.command("ask")(ask.ask_question)
 app.add_typer(kb.app, name="kb")
 app.add_typer(keys.app, name="key")
 
-_EXPECTED = (CommandError, EmbeddedDatabaseError, MigrationError, SettingsError)
 _DATABASE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -36,7 +32,7 @@ def main() -> None:
     """Run the command; what a user can mend ends as one clear line and exit code 2, never as a traceback."""
     try:
         app()
-    except _EXPECTED as error:
+    except OperatorError as error:
         _fail(str(error))
     except asyncpg.UndefinedTableError:
         _fail("the database has no Nightdesk tables yet; run `nightdesk migrate` first")

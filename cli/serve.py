@@ -16,8 +16,8 @@ Work = Callable[[Settings, str, asyncio.Event], Awaitable[None]]
 
 
 def run_api(
-    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: API_HOST]")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on. [default: API_PORT]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. (default: API_HOST)")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. (default: API_PORT)")] = None,
 ) -> None:
     """Serve the web pages and the API."""
     settings = prepare("api")
@@ -46,7 +46,7 @@ def serve(settings: Settings, url: str, *, host: str, port: int) -> None:
 
 def run_worker(
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Turns in flight at once. [default: WORKER_CONCURRENCY]")
+        int | None, typer.Option(min=1, help="Turns in flight at once. (default: WORKER_CONCURRENCY)")
     ] = None,
 ) -> None:
     """Answer waiting messages until stopped."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -20,11 +21,11 @@ from rich.console import Console
 from cli.context import CommandError, open_database, prepare, read_or_create_secret, read_secret_key
 from cli.kb import load_folder
 from cli.keys import make_key, store_key
-from core.ids import hash_secret
 from core.settings import Settings
 from database.init_db import init_db
 from database.pool import connect
 from database.queries.knowledge import count_articles
+from database.queries.operations import use_api_key
 
 SAMPLE_KNOWLEDGE = Path(__file__).parents[1] / "docs" / "sample-knowledge"
 START_SECONDS = 60.0
@@ -84,10 +85,10 @@ async def _ensure_admin_key(settings: Settings, url: str) -> None:
     key = read_or_create_secret(_admin_key_file(settings), make_key())
     conn = await connect(url, application="nightdesk up")
     try:
-        known = await conn.fetchval("SELECT true FROM api_keys WHERE key_hash = $1", hash_secret(key))
+        known = await use_api_key(conn, key)
     finally:
         await conn.close()
-    if not known:
+    if known is None:
         await store_key(url, "this machine", key, ["admin"])
 
 
@@ -129,16 +130,18 @@ def _stop_with_parent() -> None:
 
 
 def _wait_until_healthy(settings: Settings, processes: list[Process]) -> None:
+    """Until the API answers and the worker has said that it is alive."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         _require_running(processes)
         with (
             suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(f"{_base_url(settings)}/health", timeout=2),  # noqa: S310  # our own address
+            urllib.request.urlopen(f"{_base_url(settings)}/health/detailed", timeout=2) as answer,  # noqa: S310
         ):
-            return
+            if json.load(answer)["status"] == "ok":
+                return
         time.sleep(0.05)
-    raise CommandError(f"the API did not become healthy within {START_SECONDS:g} seconds; see the log above")
+    raise CommandError(f"the desk did not become healthy within {START_SECONDS:g} seconds; see the log above")
 
 
 def _print_welcome(settings: Settings) -> None:

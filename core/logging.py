@@ -9,10 +9,17 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+import structlog.tracebacks
 
 from core.settings import LogSettings
 
 bind_log_context = structlog.contextvars.bound_contextvars
+
+
+# Both renderers would print the local variables of every frame: keys, tokens, addresses and what customers wrote.
+_render_exceptions = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -32,9 +39,11 @@ def configure_logging(settings: LogSettings, *, process: str) -> None:
         _name_process(process),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [_render_exceptions, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     structlog.configure(
         processors=[

@@ -1,5 +1,6 @@
 """All settings, read once by the composition roots in `cli/` and handed down from there."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,15 +13,18 @@ from pydantic import (
     PositiveInt,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SettingsSourceError
+
+from core.errors import OperatorError
 
 Environment = Literal["development", "test", "production"]
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """A setting is missing or wrong; the message names each variable and what was expected."""
 
 
@@ -96,17 +100,28 @@ class TicketSettings(BaseModel):
     """How tickets are named and what is promised about them."""
 
     prefix: Annotated[str, Field(pattern=r"^[A-Z]{1,8}$")] = "TF"
-    sla_minutes: dict[str, PositiveInt] = {"free": 24 * 60, "pro": 8 * 60, "enterprise": 60}
+    sla_minutes: Annotated[dict[str, PositiveInt], NoDecode] = {"free": 24 * 60, "pro": 8 * 60, "enterprise": 60}
 
     def promise_minutes(self, plans: Iterable[str]) -> int:
         """Minutes to a person's first reply for a customer on these plans: the best of them, at least `free`."""
         return min(self.sla_minutes[plan] for plan in {*plans, "free"} if plan in self.sla_minutes)
 
-    @model_validator(mode="after")
-    def _require_free_plan(self) -> "TicketSettings":
-        if "free" not in self.sla_minutes:
+    @field_validator("sla_minutes", mode="before")
+    @classmethod
+    def _read_json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError('expected JSON such as {"free": 1440, "pro": 480}') from None
+
+    @field_validator("sla_minutes")
+    @classmethod
+    def _require_free_plan(cls, value: dict[str, int]) -> dict[str, int]:
+        if "free" not in value:
             raise ValueError('expected minutes for at least the plan "free", which unknown customers have')
-        return self
+        return value
 
 
 class CompanySettings(BaseModel):

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.errors import OperatorError
+
 with warnings.catch_warnings():
     # The package asks for the user's runtime folder at import and warns where there is none; it then uses /tmp.
     warnings.simplefilter("ignore")
@@ -24,7 +26,7 @@ max_wal_size = 1GB
 """
 
 
-class EmbeddedDatabaseError(Exception):
+class EmbeddedDatabaseError(OperatorError):
     """The embedded server could not be started; the message says where its log is."""
 
 

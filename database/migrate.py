@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 
+from core.errors import OperatorError
 from database.pool import DbConnection
 
 _LOCK_KEY = 0x6E64_6D67  # "ndmg"; any number will do as long as every version of Nightdesk uses the same
 _FILE_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 
 
-class MigrationError(Exception):
+class MigrationError(OperatorError):
     """The migrations in the package and those in the database do not agree."""
 
 

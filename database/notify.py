@@ -26,7 +26,7 @@ class Notifier:
     """Sends notifications after the commit they speak of, at most one batch per few milliseconds.
 
     Inside the transaction each NOTIFY would hold a lock across the commit's flush: 418 instead of 5,397 commits/s
-    with 64 publishers on a slow disk (reference: queue.md).
+    with 64 publishers on a slow disk (measured on 2 cores, PostgreSQL 15).
     """
 
     def __init__(self, url: str) -> None:

@@ -5,10 +5,11 @@ when somebody else holds the thread by now.
 """
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from itertools import groupby
 from uuid import UUID
 
-from asyncpg import Record
+from asyncpg import Record, UniqueViolationError
 
 from core.ids import new_id
 from database.pool import Conn
@@ -30,19 +31,24 @@ class LeaseLost(Exception):
 async def publish(conn: Conn, message: InboundMessage, *, quiet_seconds: float = 0.0) -> Published:
     """Append a message to its thread and make the thread claimable; a redelivery is a no-op."""
     message_id = MessageId(new_id())
-    row = await _SQL["publish"].fetch_row(
-        conn,
-        thread_id=new_id(),
-        channel=message.channel,
-        inbox=message.inbox,
-        contact=message.contact,
-        quiet_seconds=quiet_seconds,
-        id=message_id,
-        external_id=message.external_id,
-        payload=message.model_dump_json(),
-    )
-    if row is not None:
-        return Published(row["thread_id"], message_id, message.contact, message.fingerprint, is_new=True)
+    try:
+        # Inside a transaction a savepoint keeps a lost race from spoiling the rest of it.
+        async with conn.transaction() if conn.is_in_transaction() else nullcontext():
+            thread_id = await _SQL["publish"].fetch_value(
+                conn,
+                thread_id=new_id(),
+                channel=message.channel,
+                inbox=message.inbox,
+                contact=message.contact,
+                quiet_seconds=quiet_seconds,
+                id=message_id,
+                external_id=message.external_id,
+                payload=message.model_dump_json(),
+            )
+    except UniqueViolationError:
+        thread_id = None
+    if thread_id is not None:
+        return Published(thread_id, message_id, message, is_new=True)
     published = await find_published(conn, message.channel, message.inbox, message.external_id)
     if published is None:  # pragma: no cover  # only under REPEATABLE READ, which we never use
         raise RuntimeError("the first delivery of this message is not visible to this transaction")
@@ -54,7 +60,8 @@ async def find_published(conn: Conn, channel: str, inbox: str, external_id: str)
     row = await _SQL["find_published"].fetch_row(conn, channel=channel, inbox=inbox, external_id=external_id)
     if row is None:
         return None
-    return Published(row["thread_id"], row["id"], row["contact"], row["fingerprint"], is_new=False)
+    first = InboundMessage.model_validate_json(row["payload"])
+    return Published(row["thread_id"], row["id"], first, is_new=False)
 
 
 async def claim(conn: Conn, worker_id: WorkerId, *, max_threads: int, lease_seconds: float) -> list[Lease]:
@@ -160,12 +167,11 @@ def _build_leases(rows: list[Record]) -> list[Lease]:
                 attempt=first["attempts"],
                 done_seq=first["done_seq"],
                 expires_at=first["ready_at"],
-                messages=tuple(_build_message(row) for row in members if row["id"] is not None),
+                messages=tuple(
+                    QueuedMessage(row["id"], row["seq"], row["received_at"], row["payload"])
+                    for row in members
+                    if row["id"] is not None
+                ),
             )
         )
     return leases
-
-
-def _build_message(row: Record) -> QueuedMessage:
-    message = InboundMessage.model_validate_json(row["payload"])
-    return QueuedMessage(row["id"], row["seq"], row["received_at"], message)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, NewType
 from uuid import UUID
 
@@ -81,14 +82,19 @@ class Citation(BaseModel):
     excerpt: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QueuedMessage:
-    """A message as claimed: its place in the thread and what arrived."""
+    """A message as claimed: its place in the thread and what arrived, as JSON."""
 
     id: MessageId
     seq: int
     received_at: datetime
-    message: InboundMessage
+    payload: str
+
+    @cached_property
+    def message(self) -> InboundMessage:
+        """What arrived. Read at the first use, so that damaged JSON fails its own turn and no other thread's."""
+        return InboundMessage.model_validate_json(self.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +117,17 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What publishing did. `is_new` is False for a redelivery, which leaves the first message as it was."""
+    """What publishing did. For a redelivery `is_new` is False and `message` is the one that came first."""
 
     thread_id: ThreadId
     message_id: MessageId
-    contact: str
-    fingerprint: str
+    message: InboundMessage
     is_new: bool
+
+    @property
+    def contact(self) -> str:
+        """The thread's contact; on the web, the ticket's reference."""
+        return self.message.contact
 
 
 @dataclass(frozen=True, slots=True)

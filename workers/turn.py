@@ -58,11 +58,15 @@ class TurnProcessor:
                 await asyncio.shield(self._give_back(lease))
                 raise
             except Exception as error:  # noqa: BLE001  # whatever went wrong, the message must not be stranded
-                await self._retry(lease, error)
+                await self._retry_or_bury(lease, error)
 
     async def _run(self, lease: Lease) -> None:
         if not lease.messages:
             await self._settle_quietly(lease)
+            return
+        if lease.attempt > self._settings.worker.max_attempts + 1:
+            # Not even handing it over has survived: nothing more is tried with it.
+            await self._bury(lease, "its worker died at every attempt")
             return
         started = time.perf_counter()
         conversation = await resolve_thread(self._pool, lease, self._settings.ticket)
@@ -120,7 +124,19 @@ class TurnProcessor:
             await queue.fence(conn, lease)
             await queue.complete(conn, lease)
 
-    async def _retry(self, lease: Lease, error: Exception) -> None:
+    async def _bury(self, lease: Lease, reason: str) -> None:
+        """The dead letters without a conversation: what arrived is kept, its thread goes on, operators see it."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            await queue.fence(conn, lease)
+            await queue.bury(conn, lease, reason)
+            await queue.complete(conn, lease)
+        _log.error("messages given up without a ticket, a person must look", reason=reason)
+
+    async def _retry_or_bury(self, lease: Lease, error: Exception) -> None:
+        if lease.attempt >= self._settings.worker.max_attempts:
+            _log.error("turn failed for the last time", exc_info=error)
+            await self._settle_or_leave(lambda _conn: self._bury(lease, f"{type(error).__name__} at the last attempt"))
+            return
         delay = queue.delay_before_retry(lease.attempt, random.random())  # noqa: S311  # jitter, not a secret
         _log.warning("turn failed, will be retried", error=type(error).__name__, delay_seconds=round(delay, 1))
         _log.debug("why the turn failed", exc_info=error)

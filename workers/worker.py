@@ -96,7 +96,9 @@ class Worker:
         """Claim until `stop`, then drain: turns first, so that their replies still go out."""
         pumps = asyncio.ensure_future(asyncio.gather(self.turns.run(), self.deliveries.run()))
         _log.info("worker ready", worker_id=str(self.id), concurrency=self._settings.concurrency)
-        await stop.wait()
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait((pumps, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
         _log.info("worker stopping", in_flight=self.turns.in_flight)
         self.turns.stop()
         await self.turns.drain(DRAIN_SECONDS)

@@ -13,13 +13,15 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from selectolax.lexbor import LexborHTMLParser
 
+from core.errors import OperatorError
+
 MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _BLANK_LINES = re.compile(r"\n{3,}")
 _HTML_BLOCKS = "h1, h2, h3, h4, p, li, pre, td, th, blockquote, dt, dd"
 
 
-class DocumentError(Exception):
+class DocumentError(OperatorError):
     """A document cannot be read; the message says which and why."""
 
 

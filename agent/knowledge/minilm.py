@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 
 from agent.knowledge.bert_graph import BertGraph, build_bert_graph
 from agent.knowledge.embedder import EMBEDDING_DIMENSIONS
+from core.errors import OperatorError
 
 MODEL_NAME = "all-MiniLM-L6-v2"
 LAYERS = 6
@@ -38,11 +39,11 @@ EXPECTED_SHA256 = {
 _LOG_ERRORS_ONLY = 3
 
 
-class ModelMissing(Exception):
+class ModelMissing(OperatorError):
     """The embedding model is not installed, so search can only be by words."""
 
 
-class ModelCorrupt(Exception):
+class ModelCorrupt(OperatorError):
     """A file of the embedding model is not the one its vectors are known by; nothing was loaded from it."""
 
 

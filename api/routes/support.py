@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.access import OpenTicket
@@ -20,7 +20,7 @@ from core.logging import get_logger
 from database import queue
 from database.notify import WAKE_CHANNEL
 from database.pool import Conn
-from database.queries import customers, tickets
+from database.queries import operations, tickets
 from database.types import InboundMessage, Published, TicketRequest
 
 _log = get_logger(__name__)
@@ -36,34 +36,40 @@ STREAM_RECHECK_SECONDS = 10.0
 @router.post("/submit", status_code=202)
 async def submit(body: Submission, desk: DeskDep, idempotency_key: IdempotencyKey = None) -> Accepted:
     """Open a ticket. Answered only when the message is committed; the reply follows on the ticket."""
-    external_id = scope_key(body.email, idempotency_key) if idempotency_key else str(new_id())
+    email = body.email.lower()
+    external_id = scope_key(email, idempotency_key) if idempotency_key else str(new_id())
     async with desk.pool.acquire() as conn:
-        minutes = desk.settings.ticket.promise_minutes(await customers.find_plans(conn, "email", body.email.lower()))
+        config, plans = await operations.prepare_submission(conn, CHANNEL, FORM_INBOX, email)
+        _require_open(config)
+        minutes = desk.settings.ticket.promise_minutes(plans)
+        request = await _find_request(conn, external_id) if idempotency_key else None
         now = desk.clock()
-        ref = await _find_reference(conn, external_id) if idempotency_key else None
-        if ref is None:
-            ref = await tickets.take_reference(conn, desk.settings.ticket.prefix, now.date())
-        due = now + timedelta(minutes=minutes)
         request = TicketRequest(
-            ref=ref, subject=body.subject, category=body.category, priority=body.priority, first_reply_due=due
+            ref=request.ref if request else await _take_reference(conn, desk, now),
+            subject=body.subject,
+            category=body.category,
+            priority=body.priority,
+            first_reply_due=request.first_reply_due if request else now + timedelta(minutes=minutes),
         )
         published = await _publish(
             conn,
             parse_submission(
                 name=body.name,
-                email=body.email.lower(),
+                email=email,
                 message=body.message,
                 ticket=request,
                 external_id=external_id,
             ),
+            config,
         )
     _announce(desk, published)
-    token = desk.make_ticket_token(published.contact)
+    ticket = published.message.ticket or request
+    token = desk.make_ticket_token(ticket.ref)
     return Accepted(
-        ticket_ref=published.contact,
+        ticket_ref=ticket.ref,
         ticket_token=token,
-        sla=Sla(first_reply_minutes=minutes, first_reply_by=due),
-        status_url=f"{desk.settings.api.public_url or ''}/support/ticket/{published.contact}?token={token}",
+        sla=Sla(first_reply_minutes=minutes, first_reply_by=ticket.first_reply_due),
+        status_url=f"{desk.settings.api.public_url or ''}/support/ticket/{ticket.ref}?token={token}",
     )
 
 
@@ -80,42 +86,58 @@ async def write_again(
     """Add a message to the ticket. An answered ticket opens again."""
     external_id = scope_key(ref, idempotency_key) if idempotency_key else str(new_id())
     async with desk.pool.acquire() as conn:
-        published = await _publish(conn, parse_reply(ref=ref, message=body.message, external_id=external_id))
+        config = await operations.find_channel_config(conn, CHANNEL, FORM_INBOX)
+        published = await _publish(conn, parse_reply(ref=ref, message=body.message, external_id=external_id), config)
     _announce(desk, published)
     return ReplyAccepted(ticket_ref=ref, message_id=published.message_id)
 
 
-@router.get("/ticket/{ref}/events", response_class=EventSourceResponse)
-async def follow_ticket(ref: OpenTicket, desk: DeskDep) -> AsyncIterator[ServerSentEvent]:
-    """The ticket as server-sent events: once at the start and whenever it changes, each time whole."""
+async def follow(ref: OpenTicket, desk: DeskDep) -> AsyncIterator[asyncio.Event]:
+    """The event that wakes this stream. A dependency, so that a refusal is an answer and not a broken stream."""
     try:
         with desk.feed.follow(ref) as changed:
-            last: TicketView | None = None
-            while True:
-                changed.clear()
-                view = await _view(desk, ref)
-                if view != last:
-                    yield ServerSentEvent(event="ticket", data=view)
-                    last = view
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), STREAM_RECHECK_SECONDS)
+            yield changed
     except TooManyStreams:
-        raise Problem(
-            503, "Too many live connections; ask for the ticket instead.", headers={"Retry-After": "5"}
-        ) from None
+        detail = "Too many live connections; ask for the ticket instead."
+        raise Problem(503, detail, headers={"Retry-After": "5"}) from None
 
 
-async def _publish(conn: Conn, message: InboundMessage) -> Published:
-    published = await queue.publish(conn, message)
-    if published.fingerprint != message.fingerprint:
+@router.get("/ticket/{ref}/events", response_class=EventSourceResponse)
+async def follow_ticket(
+    ref: OpenTicket, desk: DeskDep, changed: Annotated[asyncio.Event, Depends(follow)]
+) -> AsyncIterator[ServerSentEvent]:
+    """The ticket as server-sent events: once at the start and whenever it changes, each time whole."""
+    last: TicketView | None = None
+    while True:
+        changed.clear()
+        view = await _view(desk, ref)
+        if view != last:
+            yield ServerSentEvent(event="ticket", data=view)
+            last = view
+        with suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), STREAM_RECHECK_SECONDS)
+
+
+def _require_open(config: operations.ChannelConfig) -> None:
+    if not config.enabled:
+        raise Problem(503, "The form takes no new tickets at the moment.", headers={"Retry-After": "600"})
+
+
+async def _publish(conn: Conn, message: InboundMessage, config: operations.ChannelConfig) -> Published:
+    published = await queue.publish(conn, message, quiet_seconds=config.quiet_seconds)
+    if published.message.fingerprint != message.fingerprint:
         raise Problem(409, "This Idempotency-Key was used for another message; use a new one.")
     return published
 
 
-async def _find_reference(conn: Conn, external_id: str) -> str | None:
-    """The reference given out when this key was first used."""
+async def _find_request(conn: Conn, external_id: str) -> TicketRequest | None:
+    """What was given out when this key was first used."""
     published = await queue.find_published(conn, CHANNEL, FORM_INBOX, external_id)
-    return published.contact if published else None
+    return published.message.ticket if published else None
+
+
+async def _take_reference(conn: Conn, desk: Desk, now: datetime) -> str:
+    return await tickets.take_reference(conn, desk.settings.ticket.prefix, now.date())
 
 
 def _announce(desk: Desk, published: Published) -> None:

@@ -1,5 +1,6 @@
 """Customers and their identifiers."""
 
+import json
 from typing import Any
 
 from core.ids import new_id
@@ -8,6 +9,8 @@ from database.statements import load_statements
 from database.types import ConversationId, CustomerId, IdentifierKind, Identity
 
 _SQL = load_statements("customers")
+
+LATEST_CONVERSATIONS = 20
 
 
 async def resolve_customer(conn: Conn, identity: Identity) -> CustomerId:
@@ -29,12 +32,14 @@ async def resolve_customer(conn: Conn, identity: Identity) -> CustomerId:
 
 async def find_plans(conn: Conn, kind: IdentifierKind, value: str) -> list[str]:
     """The paid plans of customers with this address."""
-    return [row["plan"] for row in await _SQL["find_plan"].fetch(conn, kind=kind, value=value)]
+    plans: list[str] = await _SQL["find_plans"].fetch_value(conn, kind=kind, value=value)
+    return plans
 
 
 async def look_up_customers(conn: Conn, kind: IdentifierKind, value: str) -> list[dict[str, Any]]:
-    """Every customer with this address, with the level at which they hold it."""
-    return [dict(row) for row in await _SQL["look_up"].fetch(conn, kind=kind, value=value)]
+    """Every customer with this address, with the level at which they hold it and their latest conversations."""
+    rows = await _SQL["look_up"].fetch(conn, kind=kind, value=value, max_conversations=LATEST_CONVERSATIONS)
+    return [{**dict(row), "conversations": json.loads(row["conversations"])} for row in rows]
 
 
 async def list_history(

@@ -14,14 +14,18 @@ RETURNING customer_id;
 -- name: drop_customer
 DELETE FROM customers WHERE id = :id;
 
--- name: find_plan
--- The best plan of any customer with this address; the caller turns it into a time, never into a name.
-SELECT c.plan FROM customer_identifiers i JOIN customers c ON c.id = i.customer_id
- WHERE i.kind = :kind AND i.value = :value AND c.plan <> 'free';
+-- name: find_plans
+-- The paid plans of customers with this address; the caller turns them into a time, never into a name.
+SELECT array(SELECT c.plan FROM customer_identifiers i JOIN customers c ON c.id = i.customer_id
+              WHERE i.kind = :kind AND i.value = :value AND c.plan <> 'free');
 
 -- name: look_up
 SELECT c.id, c.name, c.plan, c.created_at, i.kind, i.value, i.level,
-       (SELECT count(*) FROM conversations v WHERE v.customer_id = c.id) AS conversations
+       coalesce((SELECT jsonb_agg(to_jsonb(recent)) FROM (
+           SELECT v.id, t.ref AS ticket_ref, t.status, v.channel, v.created_at
+             FROM conversations v JOIN tickets t ON t.conversation_id = v.id
+            WHERE v.customer_id = c.id ORDER BY v.created_at DESC LIMIT :max_conversations) recent), '[]')
+       AS conversations
   FROM customer_identifiers i JOIN customers c ON c.id = i.customer_id
  WHERE i.kind = :kind AND i.value = :value
  ORDER BY c.created_at;

@@ -20,7 +20,7 @@ SELECT count(*) FROM knowledge_articles;
 
 -- name: search
 -- The nearest passages by meaning and the best by words, fused: cosine + 0.2 × lexical, the lexical rank scaled to
--- its best (reference: nlp.md §4, StackFAQ MRR 97.4 against 96.6 for vectors alone and 79.3 for words alone).
+-- its best. On 1,249 questions to 125 forum answers (StackFAQ) such a sum ranked better than either part alone.
 -- The words are joined by OR: with AND, 82 of 100 such questions find nothing.
 WITH question AS (
     SELECT (:embedding::text)::vector AS embedding,

@@ -1,7 +1,8 @@
 -- name: publish
 -- One statement, so that a lone publish is one round trip. A redelivery finds the first message and changes nothing.
 -- The thread row is locked before seq is taken, so that seq rises in commit order within a thread.
--- No row comes back when another transaction published the same external id at this moment: read it again.
+-- A publisher that loses the race for an external id fails on its unique index and takes nothing: were the loss
+-- ignored, the thread would keep a number without a message.
 WITH known AS (
     SELECT thread_id, seq, id FROM message_queue
      WHERE channel = :channel AND inbox = :inbox AND external_id = :external_id
@@ -15,12 +16,11 @@ WITH known AS (
 )
 INSERT INTO message_queue (thread_id, seq, id, channel, inbox, external_id, payload)
 SELECT thread.id, thread.last_seq, :id::uuid, :channel, :inbox, :external_id, :payload::jsonb FROM thread
-ON CONFLICT (channel, inbox, external_id) DO NOTHING
 RETURNING thread_id;
 
 -- name: find_published
-SELECT q.thread_id, q.id, t.contact, q.payload ->> 'fingerprint' AS fingerprint
-  FROM message_queue q JOIN queue_threads t ON t.id = q.thread_id
+SELECT q.thread_id, q.id, q.payload
+  FROM message_queue q
  WHERE q.channel = :channel AND q.inbox = :inbox AND q.external_id = :external_id;
 
 -- name: claim

@@ -55,7 +55,7 @@ def test_a_wrong_value_is_named_with_what_was_expected(
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError) as caught:
         load_settings(None)
-    assert variable.split("_")[0] in str(caught.value)
+    assert f"{variable}: " in str(caught.value)
     assert expected in str(caught.value)
 
 
@@ -68,7 +68,7 @@ def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_unreadable_json_value_is_a_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKET_SLA_MINUTES", "{not json")
-    with pytest.raises(SettingsError, match="ticket"):
+    with pytest.raises(SettingsError, match="TICKET_SLA_MINUTES: expected JSON"):
         load_settings(None)
 
 

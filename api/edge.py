@@ -1,0 +1,64 @@
+"""What happens at the edge of every request: a limit on what comes in, and headers on what goes out."""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.headers import NO_STORE, SECURITY_HEADERS
+from api.problems import Problem, build_problem
+
+_TOO_LARGE = "The request is larger than the {limit} KiB the server accepts."
+
+
+class SecurityHeaders:
+    """Adds the headers, and says what may be cached: hashed assets for ever, everything else not at all."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_asset = scope["path"].startswith("/assets/")
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.append(name, value)
+                found = is_asset and message["status"] in {200, 304}
+                headers["Cache-Control"] = "public, max-age=31536000, immutable" if found else NO_STORE
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class BodyLimit:
+    """Refuses bodies above a limit: by their announced length at once, otherwise while they are read."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._detail = _TOO_LARGE.format(limit=max_bytes // 1024)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdigit() and int(announced) > self._max_bytes:
+            await build_problem(413, self._detail)(scope, receive, send)
+            return
+        received = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise Problem(413, self._detail)
+            return message
+
+        await self._app(scope, receive_within_limit, send)

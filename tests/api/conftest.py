@@ -1,0 +1,46 @@
+"""The application for tests of the API: one that many share, and one with a database of its own."""
+
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from core.settings import Settings
+from tests.api.service import Service, open_service
+from tests.conftest import cloned
+
+
+@pytest.fixture(scope="session")
+async def service(
+    server_url: str, template_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Service]:
+    """An application that all tests share which look only at tickets of their own making."""
+    data_dir: Path = tmp_path_factory.mktemp("api")
+    async with (
+        cloned(server_url, "nightdesk_template") as url,
+        open_service(Settings.model_construct(data_dir=data_dir), url) as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture
+def client(service: Service) -> httpx.AsyncClient:
+    """A client of the shared application."""
+    return service.client
+
+
+@pytest.fixture
+async def fresh(settings: Settings, database_url: str) -> AsyncIterator[Service]:
+    """An application with an empty database of its own."""
+    async with open_service(settings, database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def quiet_log() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What was logged, instead of printing it: drawing the traceback of a bug takes seconds."""
+    with capture_logs() as logs:
+        yield logs

@@ -1,0 +1,59 @@
+"""Logs: one shape, ids bound around the work, and nothing that belongs to a customer or opens a door."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from core.logging import bind_log_context, configure_logging, get_logger
+from core.settings import LogSettings
+
+
+@pytest.fixture(autouse=True)
+def restore_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def fail_with_a_secret() -> None:
+    api_key = "nd_secret" + "_in_a_local_variable"
+    raise RuntimeError(f"broken {len(api_key)}")
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_traceback_never_shows_the_values_of_variables(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings.model_validate({"format": style}), process="test")
+    try:
+        fail_with_a_secret()
+    except RuntimeError:
+        get_logger("test").exception("it broke")
+    said = capsys.readouterr().err
+    assert "RuntimeError" in said
+    assert "fail_with_a_secret" in said
+    assert "nd_secret_in_a_local_variable" not in said
+
+
+def test_every_line_within_a_context_carries_its_ids_also_of_other_libraries(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging(LogSettings(format="json"), process="worker")
+    with bind_log_context(message_id="m-1"):
+        get_logger("ours").info("claimed", seq=3)
+        logging.getLogger("theirs").warning("careful")
+    get_logger("ours").info("afterwards")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line.get("message_id") for line in lines] == ["m-1", "m-1", None]
+    assert {line["process"] for line in lines} == {"worker"}
+    assert lines[0]["seq"] == 3
+
+
+def test_libraries_that_log_requests_are_silenced(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings(format="json", level="INFO"), process="test")
+    logging.getLogger("httpx").info("GET /support/ticket/TF?token=abc")
+    logging.getLogger("uvicorn.access").info("GET /support/ticket/TF?token=abc")
+    assert capsys.readouterr().err == ""
