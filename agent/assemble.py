@@ -4,8 +4,6 @@ import asyncio
 import re
 from typing import Any
 
-import numpy as np
-
 from agent.decision.policy import PolicyGuard, PolicyMatch, load_guard
 from agent.knowledge.embed import AsyncEmbedder
 from agent.knowledge.load import load_embedder
@@ -20,6 +18,7 @@ from database.types import ConversationState
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _MAX_SENTENCES = 12
 _MIN_SENTENCE_WORDS = 3
+_SHORT_WORDS = 30
 
 
 async def build_agent(settings: Settings, pool: DbPool) -> SupportAgent:
@@ -44,24 +43,31 @@ async def build_agent(settings: Settings, pool: DbPool) -> SupportAgent:
 
 
 class PolicyChecker:
-    """Checks a message whole and sentence by sentence: one threat in a long friendly text must not be averaged away."""
+    """Checks a message whole and, if long, by sentence: one threat in a friendly letter must not be averaged away."""
 
     def __init__(self, guard: PolicyGuard, embedder: AsyncEmbedder | None) -> None:
         self._guard = guard
         self._embedder = embedder
 
     async def check(self, text: str) -> tuple[PolicyMatch, ...]:
-        """Every rule that matches anywhere, the strictest first, each once."""
+        """Every rule that matches anywhere, the strictest first, each once.
+
+        Words that name a mandatory matter settle it; only without them is likeness to the seeds asked.
+        """
+        named = self._guard.check(text, None)
+        if self._embedder is None or any(match.level == "always" for match in named):
+            return named
         pieces = split_for_policy(text)
-        vectors = await self._embedder.embed(pieces) if self._embedder else [None] * len(pieces)
-        found: dict[str, PolicyMatch] = {}
-        for piece, vector in zip(pieces, vectors, strict=True):
-            for match in self._guard.check(piece, None if vector is None else np.asarray(vector)):
+        found = {match.rule: match for match in named}
+        for piece, vector in zip(pieces, await self._embedder.embed(pieces), strict=True):
+            for match in self._guard.check(piece, vector):
                 found.setdefault(match.rule, match)
         return self._guard.order(found.values())
 
 
 def split_for_policy(text: str) -> list[str]:
-    """The text and its sentences, the first few of them where there are many."""
+    """The text, and of a long one also its sentences, the first few of them where there are many."""
+    if len(text.split()) <= _SHORT_WORDS:
+        return [text]
     sentences = [s for s in _SENTENCE_END.split(text) if len(s.split()) >= _MIN_SENTENCE_WORDS]
-    return [text] if len(sentences) < 2 else [text, *sentences[:_MAX_SENTENCES]]
+    return [text, *sentences[:_MAX_SENTENCES]]

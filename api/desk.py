@@ -33,8 +33,8 @@ class Desk:
         return matches_token(self.make_ticket_token(ref), token)
 
 
-def get_desk(request: Request) -> Desk:
-    """The desk of the application that serves this request."""
+async def get_desk(request: Request) -> Desk:
+    """The desk of the application that serves this request. Async, or every request would go through a thread."""
     desk: Desk = request.app.state.desk
     return desk
 

@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 
 from api.headers import NO_STORE, SECURITY_HEADERS
 from core.logging import get_logger
+from database.pool import DATABASE_ERRORS
 
 _log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-DATABASE_AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 _AWAY_STATES = ("08", "53", "57", "25006", "55P03")  # connection, resources, operator, read-only, lock not available
 
 
@@ -39,8 +39,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     """Answer every kind of failure with a problem document."""
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
-    app.add_exception_handler(asyncpg.PostgresError, _answer_database_error)
-    for error in DATABASE_AWAY:
+    for error in DATABASE_ERRORS:
         app.add_exception_handler(error, _answer_database_error)
     app.add_exception_handler(Exception, _answer_bug)
 

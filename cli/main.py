@@ -8,6 +8,7 @@ import typer
 
 from cli import ask, kb, keys, serve, up
 from core.errors import OperatorError
+from database.pool import DATABASE_ERRORS
 
 app = typer.Typer(
     name="nightdesk",
@@ -25,8 +26,6 @@ app.command("ask")(ask.ask_question)
 app.add_typer(kb.app, name="kb")
 app.add_typer(keys.app, name="key")
 
-_DATABASE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-
 
 def main() -> None:
     """Run the command; what a user can mend ends as one clear line and exit code 2, never as a traceback."""
@@ -36,7 +35,7 @@ def main() -> None:
         _fail(str(error))
     except asyncpg.UndefinedTableError:
         _fail("the database has no Nightdesk tables yet; run `nightdesk migrate` first")
-    except _DATABASE as error:
+    except DATABASE_ERRORS as error:
         _fail(f"the database cannot be used: {type(error).__name__}: {error}; check DATABASE_URL")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -37,6 +37,10 @@ def run_embedded(directory: Path, *, extra_settings: str = "") -> Iterator[str]:
     Only the caller that started the server stops it.
     """
     directory = directory.resolve()
+    if " " in str(directory):
+        raise EmbeddedDatabaseError(
+            f"PostgreSQL cannot keep its socket in a path with a space: {directory}; set DATA_DIR"
+        )
     directory.parent.mkdir(parents=True, exist_ok=True)
     server = get_server(directory, cleanup_mode=None, start=False)
     already_running = is_running(directory)

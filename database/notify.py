@@ -7,10 +7,8 @@ few seconds, so a lost one costs seconds and never a message.
 import asyncio
 from collections.abc import Callable, Mapping
 
-import asyncpg
-
 from core.logging import get_logger
-from database.pool import DbConnection, connect
+from database.pool import DATABASE_ERRORS, DbConnection, connect
 
 _log = get_logger(__name__)
 
@@ -19,7 +17,6 @@ TICKET_CHANNEL = "nightdesk_ticket"  # payload: the contact of the thread whose 
 
 _MIN_INTERVAL_SECONDS = 0.004
 _RECONNECT_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
-_CONNECTION_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Notifier:
@@ -50,7 +47,7 @@ class Notifier:
                     await self._send_until_failure(conn)
                 finally:
                     conn.terminate()
-            except _CONNECTION_ERRORS as error:
+            except DATABASE_ERRORS as error:
                 failures = await _wait_to_reconnect("notifier", failures, error)
 
     async def _send_until_failure(self, conn: DbConnection) -> None:
@@ -80,7 +77,7 @@ async def listen(url: str, callbacks: Mapping[str, Callable[[str], None]], on_re
                 await _listen_until_lost(conn, callbacks, on_reconnect)
             finally:
                 conn.terminate()
-        except _CONNECTION_ERRORS as error:
+        except DATABASE_ERRORS as error:
             failures = await _wait_to_reconnect("listener", failures, error)
 
 

@@ -15,6 +15,15 @@ if TYPE_CHECKING:  # the classes are generic in the type stubs only
 else:
     DbPool, DbConnection, Conn = Pool, Connection, Connection | PoolConnectionProxy
 
+# What a database that is away, restarting or failing over raises, the driver's own confusion included.
+DATABASE_ERRORS = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
 
 def _server_settings(application: str, statement_timeout_seconds: int) -> dict[str, str]:
     return {

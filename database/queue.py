@@ -90,13 +90,13 @@ async def renew(conn: Conn, worker_id: WorkerId, tokens: Iterable[UUID], *, leas
 
 async def fence(conn: Conn, lease: Lease) -> None:
     """Lock the thread until the transaction ends, or raise LeaseLost. Comes first in every settling transaction."""
-    if await _SQL["fence"].fetch_value(conn, thread_id=lease.thread_id, token=lease.token) is None:
+    if not await _SQL["fence"].fetch_value(conn, thread_id=lease.thread_id, token=lease.token):
         raise LeaseLost(lease.thread_id)
 
 
 async def has_newer(conn: Conn, lease: Lease) -> bool:
-    """Whether a message arrived in the thread after the ones this lease brought. Call it behind `fence`."""
-    newer: bool = await _SQL["has_newer"].fetch_value(conn, thread_id=lease.thread_id, through_seq=lease.through_seq)
+    """Whether a message has arrived in the thread since the claim. Call it behind `fence`."""
+    newer: bool = await _SQL["has_newer"].fetch_value(conn, thread_id=lease.thread_id, last_seq=lease.last_seq)
     return newer
 
 
@@ -165,6 +165,7 @@ def _build_leases(rows: list[Record]) -> list[Lease]:
                 contact=first["contact"],
                 token=first["lease_token"],
                 attempt=first["attempts"],
+                last_seq=first["last_seq"],
                 done_seq=first["done_seq"],
                 expires_at=first["ready_at"],
                 messages=tuple(

@@ -39,7 +39,10 @@ class Identity(BaseModel):
 
 
 class TicketRequest(BaseModel):
-    """What the customer chose when opening a ticket, and the reference they were given for it."""
+    """What the customer chose when opening a ticket, and the reference and promise they were given for it.
+
+    `promised_minutes` is None on channels that tell the customer no time.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,6 +51,7 @@ class TicketRequest(BaseModel):
     category: TicketCategory
     priority: Priority
     first_reply_due: datetime
+    promised_minutes: int | None = None
 
 
 class InboundMessage(BaseModel):
@@ -99,12 +103,16 @@ class QueuedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on one thread until `expires_at`, with every message waiting in it."""
+    """The right to work on one thread until `expires_at`, with the messages waiting in it.
+
+    `last_seq` is the newest message at the claim; after a flood it may be beyond the last one that is leased.
+    """
 
     thread_id: ThreadId
     contact: str
     token: UUID
     attempt: int
+    last_seq: int
     done_seq: int
     expires_at: datetime
     messages: tuple[QueuedMessage, ...]

@@ -7,17 +7,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from uuid import UUID
 
-import asyncpg
-
 from core.logging import get_logger
 from database import outbox, queue
-from database.pool import DbConnection, connect
+from database.pool import DATABASE_ERRORS, DbConnection, connect
 from database.queries import operations
 from database.types import WorkerId
 
 _log = get_logger(__name__)
 
-_CONNECTION_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _STATEMENT_TIMEOUT_SECONDS = 10.0
 
 
@@ -57,7 +54,7 @@ class Heartbeat:
                     async with asyncio.timeout(_STATEMENT_TIMEOUT_SECONDS):
                         await self.beat(conn)
                     is_lost = False
-                except _CONNECTION_ERRORS as error:
+                except DATABASE_ERRORS as error:
                     if not is_lost:
                         _log.warning("heartbeat failed", error=type(error).__name__)
                     is_lost = True
@@ -67,7 +64,7 @@ class Heartbeat:
                 await asyncio.sleep(1.0 if is_lost else self._lease_seconds / 4)
         finally:
             if conn is not None and not conn.is_closed():
-                with suppress(*_CONNECTION_ERRORS):
+                with suppress(*DATABASE_ERRORS):
                     await operations.sign_off(conn, self._worker_id)
                 await conn.close()
 

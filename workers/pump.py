@@ -5,15 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-import asyncpg
-
 from core.logging import get_logger
+from database.pool import DATABASE_ERRORS
 
 _log = get_logger(__name__)
 
 T = TypeVar("T")
 
-_CONNECTION_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _MAX_BACKOFF_SECONDS = 5.0
 
 
@@ -59,7 +57,7 @@ class Pump(Generic[T]):
             try:
                 claimed = await self._claim(free) if free else []
                 failures = 0
-            except _CONNECTION_ERRORS as error:
+            except DATABASE_ERRORS as error:
                 if failures == 0:
                     _log.warning("cannot claim, waiting for the database", pump=self._name, error=type(error).__name__)
                 failures += 1
@@ -75,6 +73,15 @@ class Pump(Generic[T]):
         """Claim nothing more. What is in flight goes on; `drain` waits for it."""
         self._is_stopping = True
         self._wake.set()
+
+    async def flush(self) -> None:
+        """One last round after the end: handle what is ready now."""
+        try:
+            claimed = await self._claim(self._concurrency)
+        except DATABASE_ERRORS as error:
+            _log.warning("cannot claim at the end, the next start will", pump=self._name, error=type(error).__name__)
+            return
+        await asyncio.gather(*(self._handle(item) for item in claimed))
 
     async def drain(self, seconds: float) -> None:
         """Let what is in flight finish, and cancel what has not after `seconds`."""

@@ -133,7 +133,7 @@ class TurnProcessor:
         _log.error("messages given up without a ticket, a person must look", reason=reason)
 
     async def _retry_or_bury(self, lease: Lease, error: Exception) -> None:
-        if lease.attempt >= self._settings.worker.max_attempts:
+        if lease.attempt > self._settings.worker.max_attempts:
             _log.error("turn failed for the last time", exc_info=error)
             await self._settle_or_leave(lambda _conn: self._bury(lease, f"{type(error).__name__} at the last attempt"))
             return

@@ -94,17 +94,20 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim until `stop`, then drain: turns first, so that their replies still go out."""
-        pumps = asyncio.ensure_future(asyncio.gather(self.turns.run(), self.deliveries.run()))
+        turns, deliveries = asyncio.create_task(self.turns.run()), asyncio.create_task(self.deliveries.run())
         _log.info("worker ready", worker_id=str(self.id), concurrency=self._settings.concurrency)
-        stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait((pumps, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({turns, deliveries, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         _log.info("worker stopping", in_flight=self.turns.in_flight)
         self.turns.stop()
+        # Not drained before the loop has ended: a claim under way still brings its leases.
+        await turns
         await self.turns.drain(DRAIN_SECONDS)
         self.deliveries.stop()
+        await deliveries
         await self.deliveries.drain(DRAIN_SECONDS / 3)
-        await pumps
+        await self.deliveries.flush()
 
     async def _claim_turns(self, free: int) -> Sequence[Lease]:
         async with self._pool.acquire() as conn:

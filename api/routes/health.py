@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Response
 
 from api.desk import DeskDep
-from api.problems import DATABASE_AWAY
 from api.schemas import DetailedHealth, Health
 from api.version import VERSION
 from database import queue
+from database.pool import DATABASE_ERRORS
 from database.queries import operations
 
 router = APIRouter(tags=["health"])
@@ -30,7 +30,7 @@ async def read_detailed_health(desk: DeskDep, response: Response) -> DetailedHea
             depth = await queue.measure_depth(conn)
             workers = await operations.list_workers(conn)
             channels = await operations.list_channels(conn)
-    except DATABASE_AWAY as error:
+    except DATABASE_ERRORS as error:
         response.status_code = 503
         return DetailedHealth(
             status="down",

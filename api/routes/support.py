@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
@@ -39,37 +39,24 @@ async def submit(body: Submission, desk: DeskDep, idempotency_key: IdempotencyKe
     email = body.email.lower()
     external_id = scope_key(email, idempotency_key) if idempotency_key else str(new_id())
     async with desk.pool.acquire() as conn:
-        config, plans = await operations.prepare_submission(conn, CHANNEL, FORM_INBOX, email)
-        _require_open(config)
-        minutes = desk.settings.ticket.promise_minutes(plans)
-        request = await _find_request(conn, external_id) if idempotency_key else None
-        now = desk.clock()
-        request = TicketRequest(
-            ref=request.ref if request else await _take_reference(conn, desk, now),
-            subject=body.subject,
-            category=body.category,
-            priority=body.priority,
-            first_reply_due=request.first_reply_due if request else now + timedelta(minutes=minutes),
+        earlier = await queue.find_published(conn, CHANNEL, FORM_INBOX, external_id) if idempotency_key else None
+        request, quiet_seconds = (
+            (_repeat_request(body, earlier.message.ticket), 0.0)
+            if earlier is not None and earlier.message.ticket is not None
+            else await _open_request(conn, desk, body, email)
         )
-        published = await _publish(
-            conn,
-            parse_submission(
-                name=body.name,
-                email=email,
-                message=body.message,
-                ticket=request,
-                external_id=external_id,
-            ),
-            config,
+        message = parse_submission(
+            name=body.name, email=email, message=body.message, ticket=request, external_id=external_id
         )
+        published = await _publish(conn, message, quiet_seconds)
     _announce(desk, published)
-    ticket = published.message.ticket or request
-    token = desk.make_ticket_token(ticket.ref)
+    promise = published.message.ticket or request
+    token = desk.make_ticket_token(promise.ref)
     return Accepted(
-        ticket_ref=ticket.ref,
+        ticket_ref=promise.ref,
         ticket_token=token,
-        sla=Sla(first_reply_minutes=minutes, first_reply_by=ticket.first_reply_due),
-        status_url=f"{desk.settings.api.public_url or ''}/support/ticket/{ticket.ref}?token={token}",
+        sla=Sla(first_reply_minutes=promise.promised_minutes or 0, first_reply_by=promise.first_reply_due),
+        status_url=f"{desk.settings.api.public_url or ''}/support/ticket/{promise.ref}?token={token}",
     )
 
 
@@ -87,7 +74,8 @@ async def write_again(
     external_id = scope_key(ref, idempotency_key) if idempotency_key else str(new_id())
     async with desk.pool.acquire() as conn:
         config = await operations.find_channel_config(conn, CHANNEL, FORM_INBOX)
-        published = await _publish(conn, parse_reply(ref=ref, message=body.message, external_id=external_id), config)
+        message = parse_reply(ref=ref, message=body.message, external_id=external_id)
+        published = await _publish(conn, message, config.quiet_seconds)
     _announce(desk, published)
     return ReplyAccepted(ticket_ref=ref, message_id=published.message_id)
 
@@ -118,26 +106,37 @@ async def follow_ticket(
             await asyncio.wait_for(changed.wait(), STREAM_RECHECK_SECONDS)
 
 
-def _require_open(config: operations.ChannelConfig) -> None:
-    if not config.enabled:
-        raise Problem(503, "The form takes no new tickets at the moment.", headers={"Retry-After": "600"})
-
-
-async def _publish(conn: Conn, message: InboundMessage, config: operations.ChannelConfig) -> Published:
-    published = await queue.publish(conn, message, quiet_seconds=config.quiet_seconds)
+async def _publish(conn: Conn, message: InboundMessage, quiet_seconds: float) -> Published:
+    published = await queue.publish(conn, message, quiet_seconds=quiet_seconds)
     if published.message.fingerprint != message.fingerprint:
         raise Problem(409, "This Idempotency-Key was used for another message; use a new one.")
     return published
 
 
-async def _find_request(conn: Conn, external_id: str) -> TicketRequest | None:
-    """What was given out when this key was first used."""
-    published = await queue.find_published(conn, CHANNEL, FORM_INBOX, external_id)
-    return published.message.ticket if published else None
+async def _open_request(conn: Conn, desk: Desk, body: Submission, email: str) -> tuple[TicketRequest, float]:
+    """A new reference with its promise, and the quiet period of the form's inbox in seconds."""
+    now = desk.clock()
+    prepared = await tickets.prepare_submission(
+        conn, desk.settings.ticket.prefix, now.date(), channel=CHANNEL, inbox=FORM_INBOX, email=email
+    )
+    if not prepared.is_open:
+        raise Problem(503, "The form takes no new tickets at the moment.", headers={"Retry-After": "600"})
+    minutes = desk.settings.ticket.promise_minutes(prepared.plans)
+    request = TicketRequest(
+        ref=prepared.ref,
+        subject=body.subject,
+        category=body.category,
+        priority=body.priority,
+        first_reply_due=now + timedelta(minutes=minutes),
+        promised_minutes=minutes,
+    )
+    return request, prepared.quiet_seconds
 
 
-async def _take_reference(conn: Conn, desk: Desk, now: datetime) -> str:
-    return await tickets.take_reference(conn, desk.settings.ticket.prefix, now.date())
+def _repeat_request(body: Submission, given: TicketRequest) -> TicketRequest:
+    """What was given out when this key was first used, with the content of this request."""
+    content = {"subject": body.subject, "category": body.category, "priority": body.priority}
+    return given.model_copy(update=content)
 
 
 def _announce(desk: Desk, published: Published) -> None:

@@ -65,14 +65,6 @@ async def find_channel_config(conn: Conn, channel: str, inbox: str) -> ChannelCo
     return ChannelConfig(**dict(row)) if row else ChannelConfig(enabled=True, quiet_seconds=0.0, signature=None)
 
 
-async def prepare_submission(conn: Conn, channel: str, inbox: str, email: str) -> tuple[ChannelConfig, list[str]]:
-    """How the inbox behaves, and the paid plans of customers with this address."""
-    row = await _SQL["prepare_submission"].fetch_row(conn, channel=channel, inbox=inbox, email=email)
-    if row is None:
-        raise LookupError("a statement that always has one row had none")
-    return ChannelConfig(row["enabled"], row["quiet_seconds"], signature=None), row["plans"]
-
-
 async def describe_database(conn: Conn) -> dict[str, Any]:
     """Versions of the server and of pgvector, and whether it is a read-only replica."""
     return dict(await _SQL["describe_database"].fetch_row(conn) or {})

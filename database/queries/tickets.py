@@ -1,6 +1,7 @@
 """Tickets: their references, their states, and what their customer may see of them."""
 
 import json
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -20,6 +21,31 @@ async def take_reference(conn: Conn, prefix: str, day: date) -> str:
     Call it outside any transaction: it locks the day's counter until its own commit.
     """
     number: int = await _SQL["take_number"].fetch_value(conn, day=day)
+    return _format_reference(prefix, day, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a submission is given before it is published."""
+
+    ref: str
+    is_open: bool
+    quiet_seconds: float
+    plans: list[str]
+
+
+async def prepare_submission(
+    conn: Conn, prefix: str, day: date, *, channel: str, inbox: str, email: str
+) -> Preparation:
+    """A reference, how the inbox behaves, and the paid plans of customers with this address. As `take_reference`."""
+    row = await _SQL["prepare_submission"].fetch_row(conn, day=day, channel=channel, inbox=inbox, email=email)
+    if row is None:
+        raise LookupError("a statement that always has one row had none")
+    ref = _format_reference(prefix, day, row["last"])
+    return Preparation(ref, row["enabled"], row["quiet_seconds"], row["plans"])
+
+
+def _format_reference(prefix: str, day: date, number: int) -> str:
     return f"{prefix}-{day:%Y%m%d}-{number:04d}"
 
 

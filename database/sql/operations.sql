@@ -20,14 +20,6 @@ SELECT channel, inbox, enabled, quiet_seconds FROM channel_configs ORDER BY chan
 -- name: find_channel
 SELECT enabled, quiet_seconds, signature FROM channel_configs WHERE channel = :channel AND inbox = :inbox;
 
--- name: prepare_submission
--- What a submission must know, in one round trip: how its inbox behaves, and the paid plans of customers with this
--- address. The plans become a time, never a name.
-SELECT coalesce(f.enabled, true) AS enabled, coalesce(f.quiet_seconds, 0) AS quiet_seconds,
-       array(SELECT c.plan FROM customer_identifiers i JOIN customers c ON c.id = i.customer_id
-              WHERE i.kind = 'email' AND i.value = :email AND c.plan <> 'free') AS plans
-  FROM (SELECT) always LEFT JOIN channel_configs f ON f.channel = :channel AND f.inbox = :inbox;
-
 -- name: describe_database
 SELECT current_setting('server_version') AS server_version, pg_is_in_recovery() AS read_only,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS pgvector_version;

@@ -34,9 +34,9 @@ WITH candidate AS (
        SET lease_token = gen_random_uuid(), leased_by = :worker_id, attempts = t.attempts + 1,
            ready_at = now() + make_interval(secs => :lease_seconds::float8)
       FROM candidate WHERE t.id = candidate.id
-    RETURNING t.id, t.contact, t.lease_token, t.attempts, t.done_seq, t.ready_at
+    RETURNING t.id, t.contact, t.lease_token, t.attempts, t.last_seq, t.done_seq, t.ready_at
 )
-SELECT l.id AS thread_id, l.contact, l.lease_token, l.attempts, l.done_seq, l.ready_at,
+SELECT l.id AS thread_id, l.contact, l.lease_token, l.attempts, l.last_seq, l.done_seq, l.ready_at,
        m.id, m.seq, m.received_at, m.payload
   FROM leased l LEFT JOIN LATERAL (
        SELECT q.id, q.seq, q.received_at, q.payload FROM message_queue q
@@ -45,14 +45,16 @@ SELECT l.id AS thread_id, l.contact, l.lease_token, l.attempts, l.done_seq, l.re
 
 -- name: claim_thread
 -- The same for one thread alone, for `nightdesk ask`, which must not take other customers' messages.
-WITH leased AS (
+WITH held AS MATERIALIZED (
+    SELECT id, ready_at FROM queue_threads WHERE id = :thread_id FOR UPDATE SKIP LOCKED
+), leased AS (
     UPDATE queue_threads t
        SET lease_token = gen_random_uuid(), leased_by = :worker_id, attempts = t.attempts + 1,
            ready_at = now() + make_interval(secs => :lease_seconds::float8)
-     WHERE t.id = (SELECT id FROM queue_threads WHERE id = :thread_id AND ready_at <= now() FOR UPDATE SKIP LOCKED)
-    RETURNING t.id, t.contact, t.lease_token, t.attempts, t.done_seq, t.ready_at
+     WHERE t.id = (SELECT id FROM held WHERE ready_at <= now())
+    RETURNING t.id, t.contact, t.lease_token, t.attempts, t.last_seq, t.done_seq, t.ready_at
 )
-SELECT l.id AS thread_id, l.contact, l.lease_token, l.attempts, l.done_seq, l.ready_at,
+SELECT l.id AS thread_id, l.contact, l.lease_token, l.attempts, l.last_seq, l.done_seq, l.ready_at,
        m.id, m.seq, m.received_at, m.payload
   FROM leased l LEFT JOIN message_queue m ON m.thread_id = l.id AND m.seq > l.done_seq
  ORDER BY m.seq;
@@ -65,12 +67,13 @@ RETURNING lease_token;
 
 -- name: fence
 -- Locks the thread for the rest of the transaction; nothing comes back when the lease is no longer ours.
--- An expired lease counts as lost even before somebody else has claimed the thread.
-SELECT last_seq FROM queue_threads
- WHERE id = :thread_id AND lease_token = :token AND ready_at > now() FOR UPDATE;
+-- An expired lease counts as lost even before somebody else has claimed the thread. The time is not in the WHERE:
+-- on a quiet desk the planner would walk the index of waiting threads, which in a flood is all of them.
+SELECT ready_at > now() AS is_held FROM queue_threads
+ WHERE id = :thread_id AND lease_token = :token FOR UPDATE;
 
 -- name: has_newer
-SELECT EXISTS (SELECT FROM message_queue WHERE thread_id = :thread_id AND seq > :through_seq);
+SELECT EXISTS (SELECT FROM message_queue WHERE thread_id = :thread_id AND seq > :last_seq);
 
 -- name: complete
 -- Only behind `fence`, in the same transaction: this statement's snapshot is then younger than any publish

@@ -7,6 +7,20 @@ INSERT INTO ticket_days AS d (day, last) SELECT :day::date, 1 FROM relaxed
 ON CONFLICT (day) DO UPDATE SET last = d.last + 1
 RETURNING last;
 
+-- name: prepare_submission
+-- What a submission must have before it is published, in one round trip: its number (as above), how its inbox
+-- behaves, and the paid plans of customers with this address. The plans become a time, never a name.
+WITH relaxed AS (SELECT set_config('synchronous_commit', 'off', true)),
+number AS (
+    INSERT INTO ticket_days AS d (day, last) SELECT :day::date, 1 FROM relaxed
+    ON CONFLICT (day) DO UPDATE SET last = d.last + 1
+    RETURNING last
+)
+SELECT number.last, coalesce(f.enabled, true) AS enabled, coalesce(f.quiet_seconds, 0) AS quiet_seconds,
+       array(SELECT c.plan FROM customer_identifiers i JOIN customers c ON c.id = i.customer_id
+              WHERE i.kind = 'email' AND i.value = :email AND c.plan <> 'free') AS plans
+  FROM number LEFT JOIN channel_configs f ON f.channel = :channel AND f.inbox = :inbox;
+
 -- name: add_ticket
 INSERT INTO tickets (id, ref, conversation_id, subject, category, priority, first_reply_due)
 VALUES (:id, :ref, :conversation_id, :subject, :category, :priority, :first_reply_due)

@@ -1,0 +1,1 @@
+"""How fast the desk is, measured: `python -m benchmarks [name…] [--quick]`."""
