@@ -30,7 +30,7 @@ def decide(evidence: Evidence, limits: Limits) -> Decision:
         return Decision("hand_over", rule, reason, route, evidence.confidence, required)
 
     if must is not None:
-        return hand_over(must.rule, f"{must.rule.replace('_', ' ')} always goes to a person", must.route)
+        return hand_over(must.rule, _explain_mandatory(evidence), must.route)
     if evidence.automatic_replies >= limits.max_automatic_replies:
         reason = f"{evidence.automatic_replies} automatic replies have not settled it"
         return hand_over("too_many_replies", reason, find_route(evidence))
@@ -43,6 +43,12 @@ def decide(evidence: Evidence, limits: Limits) -> Decision:
         return hand_over("low_confidence", reason, find_route(evidence))
     reason = f"confidence {evidence.confidence:.2f} in “{evidence.best.title}”"
     return Decision("answer", "grounded_answer", reason, find_route(evidence), evidence.confidence, required)
+
+
+def _explain_mandatory(evidence: Evidence) -> str:
+    """Names every mandatory rule: the team of the first one must know what else the message is about."""
+    first, *others = (match.rule.replace("_", " ") for match in evidence.policy if match.level == "always")
+    return f"{first} always goes to a person" + (f"; also: {', '.join(others)}" if others else "")
 
 
 def find_route(evidence: Evidence) -> str:

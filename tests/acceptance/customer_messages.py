@@ -3,28 +3,34 @@
 import csv
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# What a label of a data set means for us: messages under it are disputes, incidents or deletions, and the team that
-# must get them. Labels that mix such messages with plain questions are left out: nobody could say what is right.
+# What a label of a data set means for us: messages under it are disputes, incidents or deletions, and the teams that
+# may get them. A payment somebody does not know is a dispute, and an incident as well where the message speaks of a
+# stolen or copied card; the security team then comes first. Labels that mix such messages with plain questions are
+# left out: nobody could say what is right.
+_BILLING, _SECURITY, _ACCOUNT = frozenset({"billing"}), frozenset({"security"}), frozenset({"account"})
 MUST_ESCALATE = {
-    "Refund_not_showing_up": "billing",
-    "card_payment_not_recognised": "billing",
-    "cash_withdrawal_not_recognised": "billing",
-    "direct_debit_payment_not_recognised": "billing",
-    "extra_charge_on_statement": "billing",
-    "get_refund": "billing",
-    "transaction_charged_twice": "billing",
-    "compromised_card": "security",
-    "lost_or_stolen_card": "security",
-    "lost_or_stolen_phone": "security",
-    "report_fraud": "security",
-    "report_lost_card": "security",
-    "delete_account": "account",
-    "terminate_account": "account",
+    "Refund_not_showing_up": _BILLING,
+    "extra_charge_on_statement": _BILLING,
+    "get_refund": _BILLING,
+    "transaction_charged_twice": _BILLING,
+    "card_payment_not_recognised": _BILLING | _SECURITY,
+    "cash_withdrawal_not_recognised": _BILLING | _SECURITY,
+    "direct_debit_payment_not_recognised": _BILLING | _SECURITY,
+    "compromised_card": _SECURITY,
+    "lost_or_stolen_card": _SECURITY,
+    "lost_or_stolen_phone": _SECURITY,
+    "report_fraud": _BILLING | _SECURITY,
+    "report_lost_card": _SECURITY,
+    "delete_account": _ACCOUNT,
+    "terminate_account": _ACCOUNT,
 }
+# Some messages under this label speak of no phone at all, so nobody who reads them could know.
+MUST_MENTION = {"lost_or_stolen_phone": re.compile(r"phone|mobile|device|lost|stole", re.IGNORECASE)}
 # No public set has legal threats, so these are ours.
 LEGAL_THREATS = (
     "My solicitor will be in touch if this is not fixed by Friday.",
@@ -33,22 +39,26 @@ LEGAL_THREATS = (
     "Expect a letter from my attorney, you are in breach of contract.",
     "I'm filing a complaint with the consumer protection agency and suing for damages.",
 )
+_LEGAL = frozenset({"legal"})
 TOTAL = 200
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerMessage:
-    """A message and, where its label demands one, the route it must take."""
+    """A message and, where its label demands it, the routes of which it must take one."""
 
     text: str
     label: str
-    must_route: str | None
+    must_routes: frozenset[str]
 
 
 def draw_messages(folder: Path, *, seed: int, total: int = TOTAL) -> list[CustomerMessage]:
     """`total` messages: the legal threats, a third from mandatory labels, the rest from everything else."""
     everything = sorted({*_read_banking77(folder), *_read_bitext(folder), *_read_clinc(folder), *_read_faq(folder)})
     chance = random.Random(seed)
+    everything = [
+        (text, label) for text, label in everything if label not in MUST_MENTION or MUST_MENTION[label].search(text)
+    ]
     mandatory = [item for item in everything if item[1] in MUST_ESCALATE]
     others = [item for item in everything if item[1] not in MUST_ESCALATE]
     drawn = [(text, "legal_threat") for text in LEGAL_THREATS]
@@ -56,7 +66,7 @@ def draw_messages(folder: Path, *, seed: int, total: int = TOTAL) -> list[Custom
     drawn += chance.sample(others, total - len(drawn))
     chance.shuffle(drawn)
     return [
-        CustomerMessage(text, label, "legal" if label == "legal_threat" else MUST_ESCALATE.get(label))
+        CustomerMessage(text, label, _LEGAL if label == "legal_threat" else MUST_ESCALATE.get(label, frozenset()))
         for text, label in drawn
     ]
 
