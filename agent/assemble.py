@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from agent.decision.policy import PolicyGuard, PolicyMatch, load_guard
@@ -49,19 +50,17 @@ class PolicyChecker:
         self._guard = guard
         self._embedder = embedder
 
-    async def check(self, text: str) -> tuple[PolicyMatch, ...]:
-        """Every rule that matches anywhere, the strictest first, each once.
+    async def check(self, texts: Sequence[str]) -> tuple[PolicyMatch, ...]:
+        """Every rule that matches anywhere in `texts`, the strictest first, each once.
 
         Words that name a mandatory matter settle it; only without them is likeness to the seeds asked.
         """
-        named = self._guard.check(text, None)
-        if self._embedder is None or any(match.level == "always" for match in named):
-            return named
-        pieces = split_for_policy(text)
-        found = {match.rule: match for match in named}
-        for piece, vector in zip(pieces, await self._embedder.embed(pieces), strict=True):
-            for match in self._guard.check(piece, vector):
-                found.setdefault(match.rule, match)
+        found = {match.rule: match for text in texts for match in self._guard.check(text, None)}
+        if self._embedder is not None and not any(match.level == "always" for match in found.values()):
+            pieces = list(dict.fromkeys(piece for text in texts for piece in split_for_policy(text)))
+            for piece, vector in zip(pieces, await self._embedder.embed(pieces), strict=True):
+                for match in self._guard.check(piece, vector):
+                    found.setdefault(match.rule, match)
         return self._guard.order(found.values())
 
 

@@ -13,15 +13,13 @@ _MARKER = re.compile(r"\[(\d+)\]")
 _LIST_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-•])\s+")
 
 
-def select_passages(passages: Sequence[Passage]) -> list[int]:
+def select_passages(passages: Sequence[Passage], best: Passage) -> list[int]:
     """The numbers, from 1, of the passages to answer with: the best, and behind a mere summary also its details."""
-    if not passages:
-        return []
-    best = passages[0]
+    numbers = {passage.id: number for number, passage in enumerate(passages, start=1)}
     if best.heading:
-        return [1]
-    details = (number for number, p in enumerate(passages, start=1) if p.article_id == best.article_id and p.heading)
-    return [1, *list(details)[:1]]
+        return [numbers[best.id]]
+    details = (passage for passage in passages if passage.article_id == best.article_id and passage.heading)
+    return [numbers[best.id], *(numbers[passage.id] for passage in list(details)[:1])]
 
 
 def compose_reply(passages: Sequence[Passage], numbers: Sequence[int], channel: Channel) -> str:

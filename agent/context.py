@@ -1,5 +1,6 @@
 """What one turn carries through the agent's loop. Identity is set here, by code, and never by a tool's arguments."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,12 @@ from database.queries.runs import ToolCallRecord
 from database.types import Citation, ConversationState, Passage
 
 EXCERPT_CHARACTERS = 600
+_WORD = re.compile(r"\w{3,}")
+_GENERIC_WORDS = frozenset(
+    {"about", "and", "ask", "asking", "customer", "enquiry", "for", "hello", "help", "inquiry", "issue", "message"}
+    | {"need", "needed", "please", "problem", "query", "question", "request", "service", "subject", "support"}
+    | {"the", "ticket", "urgent", "with", "your"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +35,22 @@ class Turn:
         return "\n".join(self.messages)
 
     @property
-    def query(self) -> str:
-        """What to search for: the subject stands before the first message, later messages speak for themselves."""
+    def queries(self) -> tuple[str, ...]:
+        """What to look for: the waiting messages, and once more with the subject where that says something of its own.
+
+        A subject such as “Support request” is left out: put before the question it hides what is asked.
+        """
         has_been_answered = any(author != "customer" for author, _ in self.conversation.history)
         subject = self.conversation.ticket_subject
-        return self.question if has_been_answered or subject in self.question else f"{subject}\n{self.question}"
+        if has_been_answered or not _adds_content(subject, self.question):
+            return (self.question,)
+        return (self.question, f"{subject}\n{self.question}")
+
+
+def _adds_content(subject: str, question: str) -> bool:
+    known = question.lower()
+    words = _WORD.findall(subject.lower())
+    return any(word not in _GENERIC_WORDS and word not in known for word in words)
 
 
 SearchKnowledge = Callable[[str], Awaitable[list[Passage]]]

@@ -1,6 +1,7 @@
 """One turn of the agent, from the customer's waiting messages to a checked decision. Writes nothing."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from database.queries.runs import ToolCallRecord
 
 _log = get_logger(__name__)
 
-CheckPolicy = Callable[[str], Awaitable[tuple[PolicyMatch, ...]]]
+CheckPolicy = Callable[[Sequence[str]], Awaitable[tuple[PolicyMatch, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class SupportAgent:
 
     async def run_turn(self, turn: Turn) -> TurnResult:
         """Think about the waiting messages. A model that fails is replaced by the offline brain for this turn."""
-        policy = await self._check_policy(turn.query)
+        policy = await self._check_policy(turn.queries)
         # A message that must go to a person is not put before a model that could be talked out of it.
         brain = OFFLINE_BRAIN if any(match.level == "always" for match in policy) else self._brain
         try:
@@ -178,7 +179,7 @@ def list_input(turn: Turn) -> list[TResponseInputItem]:
     items: list[TResponseInputItem] = [
         {"role": "user" if author == "customer" else "assistant", "content": text} for author, text in earlier
     ]
-    items.append({"role": "user", "content": turn.query})
+    items.append({"role": "user", "content": turn.queries[-1]})
     return items
 
 
@@ -201,5 +202,15 @@ class ToolRecorder(RunHooks[TurnContext]):
         """Keep the finished call."""
         if isinstance(context, ToolContext):
             seconds = time.perf_counter() - self._started.pop(context.tool_call_id, time.perf_counter())
-            arguments = context.tool_arguments or "{}"
-            context.context.calls.append(ToolCallRecord(tool.name, arguments, str(result), seconds * 1000))
+            arguments = _make_storable(context.tool_arguments or "{}")
+            output = str(result).replace("\x00", "")
+            context.context.calls.append(ToolCallRecord(tool.name, arguments, output, seconds * 1000))
+
+
+def _make_storable(arguments: str) -> str:
+    """The arguments as JSON that Postgres takes. A model may write broken JSON or NUL, which must not undo its turn."""
+    try:
+        parsed = json.loads(arguments)
+    except ValueError:
+        parsed = {"unreadable": arguments}
+    return json.dumps(parsed).replace("\\u0000", "")

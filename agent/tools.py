@@ -90,7 +90,7 @@ async def send_response(ctx: Context, text: str, citations: list[int]) -> str:
         cited = [ctx.context.cite(number) for number in dict.fromkeys(citations)]
     except IndexError as error:
         return f"Not sent: there is no passage {error}. Cite numbers that search_knowledge_base has shown."
-    ctx.context.draft = Draft(text.strip(), cited)
+    ctx.context.draft = Draft(text.replace("\x00", "").strip(), cited)
     return "The answer is drafted; it is sent if it passes the checks."
 
 

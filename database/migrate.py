@@ -35,9 +35,12 @@ def read_migrations() -> list[Migration]:
     """The migrations of this version, in order."""
     migrations = []
     for entry in files("database").joinpath("migrations").iterdir():
+        if not entry.name.endswith(".sql"):
+            continue
         match = _FILE_NAME.match(entry.name)
-        if match:
-            migrations.append(Migration(int(match[1]), entry.name, entry.read_text(encoding="utf-8")))
+        if match is None:
+            raise MigrationError(f"{entry.name}: a migration is named like 0002_what_it_does.sql")
+        migrations.append(Migration(int(match[1]), entry.name, entry.read_text(encoding="utf-8")))
     migrations.sort(key=lambda migration: migration.number)
     if [migration.number for migration in migrations] != list(range(1, len(migrations) + 1)):
         raise MigrationError("migration files must be numbered 0001, 0002, … without gaps or repeats")

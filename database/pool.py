@@ -57,6 +57,7 @@ async def open_pool(
         min_size=0,
         max_size=max_size,
         max_inactive_connection_lifetime=300,
+        timeout=5,  # seconds to connect: a server that accepts and never answers must not hold a request for a minute
         command_timeout=statement_timeout_seconds + 5,
         reset=_keep_session,
         server_settings=_server_settings(application, statement_timeout_seconds),

@@ -78,7 +78,13 @@ async def claim(conn: Conn, worker_id: WorkerId, *, max_threads: int, lease_seco
 
 async def claim_thread(conn: Conn, worker_id: WorkerId, thread_id: ThreadId, *, lease_seconds: float) -> Lease | None:
     """Lease this thread alone, if it is claimable."""
-    rows = await _SQL["claim_thread"].fetch(conn, worker_id=worker_id, thread_id=thread_id, lease_seconds=lease_seconds)
+    rows = await _SQL["claim_thread"].fetch(
+        conn,
+        worker_id=worker_id,
+        thread_id=thread_id,
+        lease_seconds=lease_seconds,
+        max_messages=MAX_MESSAGES_PER_TURN,
+    )
     return next(iter(_build_leases(rows)), None)
 
 
@@ -159,20 +165,25 @@ def _build_leases(rows: list[Record]) -> list[Lease]:
     for _thread_id, group in groupby(rows, key=lambda row: row["thread_id"]):
         members = list(group)
         first = members[0]
+        messages = tuple(
+            QueuedMessage(row["id"], row["seq"], row["received_at"], row["payload"])
+            for row in members
+            if row["id"] is not None
+        )
+        # The thread row may be newer than the snapshot that found its messages, so it tells what the lease has seen
+        # only where the lease was cut: a message that slipped in between must count as newer than the claim.
+        is_cut = len(messages) == MAX_MESSAGES_PER_TURN
+        seen = messages[-1].seq if messages else first["done_seq"]
         leases.append(
             Lease(
                 thread_id=first["thread_id"],
                 contact=first["contact"],
                 token=first["lease_token"],
                 attempt=first["attempts"],
-                last_seq=first["last_seq"],
+                last_seq=first["last_seq"] if is_cut else seen,
                 done_seq=first["done_seq"],
                 expires_at=first["ready_at"],
-                messages=tuple(
-                    QueuedMessage(row["id"], row["seq"], row["received_at"], row["payload"])
-                    for row in members
-                    if row["id"] is not None
-                ),
+                messages=messages,
             )
         )
     return leases

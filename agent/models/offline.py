@@ -76,7 +76,7 @@ class OfflineModel(Model):
         turn = self._context.turn
         looks: list[_PlannedCall] = [
             ("analyze_sentiment", {"text": turn.question}),
-            ("search_knowledge_base", {"query": turn.query}),
+            *(("search_knowledge_base", {"query": query}) for query in turn.queries),
         ]
         if turn.conversation.identity_level == "proven":
             looks.append(("get_customer_history", {}))
@@ -88,7 +88,8 @@ class OfflineModel(Model):
         ticket = self._plan_ticket(evidence, decision)
         if decision.action == "answer" and evidence.best is not None:
             passages = self._context.passages
-            text = compose_reply(passages, select_passages(passages), self._context.turn.conversation.channel)
+            numbers = select_passages(passages, evidence.best)
+            text = compose_reply(passages, numbers, self._context.turn.conversation.channel)
             return [ticket, ("send_response", {"text": text, "citations": find_markers(text)})]
         return [ticket, ("escalate_to_human", self._plan_escalation(evidence, decision))]
 

@@ -56,7 +56,9 @@ WITH held AS MATERIALIZED (
 )
 SELECT l.id AS thread_id, l.contact, l.lease_token, l.attempts, l.last_seq, l.done_seq, l.ready_at,
        m.id, m.seq, m.received_at, m.payload
-  FROM leased l LEFT JOIN message_queue m ON m.thread_id = l.id AND m.seq > l.done_seq
+  FROM leased l LEFT JOIN LATERAL (
+       SELECT q.id, q.seq, q.received_at, q.payload FROM message_queue q
+        WHERE q.thread_id = l.id AND q.seq > l.done_seq ORDER BY q.seq LIMIT :max_messages) m ON true
  ORDER BY m.seq;
 
 -- name: renew

@@ -29,8 +29,8 @@ MUST_ESCALATE = {
     "delete_account": _ACCOUNT,
     "terminate_account": _ACCOUNT,
 }
-# Some messages under this label speak of no phone at all, so nobody who reads them could know.
-MUST_MENTION = {"lost_or_stolen_phone": re.compile(r"phone|mobile|device|lost|stole", re.IGNORECASE)}
+# Some messages under this label say nothing of a loss, so nobody who reads them could know.
+MUST_MENTION = {"lost_or_stolen_phone": re.compile(r"los[te]|losing|stole|theft|missing|find|left", re.IGNORECASE)}
 # No public set has legal threats, so these are ours.
 LEGAL_THREATS = (
     "My solicitor will be in touch if this is not fixed by Friday.",
@@ -53,22 +53,24 @@ class CustomerMessage:
 
 
 def draw_messages(folder: Path, *, seed: int, total: int = TOTAL) -> list[CustomerMessage]:
-    """`total` messages: the legal threats, a third from mandatory labels, the rest from everything else."""
-    everything = sorted({*_read_banking77(folder), *_read_bitext(folder), *_read_clinc(folder), *_read_faq(folder)})
+    """`total` messages: the legal threats, a third from mandatory labels, the rest in equal parts from each set."""
     chance = random.Random(seed)
-    everything = [
-        (text, label) for text, label in everything if label not in MUST_MENTION or MUST_MENTION[label].search(text)
-    ]
-    mandatory = [item for item in everything if item[1] in MUST_ESCALATE]
-    others = [item for item in everything if item[1] not in MUST_ESCALATE]
+    sets = [sorted(set(read(folder))) for read in (_read_banking77, _read_bitext, _read_clinc, _read_faq)]
+    mandatory = [item for items in sets for item in items if _is_mandatory(*item)]
     drawn = [(text, "legal_threat") for text in LEGAL_THREATS]
     drawn += chance.sample(mandatory, total // 3)
-    drawn += chance.sample(others, total - len(drawn))
+    for number, items in enumerate(sets):
+        others = [item for item in items if item[1] not in MUST_ESCALATE]
+        drawn += chance.sample(others, (total - len(drawn)) // (len(sets) - number))
     chance.shuffle(drawn)
     return [
         CustomerMessage(text, label, _LEGAL if label == "legal_threat" else MUST_ESCALATE.get(label, frozenset()))
         for text, label in drawn
     ]
+
+
+def _is_mandatory(text: str, label: str) -> bool:
+    return label in MUST_ESCALATE and (label not in MUST_MENTION or MUST_MENTION[label].search(text) is not None)
 
 
 def _read_banking77(folder: Path) -> Iterator[tuple[str, str]]:

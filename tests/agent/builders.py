@@ -1,13 +1,15 @@
 """Small builders for the agent's tests."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from agents import Model
 
 from agent.context import Turn
 from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import Sentiment
-from agent.models.brain import Brain
+from agent.models.brain import OFFLINE_BRAIN, Brain
 from agent.run import SupportAgent
-from agents import Model
 from core.ids import new_id
 from core.settings import AgentSettings
 from database.types import (
@@ -79,9 +81,8 @@ def make_agent(
     searched: list[str] | None = None,
 ) -> SupportAgent:
     """An agent whose surroundings are given: what search finds, which rules match, and which model thinks."""
-    from agent.models.brain import OFFLINE_BRAIN
 
-    async def check_policy(_text: str) -> tuple[PolicyMatch, ...]:
+    async def check_policy(_texts: Sequence[str]) -> tuple[PolicyMatch, ...]:
         return policy
 
     async def search(query: str) -> list[Passage]:

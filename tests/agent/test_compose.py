@@ -27,10 +27,11 @@ def test_one_endless_word_is_cut_all_the_same() -> None:
 
 def test_only_details_of_the_same_article_follow_a_summary() -> None:
     summary = make_passage(heading="")
-    assert select_passages([]) == []
-    assert select_passages([make_passage()]) == [1]
-    assert select_passages([summary, make_passage()]) == [1]
-    assert select_passages([summary, make_passage(), make_passage(article_id=summary.article_id)]) == [1, 3]
+    details = make_passage(article_id=summary.article_id)
+    other = make_passage()
+    assert select_passages([other, details], details) == [2]
+    assert select_passages([summary, other], summary) == [1]
+    assert select_passages([summary, other, details], summary) == [1, 3]
 
 
 def test_details_that_do_not_fit_are_left_out_whole() -> None:

@@ -177,3 +177,10 @@ async def test_malformed_arguments_are_explained_to_the_model_and_nothing_leaks(
     assert "Check the arguments" in refused.output
     assert "Traceback" not in json.dumps(refused.output)
     assert result.decision.action == "answer"
+
+
+async def test_arguments_that_no_database_takes_are_recorded_all_the_same() -> None:
+    odd = ("search_knowledge_base", {"query": "nul \x00 inside"})
+    result = await run([odd], [GOOD_ANSWER])
+    assert "\\u0000" not in result.calls[0].arguments
+    assert json.loads(result.calls[0].arguments) == {"query": "nul  inside"}

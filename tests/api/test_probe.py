@@ -1,18 +1,15 @@
 """The probe: one message through the real pipeline, and how long each stage took."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from core.ids import new_id
-from database.notify import TICKET_CHANNEL, WAKE_CHANNEL
-from database.pool import connect
+from database.notify import TICKET_CHANNEL
 from database.queries import runs
 from database.types import Citation, RunId
 from tests.api.service import Service, expect_problem, issue_key, name_fields
-from tests.api.turns import answer, deliver, take_turn
+from tests.api.turns import answer, deliver, take_turn, woken
 
 CITATION = Citation(number=1, passage_id=new_id(), source="reset.md", title="Reset a password", excerpt="Choose…")
 
@@ -21,18 +18,6 @@ CITATION = Citation(number=1, passage_id=new_id(), source="reset.md", title="Res
 async def admin(fresh: Service) -> dict[str, str]:
     """The headers of an administrator."""
     return {"X-API-Key": await issue_key(fresh.pool, "admin")}
-
-
-@asynccontextmanager
-async def woken(database_url: str) -> AsyncIterator[asyncio.Event]:
-    """An event that is set when workers are woken."""
-    event = asyncio.Event()
-    conn = await connect(database_url, application="test")
-    try:
-        await conn.add_listener(WAKE_CHANNEL, lambda *_: event.set())
-        yield event
-    finally:
-        await conn.close()
 
 
 async def answer_probe(service: Service) -> None:

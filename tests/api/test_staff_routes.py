@@ -107,7 +107,7 @@ async def test_every_customer_with_the_address_is_found_with_the_level_of_proof(
     assert (found["proven"]["name"], found["proven"]["plan"], found["proven"]["conversations"]) == ("Proven", "pro", [])
     [conversation] = found["self_reported"]["conversations"]
     assert found["self_reported"]["name"] == "Typed"
-    assert conversation["ticket_ref"] == accepted["ticket_ref"]
+    assert (conversation["id"], conversation["ticket_ref"]) == (str(turn.conversation_id), accepted["ticket_ref"])
     assert (await service.client.get(f"/conversations/{conversation['id']}", headers=staff)).status_code == 200
     assert found["proven"]["id"] != found["self_reported"]["id"]
 

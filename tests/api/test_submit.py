@@ -11,7 +11,8 @@ import pytest
 from core.ids import new_id
 from core.settings import ApiSettings, Settings, TicketSettings
 from database.pool import DbPool
-from tests.api.service import FORM, NOW, Service, expect_problem, open_service, read_ticket, submit
+from tests.api.service import FORM, NOW, Service, expect_problem, hold_token, open_service, read_ticket, submit
+from tests.api.turns import woken
 
 
 async def add_customer(pool: DbPool, plan: str) -> str:
@@ -128,10 +129,44 @@ async def test_the_message_is_committed_before_it_is_accepted(fresh: Service) ->
     assert row["text"] == FORM["message"]
 
 
+async def test_a_submission_and_a_reply_wake_the_workers(fresh: Service, database_url: str) -> None:
+    async with asyncio.timeout(10):
+        async with woken(database_url) as event:
+            accepted = await submit(fresh.client)
+            await event.wait()
+        async with woken(database_url) as event:
+            url = f"/support/ticket/{accepted['ticket_ref']}/messages"
+            await fresh.client.post(url, json={"message": "Hello?"}, headers=hold_token(accepted))
+            await event.wait()
+
+
 async def test_a_refused_submission_leaves_nothing_behind(fresh: Service) -> None:
     response = await fresh.client.post("/support/submit", json=FORM | {"email": "nobody"})
     expect_problem(response, 422)
     assert await count_rows(fresh.pool) == (0, 0, 0)
+
+
+async def test_a_closed_form_takes_no_tickets_and_still_takes_replies(fresh: Service) -> None:
+    accepted = await submit(fresh.client)
+    async with fresh.pool.acquire() as conn:
+        await conn.execute("UPDATE channel_configs SET enabled = false WHERE channel = 'web' AND inbox = 'form'")
+    response = await fresh.client.post("/support/submit", json=FORM)
+    expect_problem(response, 503)
+    assert int(response.headers["retry-after"]) > 0
+    url = f"/support/ticket/{accepted['ticket_ref']}/messages"
+    assert (await fresh.client.post(url, json={"message": "?"}, headers=hold_token(accepted))).status_code == 202
+    async with fresh.pool.acquire() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM queue_threads") == 1
+
+
+async def test_a_quiet_period_delays_the_worker_and_not_the_view(fresh: Service) -> None:
+    async with fresh.pool.acquire() as conn:
+        await conn.execute("UPDATE channel_configs SET quiet_seconds = 30 WHERE channel = 'web' AND inbox = 'form'")
+    accepted = await submit(fresh.client)
+    async with fresh.pool.acquire() as conn:
+        wait = await conn.fetchval("SELECT extract(epoch FROM ready_at - now()) FROM queue_threads")
+    assert 20 < wait <= 30
+    assert (await read_ticket(fresh.client, accepted))["answering"]
 
 
 async def test_category_and_priority_may_be_left_out(client: httpx.AsyncClient) -> None:

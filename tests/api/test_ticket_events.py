@@ -98,7 +98,7 @@ async def test_an_announcement_without_a_change_pushes_nothing(live: Service, mo
     looked = asyncio.Semaphore(0)
     view_ticket = tickets.view_ticket
 
-    async def view_and_tell(*args: Any, **kwargs: Any) -> dict[str, Any] | None:  # noqa: ANN401
+    async def view_and_tell(*args: Any, **kwargs: Any) -> dict[str, Any] | None:
         view = await view_ticket(*args, **kwargs)
         looked.release()
         return view

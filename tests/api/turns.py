@@ -1,12 +1,15 @@
 """What a worker does to the database, step by step, without the agent."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 from core.ids import new_id
 from database import outbox, queue
-from database.pool import DbPool
+from database.notify import WAKE_CHANNEL
+from database.pool import DbPool, connect
 from database.queries import conversations, customers, tickets
 from database.types import Citation, ConversationId, Lease, MessageId, ThreadId, WorkerId
 
@@ -81,3 +84,15 @@ async def deliver(pool: DbPool, turn: Turn) -> None:
         assert replies
         for reply in replies:
             await outbox.mark_sent(conn, reply, "web:test")
+
+
+@asynccontextmanager
+async def woken(database_url: str) -> AsyncIterator[asyncio.Event]:
+    """An event that is set when workers are woken."""
+    event = asyncio.Event()
+    conn = await connect(database_url, application="test")
+    try:
+        await conn.add_listener(WAKE_CHANNEL, lambda *_: event.set())
+        yield event
+    finally:
+        await conn.close()

@@ -53,7 +53,6 @@ def test_a_desk_starts_answers_stops_and_starts_again_with_everything_it_had(tmp
         assert "Loaded the sample knowledge base: 64 articles" in welcome
         for expected in (f"{base}/", "/docs", "offline", "embedded PostgreSQL"):
             assert expected in welcome
-        read_until(process, "worker ready")
         body = {"name": "A", "email": "a@example.com", "subject": "Delete", "message": "Please delete my account"}
         accepted = httpx.post(f"{base}/support/submit", json=body).json()
         read_until(process, "reply sent")

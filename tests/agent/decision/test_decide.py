@@ -31,6 +31,9 @@ def match(rule: str, route: str, level: Any) -> PolicyMatch:
     return PolicyMatch(rule, route, level, "words")
 
 
+THREAT, CHURN = match("legal_threat", "legal", "always"), match("churn_risk", "general", "likely")
+
+
 @pytest.mark.parametrize(
     ("changes", "action", "rule", "route"),
     [
@@ -41,9 +44,9 @@ def match(rule: str, route: str, level: Any) -> PolicyMatch:
         ({"confidence": 0.1, "ticket_category": "billing"}, "hand_over", "low_confidence", "billing"),
         ({"best": None, "confidence": 0.0}, "hand_over", "no_knowledge", "general"),
         ({"automatic_replies": 4}, "hand_over", "too_many_replies", "account"),
-        ({"policy": (match("legal_threat", "legal", "always"),), "confidence": 1.0}, "hand_over", "legal_threat", "legal"),
-        ({"policy": (match("churn_risk", "general", "likely"),)}, "hand_over", "churn_risk", "general"),
-        ({"policy": (match("churn_risk", "general", "likely"),), "confidence": 0.95}, "answer", "grounded_answer", "account"),
+        ({"policy": (THREAT,), "confidence": 1.0}, "hand_over", "legal_threat", "legal"),
+        ({"policy": (CHURN,)}, "hand_over", "churn_risk", "general"),
+        ({"policy": (CHURN,), "confidence": 0.95}, "answer", "grounded_answer", "account"),
         ({"sentiment": MISERABLE}, "hand_over", "low_confidence", "account"),
         ({"sentiment": MISERABLE, "confidence": 0.95}, "answer", "grounded_answer", "account"),
     ],

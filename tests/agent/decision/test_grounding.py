@@ -4,7 +4,10 @@ import pytest
 
 from agent.decision.grounding import find_unsupported
 
-SOURCE = "Open app.harborline.example and choose Billing. Refunds take 5 to 10 business days. Write to help@harborline.example."
+SOURCE = (
+    "Open app.harborline.example and choose Billing. Refunds take 5 to 10 business days. "
+    "Write to help@harborline.example."
+)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""Operations: keys that the database cannot give away, workers that are heard of, inboxes and the server."""
+
+from uuid import uuid4
+
+import pytest
+
+from core.ids import hash_secret
+from database.pool import DbConnection
+from database.queries import operations
+from tests.database.builders import make_worker_id
+
+KEY = "nd_0123456789abcdef0123456789abcdef"
+
+
+async def test_a_key_is_stored_as_a_hash_and_nowhere_in_plain(conn: DbConnection) -> None:
+    await operations.add_api_key(conn, "ci", KEY, ["read"])
+    row = await conn.fetchval("SELECT to_jsonb(k)::text FROM api_keys k")
+    assert KEY not in row
+    assert hash_secret(KEY) in row
+
+
+async def test_a_key_opens_with_its_name_and_scopes(conn: DbConnection) -> None:
+    await operations.add_api_key(conn, "ci", KEY, ["read", "admin"])
+    key = await operations.use_api_key(conn, KEY)
+    assert key is not None
+    assert (key.name, key.scopes) == ("ci", frozenset({"read", "admin"}))
+
+
+@pytest.mark.parametrize("wrong", ["", KEY[:-1], KEY + " ", KEY.upper(), hash_secret(KEY)])
+async def test_nothing_but_the_key_itself_opens(wrong: str, conn: DbConnection) -> None:
+    await operations.add_api_key(conn, "ci", KEY, ["read"])
+    assert await operations.use_api_key(conn, wrong) is None
+
+
+async def test_a_revoked_key_is_refused(conn: DbConnection) -> None:
+    await operations.add_api_key(conn, "ci", KEY, ["read"])
+    await conn.execute("UPDATE api_keys SET revoked_at = now()")
+    assert await operations.use_api_key(conn, KEY) is None
+    assert await conn.fetchval("SELECT last_used_at FROM api_keys") is None
+
+
+async def test_the_last_use_is_recorded_to_the_minute(conn: DbConnection) -> None:
+    await operations.add_api_key(conn, "ci", KEY, ["read"])
+    await operations.use_api_key(conn, KEY)
+    assert await conn.fetchval("SELECT last_used_at = now() FROM api_keys") is True
+    await conn.execute("UPDATE api_keys SET last_used_at = now() - interval '30 seconds'")
+    await operations.use_api_key(conn, KEY)
+    assert await conn.fetchval("SELECT last_used_at < now() FROM api_keys") is True
+    await conn.execute("UPDATE api_keys SET last_used_at = now() - interval '61 seconds'")
+    await operations.use_api_key(conn, KEY)
+    assert await conn.fetchval("SELECT last_used_at = now() FROM api_keys") is True
+
+
+async def test_a_worker_is_listed_while_it_beats_and_gone_when_it_signs_off(conn: DbConnection) -> None:
+    worker_id, silent_id = make_worker_id(), make_worker_id()
+    for in_flight in (0, 3):
+        await operations.beat(conn, worker_id, host="desk", pid=7, brain="offline", concurrency=4, in_flight=in_flight)
+    await operations.beat(conn, silent_id, host="desk", pid=8, brain="offline", concurrency=4, in_flight=0)
+    await conn.execute("UPDATE workers SET heartbeat_at = now() - interval '11 minutes' WHERE id = $1", silent_id)
+    (worker,) = await operations.list_workers(conn)
+    assert (worker["id"], worker["in_flight"], worker["silent_seconds"]) == (worker_id, 3, 0)
+    await operations.sign_off(conn, worker_id)
+    assert await operations.list_workers(conn) == []
+
+
+async def test_workers_silent_for_a_day_are_forgotten_and_others_kept(conn: DbConnection) -> None:
+    for hours in (1, 25):
+        worker_id = make_worker_id()
+        await operations.beat(conn, worker_id, host="desk", pid=hours, brain="b", concurrency=1, in_flight=0)
+        await conn.execute(
+            "UPDATE workers SET heartbeat_at = now() - make_interval(hours => $2) WHERE id = $1", worker_id, hours
+        )
+    await operations.forget_silent_workers(conn)
+    assert await conn.fetchval("SELECT array_agg(pid) FROM workers") == [1]
+
+
+async def test_an_inbox_nobody_configured_is_enabled_and_not_quiet(conn: DbConnection) -> None:
+    unknown = await operations.find_channel_config(conn, "gmail", uuid4().hex)
+    assert unknown == operations.ChannelConfig(enabled=True, quiet_seconds=0.0, signature=None)
+    await conn.execute(
+        "INSERT INTO channel_configs (channel, inbox, enabled, quiet_seconds, signature) "
+        "VALUES ('gmail', 'support', false, 2.5, 'The Desk')"
+    )
+    known = await operations.find_channel_config(conn, "gmail", "support")
+    assert known == operations.ChannelConfig(enabled=False, quiet_seconds=2.5, signature="The Desk")
+    listed = [(row["channel"], row["inbox"]) for row in await operations.list_channels(conn)]
+    assert listed == [("gmail", "support"), ("web", "form"), ("web", "probe")]
+
+
+async def test_the_database_describes_itself(conn: DbConnection) -> None:
+    described = await operations.describe_database(conn)
+    assert described["server_version"].startswith("18")
+    assert described["pgvector_version"]
+    assert described["read_only"] is False

@@ -1,0 +1,135 @@
+"""The whole worker: from a published message to a sent reply, and a stop that strands nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from core.settings import Settings, WorkerSettings
+from database import queue
+from database.notify import Notifier
+from database.pool import DbPool
+from tests.workers.stubs import Desk, StubAgent, Thinking
+from workers.worker import Worker
+
+NEVER = 3600.0
+
+
+class RunningWorker:
+    """A worker with a stub agent, and the switch that stops it."""
+
+    def __init__(self, pool: DbPool, url: str) -> None:
+        self.agent = StubAgent()
+        settings = Settings.model_construct(worker=WorkerSettings(concurrency=4, poll_seconds=NEVER))
+        self.worker = Worker(settings, url, pool, self.agent.as_agent, Notifier(url))
+        self.stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.ensure_future(self.worker.run(self.stop))
+
+    async def finish(self) -> None:
+        self.stop.set()
+        if self._task is not None:
+            async with asyncio.timeout(20):
+                await self._task
+
+
+@pytest.fixture
+async def running(pool: DbPool, database_url: str) -> AsyncIterator[RunningWorker]:
+    running = RunningWorker(pool, database_url)
+    yield running
+    await running.finish()
+
+
+async def wait_until(desk: Desk, sql: str) -> None:
+    async with asyncio.timeout(5):
+        while not await desk.fetch_value(sql):
+            pass
+
+
+async def test_a_message_that_waits_at_the_start_is_answered_and_its_reply_sent(
+    desk: Desk, running: RunningWorker
+) -> None:
+    await desk.submit()
+    running.start()
+    await wait_until(desk, "SELECT count(*) = 1 FROM outbox WHERE state = 'sent'")
+    assert await desk.read_status() == "auto_resolved"
+
+
+async def test_a_wake_up_finds_a_message_without_waiting_for_the_poll(desk: Desk, running: RunningWorker) -> None:
+    running.start()
+    await desk.submit()
+    running.worker.turns.wake()
+    await wait_until(desk, "SELECT count(*) = 1 FROM outbox WHERE state = 'sent'")
+
+
+async def test_a_turn_under_way_at_the_stop_finishes_and_its_reply_still_goes_out(
+    desk: Desk, running: RunningWorker
+) -> None:
+    running.agent.think = thinking = Thinking()
+    await desk.submit()
+    running.start()
+    await thinking.begun.wait()
+    running.stop.set()
+    thinking.may_end.set()
+    await running.finish()
+    assert await desk.fetch_value("SELECT array_agg(state) FROM outbox") == ["sent"]
+
+
+async def test_a_turn_that_does_not_finish_in_time_is_given_back_at_the_stop(
+    desk: Desk, running: RunningWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.worker.DRAIN_SECONDS", 0.0)
+    running.agent.think = thinking = Thinking()
+    thread_id = await desk.submit()
+    running.start()
+    await thinking.begun.wait()
+    await running.finish()
+    thread = await desk.read_thread(thread_id)
+    assert (thread["lease_token"], thread["attempts"]) == (None, 0)
+    assert thread["delay"] <= 0
+
+
+async def test_a_thread_whose_claim_was_under_way_at_the_stop_is_given_back_too(
+    desk: Desk, running: RunningWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.worker.DRAIN_SECONDS", 0.0)
+    real_claim: Callable[..., Any] = queue.claim
+    claimed, may_return = asyncio.Event(), asyncio.Event()
+
+    async def claim_slowly(*arguments: Any, **values: Any) -> Any:  # passed on as they are
+        leases = await real_claim(*arguments, **values)
+        claimed.set()
+        await may_return.wait()
+        return leases
+
+    monkeypatch.setattr(queue, "claim", claim_slowly)
+    running.agent.think = thinking = Thinking()
+    thread_id = await desk.submit()
+    running.start()
+    await claimed.wait()
+    running.stop.set()
+    await desk.fetch_value("SELECT 1")  # the worker has seen the stop by now
+    may_return.set()
+    await running.finish()
+    try:
+        thread = await desk.read_thread(thread_id)
+        assert (thread["lease_token"], thread["attempts"]) == (None, 0)
+        assert running.worker.turns.in_flight == 0
+    finally:
+        thinking.may_end.set()
+        await running.worker.turns.drain(10)
+
+
+async def test_a_message_that_cannot_be_read_does_not_stop_the_desk_for_everybody_else(
+    desk: Desk, running: RunningWorker
+) -> None:
+    await desk.submit("poison", "TF-1")
+    await desk.execute("""UPDATE message_queue SET payload = '{"from": "a newer version"}'""")
+    await desk.execute("UPDATE queue_threads SET ready_at = now() - interval '1 minute'")
+    await desk.submit("a good question", "TF-2")
+    running.start()
+    await wait_until(desk, "SELECT count(*) = 1 FROM outbox WHERE state = 'sent'")
+    assert [turn.messages for turn in running.agent.turns] == [("a good question",)]
