@@ -76,6 +76,10 @@ class SupportAgent:
         """What operators see: which brain, and which model of it."""
         return self._brain.name if self._brain is OFFLINE_BRAIN else f"{self._brain.name} ({self._brain.model})"
 
+    async def aclose(self) -> None:
+        """End the model's connections; the agent thinks no more afterwards."""
+        await self._brain.close()
+
     async def run_turn(self, turn: Turn) -> TurnResult:
         """Think about the waiting messages. A model that fails is replaced by the offline brain for this turn."""
         policy = await self._check_policy(turn.queries)

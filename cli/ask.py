@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -49,8 +49,10 @@ async def _ask(settings: Settings, url: str, question: str, channel: Channel, na
     from database.notify import Notifier
     from workers.worker import Worker
 
-    async with open_pool(url, application="nightdesk ask", max_size=4) as pool:
-        agent = await build_agent(settings, pool)
+    async with (
+        open_pool(url, application="nightdesk ask", max_size=4) as pool,
+        aclosing(await build_agent(settings, pool)) as agent,
+    ):
         published = await _publish(pool, question, channel, name)
         # A worker that runs elsewhere may be faster; either way the reply is read from the database.
         worker = Worker(settings, url, pool, agent, Notifier(url), only_thread=published.thread_id)

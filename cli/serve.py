@@ -1,6 +1,7 @@
 """The single processes: web, worker, and the migration that runs before them."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -31,8 +32,12 @@ def serve(settings: Settings, url: str, *, host: str, port: int) -> None:
 
     from api.main import create_app
 
+    app = create_app(settings, database_url=url, secret_key=read_secret_key(settings))
+    # What is loaded by now stays for good; the collector need not walk through it again and again.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
-        create_app(settings, database_url=url, secret_key=read_secret_key(settings)),
+        app,
         host=host,
         port=port,
         loop="uvloop",

@@ -17,7 +17,7 @@ def derive_token(secret: str, purpose: str, subject: str) -> str:
 
     Nothing is stored: the same subject always has the same token, so a repeated request can be answered alike.
     """
-    return hmac.new(secret.encode(), f"{purpose}:{subject}".encode(), sha256).hexdigest()
+    return hmac.digest(secret.encode(), f"{purpose}:{subject}".encode(), "sha256").hex()
 
 
 def matches_token(expected: str, given: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from uuid import UUID
 
 from agent.assemble import build_agent
@@ -27,13 +28,15 @@ DRAIN_SECONDS = 3.0
 
 async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
     """Work until `stop` is set; then let turns in flight finish for a moment and give the others back."""
-    async with open_pool(
-        database_url,
-        application="nightdesk worker",
-        max_size=settings.database.pool_size,
-        statement_timeout_seconds=settings.database.statement_timeout_seconds,
-    ) as pool:
-        agent = await build_agent(settings, pool)
+    async with (
+        open_pool(
+            database_url,
+            application="nightdesk worker",
+            max_size=settings.database.pool_size,
+            statement_timeout_seconds=settings.database.statement_timeout_seconds,
+        ) as pool,
+        aclosing(await build_agent(settings, pool)) as agent,
+    ):
         notifier = Notifier(database_url)
         worker = Worker(settings, database_url, pool, agent, notifier)
         wakers = {WAKE_CHANNEL: worker.turns.wake}

@@ -1,6 +1,6 @@
 """Which brain thinks: GPT-4o or a compatible server where a key is set, otherwise the offline model."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from agents import Model, OpenAIChatCompletionsModel
@@ -14,13 +14,18 @@ from core.settings import OpenAISettings
 BuildModel = Callable[[TurnContext, Limits], Model]
 
 
+async def _close_nothing() -> None:
+    """The offline brain holds nothing open."""
+
+
 @dataclass(frozen=True, slots=True)
 class Brain:
-    """A way to think. `name` is what operators see; `model` is recorded with each run."""
+    """A way to think. `name` is what operators see; `model` is recorded with each run; `close` ends connections."""
 
     name: str
     model: str
     build_model: BuildModel
+    close: Callable[[], Awaitable[None]] = _close_nothing
 
 
 OFFLINE_BRAIN = Brain("offline", "offline", OfflineModel)
@@ -40,4 +45,4 @@ def build_brain(settings: OpenAISettings) -> Brain:
     )
     # Chat completions and not the newer Responses API: every compatible server speaks it.
     model = OpenAIChatCompletionsModel(settings.model, client)
-    return Brain("openai", settings.model, lambda _context, _limits: model)
+    return Brain("openai", settings.model, lambda _context, _limits: model, client.close)
