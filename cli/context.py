@@ -29,12 +29,15 @@ def prepare(process: str, *, is_quiet: bool = False) -> Settings:
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[str]:
-    """The URL of the configured server, or of the embedded one, which is started if it does not run yet."""
+def open_database(settings: Settings, *, is_owner: bool = False) -> Iterator[str]:
+    """The URL of the configured server, or of the embedded one, which is started if it does not run yet.
+
+    The owner of the embedded server stops it at the end, whoever started it.
+    """
     if settings.database.url is not None:
         yield settings.database.url
         return
-    with run_embedded(settings.data_dir / EMBEDDED_FOLDER) as url:
+    with run_embedded(settings.data_dir / EMBEDDED_FOLDER, is_owner=is_owner) as url:
         yield url
 
 

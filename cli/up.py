@@ -56,7 +56,7 @@ def start_desk() -> None:
     _require_free_port(settings)
     with _signals_as_exceptions(), suppress(Stopped):
         _console.print("Starting the database …" if settings.database.url is None else "Using DATABASE_URL …")
-        with open_database(settings) as url:
+        with open_database(settings, is_owner=True) as url:
             _prepare_database(settings, url)
             _run_processes(settings, url)
     _console.print("Stopped.")

@@ -32,10 +32,11 @@ class EmbeddedDatabaseError(OperatorError):
 
 
 @contextmanager
-def run_embedded(directory: Path, *, extra_settings: str = "") -> Iterator[str]:
+def run_embedded(directory: Path, *, extra_settings: str = "", is_owner: bool = False) -> Iterator[str]:
     """Start the server that keeps its data in `directory`, or join the one that runs there, and yield its URL.
 
-    Only the caller that started the server stops it.
+    The owner stops it at the end, also one that an earlier owner left behind. Anybody else stops it only if they
+    started it and nobody uses it any more.
     """
     directory = directory.resolve()
     if " " in str(directory):
@@ -56,7 +57,7 @@ def run_embedded(directory: Path, *, extra_settings: str = "") -> Iterator[str]:
     try:
         yield str(server.get_uri())
     finally:
-        if not already_running:
+        if is_owner or (not already_running and not _is_used(server)):
             _stop(server, directory)
 
 
@@ -64,6 +65,12 @@ def _stop(server: PostgresServer, directory: Path) -> None:
     # Not the package's own stop: it takes a lock in /tmp that belongs to whichever user of the machine came first.
     arguments = ("-w", "-m", "fast", "-D", str(directory), "stop")
     pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+
+
+def _is_used(server: PostgresServer) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    found = pgexec("psql", ("-Atc", query, server.get_uri()), bin_path=server.bin_path, user=server.system_user)
+    return int(found) > 0
 
 
 def is_running(directory: Path) -> bool:

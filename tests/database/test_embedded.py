@@ -1,6 +1,8 @@
 """The embedded server. It takes seconds to make one, so one test walks through a whole life."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,21 @@ def test_a_folder_whose_name_has_a_space_is_refused_with_the_way_out(tmp_path: P
     with pytest.raises(EmbeddedDatabaseError, match="DATA_DIR"), run_embedded(directory):
         pass
     assert not directory.parent.exists()
+
+
+def test_a_server_that_others_still_use_is_left_to_them_and_its_owner_stops_it(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+
+    async def hold_a_connection_while(leave: Callable[[], None], url: str) -> None:
+        conn = await connect(url, application="somebody else")
+        leave()
+        assert await conn.fetchval("SELECT 1") == 1
+        await conn.close()
+
+    with ExitStack() as first:
+        url = first.enter_context(run_embedded(directory, extra_settings="fsync = off\n"))
+        asyncio.run(hold_a_connection_while(first.close, url))
+    assert is_running(directory)
+    with run_embedded(directory, is_owner=True):
+        pass
+    assert not is_running(directory)
