@@ -15,9 +15,24 @@ class DeliveryLeaseLost(Exception):
     """Another worker took this send over; its result is not ours to record."""
 
 
-async def add(conn: Conn, message_id: MessageId, conversation_id: ConversationId, channel: str, inbox: str) -> None:
+async def add(
+    conn: Conn,
+    message_id: MessageId,
+    conversation_id: ConversationId,
+    channel: str,
+    inbox: str,
+    *,
+    in_reply_to: MessageId | None = None,
+) -> None:
     """Queue a stored message for sending, in the transaction that settles its turn."""
-    await _SQL["add"].execute(conn, id=message_id, conversation_id=conversation_id, channel=channel, inbox=inbox)
+    await _SQL["add"].execute(
+        conn,
+        id=message_id,
+        conversation_id=conversation_id,
+        in_reply_to=in_reply_to,
+        channel=channel,
+        inbox=inbox,
+    )
 
 
 async def claim(
@@ -37,6 +52,7 @@ async def claim(
             text=row["text"],
             attempt=row["attempts"],
             lease_token=row["lease_token"],
+            in_reply_to=row["in_reply_to"],
         )
         for row in rows
     ]

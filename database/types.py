@@ -189,3 +189,4 @@ class OutboundMessage:
     text: str
     attempt: int
     lease_token: UUID
+    in_reply_to: MessageId | None = None

@@ -77,7 +77,7 @@ async def _answer(conn: Conn, turn: TurnCommit, text: str, citations: list[Citat
     message_id = MessageId(new_id())
     conversation = turn.conversation
     await conversations.add_message(conn, message_id, conversation.id, "assistant", text, citations=citations)
-    await outbox.add(conn, message_id, conversation.id, conversation.channel, conversation.inbox)
+    await _queue_reply(conn, turn, message_id)
     await tickets.resolve_automatically(conn, conversation.id, confidence=turn.result.decision.confidence)
     await conversations.record_turn(
         conn, conversation.id, owner="agent", sentiment=turn.result.sentiment, automatic_replies=1
@@ -99,9 +99,21 @@ async def _hand_over(conn: Conn, turn: TurnCommit, channels: Channels, letter: L
     message_id = MessageId(new_id())
     text = channels[conversation.channel].writer.write_handover(team, letter)
     await conversations.add_message(conn, message_id, conversation.id, "system", text)
-    await outbox.add(conn, message_id, conversation.id, conversation.channel, conversation.inbox)
+    await _queue_reply(conn, turn, message_id)
     await conversations.record_turn(
         conn, conversation.id, owner="person", sentiment=turn.result.sentiment, automatic_replies=0
+    )
+
+
+async def _queue_reply(conn: Conn, turn: TurnCommit, message_id: MessageId) -> None:
+    conversation = turn.conversation
+    await outbox.add(
+        conn,
+        message_id,
+        conversation.id,
+        conversation.channel,
+        conversation.inbox,
+        in_reply_to=turn.lease.messages[-1].id,
     )
 
 

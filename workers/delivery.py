@@ -31,7 +31,8 @@ class Deliverer:
 
     async def deliver(self, reply: OutboundMessage) -> None:
         """Send one reply and record the result. A crash in between leaves the row `sending` until its lease ends."""
-        with bind_log_context(reply_id=str(reply.id), conversation_id=str(reply.conversation_id)):
+        ids = {"reply_id": str(reply.id), "conversation_id": str(reply.conversation_id)}
+        with bind_log_context(message_id=str(reply.in_reply_to), **ids):
             try:
                 await self._send(reply)
             except outbox.DeliveryLeaseLost:

@@ -48,8 +48,10 @@ class TurnProcessor:
 
     async def process(self, lease: Lease) -> None:
         """Run the turn of this lease. Failures are settled here; only a lost lease leaves the thread to others."""
-        message_id = str(lease.messages[-1].id) if lease.messages else None
-        with bind_log_context(message_id=message_id, thread_id=str(lease.thread_id), attempt=lease.attempt):
+        ids = [str(queued.id) for queued in lease.messages]
+        burst = {"burst": ids[:-1]} if len(ids) > 1 else {}
+        context = {"thread_id": str(lease.thread_id), "attempt": lease.attempt, **burst}
+        with bind_log_context(message_id=ids[-1] if ids else None, **context):
             try:
                 await self._run(lease)
             except queue.LeaseLost:

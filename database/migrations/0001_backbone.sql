@@ -229,6 +229,7 @@ CREATE INDEX agent_metrics_channel ON agent_metrics (channel, created_at);
 CREATE TABLE outbox (
     id              uuid PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
     conversation_id uuid NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    in_reply_to     uuid,  -- the customer's message, so that one journey has one id in the logs to its end
     channel         text NOT NULL,
     inbox           text NOT NULL,
     state           text NOT NULL DEFAULT 'queued'

@@ -1,5 +1,6 @@
 -- name: add
-INSERT INTO outbox (id, conversation_id, channel, inbox) VALUES (:id, :conversation_id, :channel, :inbox);
+INSERT INTO outbox (id, conversation_id, in_reply_to, channel, inbox)
+VALUES (:id, :conversation_id, :in_reply_to, :channel, :inbox);
 
 -- name: claim
 -- The oldest unsent reply of each conversation, and none while an earlier one is on its way: replies keep order.
@@ -18,7 +19,7 @@ UPDATE outbox o
        ready_at = now() + make_interval(secs => :lease_seconds::float8)
   FROM candidate, messages m, conversations c, queue_threads t
  WHERE o.id = candidate.id AND m.id = o.id AND c.id = o.conversation_id AND t.id = c.thread_id
-RETURNING o.id, o.conversation_id, t.contact, o.channel, o.inbox, m.text, o.attempts, o.lease_token;
+RETURNING o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.text, o.attempts, o.lease_token;
 
 -- name: mark_sent
 UPDATE outbox SET state = 'sent', sent_at = clock_timestamp(), vendor_id = :vendor_id, lease_token = NULL, error = NULL

@@ -147,6 +147,7 @@ def assert_log_tells_journeys_without_contents(log_file: Path, messages: list[Cu
     queued = {line["message_id"] for line in lines if line["event"] == "message queued"}
     settled = {line["message_id"] for line in lines if line["event"] == "turn settled"}
     assert len(queued) == len(messages)
-    assert queued == settled
+    sent = {line["message_id"] for line in lines if line["event"] == "reply sent"}
+    assert queued == settled == sent
     assert "@example.com" not in text
     assert not [message.text for message in messages if len(message.text) > 25 and message.text in text]
