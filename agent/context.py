@@ -40,15 +40,24 @@ class Turn:
 
         A subject such as “Support request” is left out: put before the question it hides what is asked.
         """
-        has_been_answered = any(author != "customer" for author, _ in self.conversation.history)
-        subject = self.conversation.ticket_subject
-        if has_been_answered or not _adds_content(subject, self.question):
+        if self._has_been_answered or not _adds_content(self.conversation.ticket_subject, self.question):
             return (self.question,)
-        return (self.question, f"{subject}\n{self.question}")
+        return self.everything_said
+
+    @property
+    def everything_said(self) -> tuple[str, ...]:
+        """What policy looks at: the waiting messages and, until something was answered, the subject as well."""
+        if self._has_been_answered:
+            return (self.question,)
+        return (self.question, f"{self.conversation.ticket_subject}\n{self.question}")
+
+    @property
+    def _has_been_answered(self) -> bool:
+        return any(author != "customer" for author, _ in self.conversation.history)
 
 
 def _adds_content(subject: str, question: str) -> bool:
-    known = question.lower()
+    known = set(_WORD.findall(question.lower()))
     words = _WORD.findall(subject.lower())
     return any(word not in _GENERIC_WORDS and word not in known for word in words)
 
@@ -74,10 +83,13 @@ class TurnContext:
     calls: list[ToolCallRecord] = field(default_factory=list)
 
     def add_passages(self, query: str, found: list[Passage]) -> None:
-        """Number passages in the order in which they were found, and remember the search that fitted best."""
+        """Number passages in the order in which they were found, and remember the search that fitted best.
+
+        Only the customer's own words count for confidence: a model could ask something easier than what was asked.
+        """
         known = {passage.id for passage in self.passages}
         self.passages += [passage for passage in found if passage.id not in known]
-        confidence = estimate_answerability(query, found)
+        confidence = estimate_answerability(query, found) if query in self.turn.queries else 0.0
         if found and (self.best is None or confidence > self.confidence):
             self.best, self.confidence = found[0], confidence
 

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from database.types import Citation, Priority, TicketCategory
 
 
+def clean_model_text(text: str) -> str:
+    """What a model wrote, without what no database stores: NUL, and halves of characters."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Categorise:
     """Set what the conversation's ticket is about."""

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents import Agent, RunConfig, RunContextWrapper, RunHooks, Runner, Tool, ToolsToFinalOutputResult
-from agents.exceptions import AgentsException
 from agents.items import TResponseInputItem
 from agents.tool import FunctionToolResult
 from agents.tool_context import ToolContext
-from openai import OpenAIError
 
 from agent.compose import summarise
 from agent.context import ReadHistory, SearchKnowledge, Turn, TurnContext
@@ -20,7 +18,7 @@ from agent.decision.decide import decide
 from agent.decision.evidence import Decision, Limits, describe
 from agent.decision.grounding import find_unsupported
 from agent.decision.policy import PolicyMatch
-from agent.effects import Categorise, Draft
+from agent.effects import Categorise, Draft, clean_model_text
 from agent.models.brain import OFFLINE_BRAIN, Brain
 from agent.prompts import PROMPT_HASH, write_instructions
 from agent.tools import TOOLS
@@ -82,12 +80,13 @@ class SupportAgent:
 
     async def run_turn(self, turn: Turn) -> TurnResult:
         """Think about the waiting messages. A model that fails is replaced by the offline brain for this turn."""
-        policy = await self._check_policy(turn.queries)
+        policy = await self._check_policy(turn.everything_said)
         # A message that must go to a person is not put before a model that could be talked out of it.
         brain = OFFLINE_BRAIN if any(match.level == "always" for match in policy) else self._brain
         try:
             return await self._think(turn, policy, brain)
-        except (AgentsException, OpenAIError, TimeoutError) as error:
+        except Exception as error:
+            # Whatever a model or its server makes of a request, the customer still gets an answer or a person.
             if brain is OFFLINE_BRAIN:
                 raise
             _log.warning("model failed, the offline brain takes this turn", error=type(error).__name__)
@@ -95,6 +94,9 @@ class SupportAgent:
 
     async def _think(self, turn: Turn, policy: tuple[PolicyMatch, ...], brain: Brain) -> TurnResult:
         context = TurnContext(turn, policy, self._search_knowledge, self._read_history)
+        if brain is not OFFLINE_BRAIN:
+            for query in turn.queries:  # the offline brain asks them by itself
+                context.add_passages(query, await self._search_knowledge(query))
         agent = Agent[TurnContext](
             name="Nightdesk",
             instructions=write_instructions(
@@ -207,7 +209,7 @@ class ToolRecorder(RunHooks[TurnContext]):
         if isinstance(context, ToolContext):
             seconds = time.perf_counter() - self._started.pop(context.tool_call_id, time.perf_counter())
             arguments = _make_storable(context.tool_arguments or "{}")
-            output = str(result).replace("\x00", "")
+            output = clean_model_text(str(result))
             context.context.calls.append(ToolCallRecord(tool.name, arguments, output, seconds * 1000))
 
 
@@ -217,4 +219,12 @@ def _make_storable(arguments: str) -> str:
         parsed = json.loads(arguments)
     except ValueError:
         parsed = {"unreadable": arguments}
-    return json.dumps(parsed).replace("\\u0000", "")
+    return json.dumps(_clean(parsed))
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, str):
+        return clean_model_text(value)
+    if isinstance(value, dict):
+        return {clean_model_text(str(key)): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value

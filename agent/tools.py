@@ -10,7 +10,7 @@ from agents import FunctionTool, RunContextWrapper, function_tool
 
 from agent.context import TurnContext
 from agent.decision.sentiment import analyze
-from agent.effects import Categorise, Draft, Escalate
+from agent.effects import Categorise, Draft, Escalate, clean_model_text
 from database.types import Priority, TicketCategory
 
 Context = RunContextWrapper[TurnContext]
@@ -50,7 +50,7 @@ async def create_ticket(ctx: Context, subject: str, category: TicketCategory, pr
         category: The area of the product.
         priority: How urgent it is for the customer.
     """
-    ctx.context.categorise = Categorise(subject[:200] or "(no subject)", category, priority)
+    ctx.context.categorise = Categorise(clean_model_text(subject)[:200] or "(no subject)", category, priority)
     return f"Ticket {ctx.context.turn.conversation.ticket_ref} is filed under {category}, priority {priority}."
 
 
@@ -72,7 +72,9 @@ async def escalate_to_human(ctx: Context, category: str, reason: str, summary: s
         reason: Why a person is needed, in one sentence.
         summary: What the colleague needs to know to take over without reading everything.
     """
-    ctx.context.escalate = Escalate(category, reason[:500], summary[:2_000])
+    ctx.context.escalate = Escalate(
+        clean_model_text(category), clean_model_text(reason)[:500], clean_model_text(summary)[:2_000]
+    )
     return "A person will take over. Promise nothing further."
 
 
@@ -90,7 +92,7 @@ async def send_response(ctx: Context, text: str, citations: list[int]) -> str:
         cited = [ctx.context.cite(number) for number in dict.fromkeys(citations)]
     except IndexError as error:
         return f"Not sent: there is no passage {error}. Cite numbers that search_knowledge_base has shown."
-    ctx.context.draft = Draft(text.replace("\x00", "").strip(), cited)
+    ctx.context.draft = Draft(clean_model_text(text).strip(), cited)
     return "The answer is drafted; it is sent if it passes the checks."
 
 

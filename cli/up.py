@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import http.client
 import json
 import os
 import signal
@@ -9,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +33,8 @@ STOP_SECONDS = 4.0
 _PR_SET_PDEATHSIG = 1
 
 _console = Console(stderr=True)
+# Past any proxy of the environment: the address is on this machine.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ class Process:
     popen: subprocess.Popen[bytes]
 
 
-class Stopped(Exception):
-    """A signal asked the desk to stop."""
+class Stopped(KeyboardInterrupt):
+    """A signal asked the desk to stop. A KeyboardInterrupt, so that no event loop and no `except` swallows it."""
 
 
 def start_desk() -> None:
@@ -103,8 +105,9 @@ def _run_processes(settings: Settings, url: str) -> None:
         "SECRET_KEY": read_secret_key(settings),
         "DATA_DIR": str(settings.data_dir.resolve()),
     }
-    processes = [_spawn("api", environment), _spawn("worker", environment)]
+    processes: list[Process] = []
     try:
+        processes += (_spawn(name, environment) for name in ("api", "worker"))
         _wait_until_healthy(settings, processes)
         _print_welcome(settings)
         _watch(processes)
@@ -135,8 +138,8 @@ def _wait_until_healthy(settings: Settings, processes: list[Process]) -> None:
     while time.monotonic() < deadline:
         _require_running(processes)
         with (
-            suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(f"{_base_url(settings)}/health/detailed", timeout=2) as answer,  # noqa: S310
+            suppress(OSError, http.client.HTTPException, ValueError),
+            _direct.open(f"{_base_url(settings)}/health/detailed", timeout=2) as answer,
         ):
             if json.load(answer)["status"] == "ok":
                 return
@@ -182,7 +185,8 @@ def _require_running(processes: list[Process]) -> None:
 
 def _stop(processes: list[Process]) -> None:
     # A second Ctrl-C while stopping must not leave children behind.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     for process in processes:
         if process.popen.poll() is None:
             process.popen.terminate()

@@ -51,6 +51,13 @@ class Deliverer:
             await self._give_up(reply, "unknown", str(error))
         except DeliveryFailed as error:
             await self._retry_or_give_up(reply, error)
+        except Exception as error:  # noqa: BLE001  # a sender with a bug says nothing of what happened
+            _log.exception("sender broke")
+            reason = f"the sender broke ({type(error).__name__})"
+            if sender.is_repeatable:
+                await self._retry_or_give_up(reply, DeliveryFailed(reason, permanent=False))
+            else:
+                await self._give_up(reply, "unknown", reason)
         else:
             async with self._pool.acquire() as conn:
                 await outbox.mark_sent(conn, reply, receipt.vendor_id)

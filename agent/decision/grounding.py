@@ -6,7 +6,7 @@ from collections.abc import Sequence
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _LINK = re.compile(r"https?://\S+|\b[\w.+-]+@[\w-]+\.[\w.]+|\b[\w-]+(?:\.[\w-]+)+(?:/\S*)?", re.IGNORECASE)
 _MARKER = re.compile(r"\[\d+\]|^\s*\d+[.)]\s", re.MULTILINE)
-_WORD = re.compile(r"[a-z]{4,}")
+_WORD = re.compile(r"[^\W\d_]{4,}")
 # Below this share of words that also stand in the sources, people called answers unfaithful more often than not
 # (content-word precision against 477 human judgements of MT-RAG).
 MIN_SHARED_WORDS = 0.5
@@ -25,6 +25,6 @@ def find_unsupported(reply: str, sources: Sequence[str]) -> str | None:
             return "a number that is not in the sources"
     words = _WORD.findall(text.lower())
     known_words = set(_WORD.findall(ground))
-    if words and sum(word in known_words for word in words) / len(words) < MIN_SHARED_WORDS:
+    if not words or sum(word in known_words for word in words) / len(words) < MIN_SHARED_WORDS:
         return "sentences that its sources do not say"
     return None

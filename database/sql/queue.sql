@@ -14,8 +14,10 @@ WITH known AS (
        SET last_seq = t.last_seq + 1, ready_at = coalesce(t.ready_at, excluded.ready_at)
     RETURNING id, last_seq
 )
-INSERT INTO message_queue (thread_id, seq, id, channel, inbox, external_id, payload)
-SELECT thread.id, thread.last_seq, :id::uuid, :channel, :inbox, :external_id, :payload::jsonb FROM thread
+INSERT INTO message_queue (thread_id, seq, id, channel, inbox, external_id, payload, received_at)
+-- Not now(): a publish that waited for a turn's commit comes after the reply that this commit wrote.
+SELECT thread.id, thread.last_seq, :id::uuid, :channel, :inbox, :external_id, :payload::jsonb, clock_timestamp()
+  FROM thread
 RETURNING thread_id;
 
 -- name: find_published

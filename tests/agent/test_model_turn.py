@@ -184,3 +184,31 @@ async def test_arguments_that_no_database_takes_are_recorded_all_the_same() -> N
     result = await run([odd], [GOOD_ANSWER])
     assert "\\u0000" not in result.calls[0].arguments
     assert json.loads(result.calls[0].arguments) == {"query": "nul  inside"}
+
+
+async def test_six_characters_that_look_like_an_escape_are_only_characters() -> None:
+    question = "My file shows \\u0000 in the export"
+    result = await make_agent(passages=[PASSAGE]).run_turn(make_turn(question))
+    assert all(json.loads(call.arguments) is not None for call in result.calls)
+    assert json.loads(result.calls[0].arguments) == {"text": question}
+
+
+async def test_an_easier_question_of_the_models_own_does_not_raise_confidence() -> None:
+    unfit = make_passage("Boards have columns.", title="Boards", heading="Columns", similarity=0.1, lexical=0.1)
+    model = script(
+        [("search_knowledge_base", {"query": "Boards columns"})],
+        [("send_response", {"text": "Boards have columns. [1]", "citations": [1]})],
+    )
+    result = await make_agent(passages=[unfit], model=model).run_turn(make_turn("Where do penguins sleep?"))
+    assert result.decision.rule == "low_confidence"
+
+
+async def test_a_reply_in_another_script_needs_ground_as_well() -> None:
+    promise = ("send_response", {"text": "Мы вернём все деньги завтра [1]", "citations": [1]})
+    result = await run([SEARCH], [promise])
+    assert result.decision.rule == "ungrounded"
+
+
+async def test_policy_sees_the_subject_whatever_search_makes_of_it() -> None:
+    turn = make_turn("I have an issue with your app. When will it finish?", subject="Will sue you")
+    assert any("Will sue you" in text for text in turn.everything_said)

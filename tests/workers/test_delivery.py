@@ -144,10 +144,13 @@ async def test_a_delivery_that_was_taken_over_records_nothing(pool: DbPool) -> N
     assert post.announced == []
 
 
-async def test_a_sender_that_breaks_leaves_the_reply_to_its_lease(pool: DbPool) -> None:
-    post = await open_post(pool, StubSender([KeyError("a bug")]))
+@pytest.mark.parametrize(("is_repeatable", "state"), [(True, "queued"), (False, "unknown")])
+async def test_a_sender_that_breaks_is_repeated_only_where_that_is_harmless(
+    is_repeatable: bool, state: str, pool: DbPool
+) -> None:
+    post = await open_post(pool, StubSender([KeyError("a bug")], is_repeatable=is_repeatable))
     await post.deliver()
-    assert (await post.read())["state"] == "sending"
+    assert (await post.read())["state"] == state
 
 
 @pytest.mark.parametrize(("is_repeatable", "channels"), [(True, ["gmail"]), (False, [])])
