@@ -68,7 +68,8 @@ class TurnProcessor:
             return
         if lease.attempt > self._settings.worker.max_attempts + 1:
             # Not even handing it over has survived: nothing more is tried with it.
-            await self._bury(lease, "its worker died at every attempt")
+            async with self._pool.acquire() as conn:
+                await _bury(conn, lease, "its worker died at every attempt")
             return
         started = time.perf_counter()
         conversation = await resolve_thread(self._pool, lease, self._settings.ticket)
@@ -126,18 +127,10 @@ class TurnProcessor:
             await queue.fence(conn, lease)
             await queue.complete(conn, lease)
 
-    async def _bury(self, lease: Lease, reason: str) -> None:
-        """The dead letters without a conversation: what arrived is kept, its thread goes on, operators see it."""
-        async with self._pool.acquire() as conn, conn.transaction():
-            await queue.fence(conn, lease)
-            await queue.bury(conn, lease, reason)
-            await queue.complete(conn, lease)
-        _log.error("messages given up without a ticket, a person must look", reason=reason)
-
     async def _retry_or_bury(self, lease: Lease, error: Exception) -> None:
         if lease.attempt > self._settings.worker.max_attempts:
             _log.error("turn failed for the last time", exc_info=error)
-            await self._settle_or_leave(lambda _conn: self._bury(lease, f"{type(error).__name__} at the last attempt"))
+            await self._settle_or_leave(lambda conn: _bury(conn, lease, f"{type(error).__name__} at the last attempt"))
             return
         delay = queue.delay_before_retry(lease.attempt, random.random())  # noqa: S311  # jitter, not a secret
         _log.warning("turn failed, will be retried", error=type(error).__name__, delay_seconds=round(delay, 1))
@@ -162,6 +155,15 @@ class TurnProcessor:
         """Milliseconds from the first message's arrival to the claim, both on the database's clock."""
         claimed_at = lease.expires_at.timestamp() - self._settings.worker.lease_seconds
         return max(0.0, (claimed_at - lease.messages[0].received_at.timestamp()) * 1000)
+
+
+async def _bury(conn: Conn, lease: Lease, reason: str) -> None:
+    """The dead letters without a conversation: what arrived is kept, its thread goes on, operators see it."""
+    async with conn.transaction():
+        await queue.fence(conn, lease)
+        await queue.bury(conn, lease, reason)
+        await queue.complete(conn, lease)
+    _log.error("messages given up without a ticket, a person must look", reason=reason)
 
 
 def _build_failure(conversation: ConversationState, lease: Lease, reason: str) -> TurnResult:
