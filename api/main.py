@@ -18,6 +18,10 @@ from core.settings import Settings
 from database.notify import TICKET_CHANNEL, Notifier, listen
 from database.pool import open_pool
 
+# Somebody waits for every answer: better to be told soon to come again than to be kept.
+STATEMENT_SECONDS = 3
+ACQUIRE_SECONDS = 3.0
+
 
 def create_app(settings: Settings, *, database_url: str, secret_key: str, clock: Clock = read_system_clock) -> FastAPI:
     """The application, ready for a server; it connects to the database when the server starts it."""
@@ -28,7 +32,8 @@ def create_app(settings: Settings, *, database_url: str, secret_key: str, clock:
             database_url,
             application="nightdesk api",
             max_size=settings.database.pool_size,
-            statement_timeout_seconds=settings.database.statement_timeout_seconds,
+            statement_timeout_seconds=min(STATEMENT_SECONDS, settings.database.statement_timeout_seconds),
+            acquire_seconds=ACQUIRE_SECONDS,
         ) as pool:
             notifier = Notifier(database_url)
             feed = TicketFeed(settings.api.max_streams)

@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, cast
 
-import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.headers import NO_STORE, SECURITY_HEADERS
-from core.logging import get_logger
+from core.logging import RareLog, get_logger
+from database.patience import is_passing
 from database.pool import DATABASE_ERRORS
 
 _log = get_logger(__name__)
+_outage_log = RareLog(_log)
 
 MEDIA_TYPE = "application/problem+json"
-_AWAY_STATES = ("08", "53", "57", "25006", "55P03")  # connection, resources, operator, read-only, lock not available
 
 
 class Problem(HTTPException):
@@ -93,17 +93,18 @@ def _explain(item: Mapping[str, Any]) -> str:
     return "The body is not valid JSON." if item["type"] == "json_invalid" else message
 
 
+# Not "nothing was stored": where the connection broke in the middle of the commit, nobody knows.
+_OUTAGE = (
+    "The desk cannot use its database at the moment. Try again: under the same Idempotency-Key, what may have been "
+    "stored is not stored twice."
+)
+
+
 async def _answer_database_error(request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, asyncpg.PostgresError) and not _is_away(error):
+    if not is_passing(error):
         return await _answer_bug(request, error)
-    _log.warning("database not available", error=type(error).__name__)
-    return build_problem(
-        503, "The desk cannot reach its database; nothing was stored. Try again.", headers={"Retry-After": "2"}
-    )
-
-
-def _is_away(error: asyncpg.PostgresError) -> bool:
-    return (error.sqlstate or "").startswith(_AWAY_STATES)
+    _outage_log.warning("database not available", error=type(error).__name__)
+    return build_problem(503, _OUTAGE, headers={"Retry-After": "2"})
 
 
 async def _answer_bug(request: Request, error: Exception) -> JSONResponse:

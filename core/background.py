@@ -1,8 +1,10 @@
 """Jobs that run beside a block and end with it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, suppress
+from threading import Thread
 
 from core.logging import get_logger
 
@@ -21,6 +23,41 @@ async def run_in_background(*jobs: Coroutine[object, object, None]) -> AsyncIter
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_in_thread(job: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Run a coroutine on an event loop in a thread of its own, so that nothing on this loop can hold it up.
+
+    Cancelling this cancels the job and waits for its end.
+    """
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = Future()
+    ended: Future[None] = Future()
+
+    async def begin() -> None:
+        task = asyncio.ensure_future(job())
+        started.set_result((asyncio.get_running_loop(), task))
+        await task
+
+    def work() -> None:
+        try:
+            asyncio.run(begin())
+        except asyncio.CancelledError:
+            ended.set_result(None)
+        except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+
+    Thread(target=work, name="background", daemon=True).start()
+    waiting = asyncio.wrap_future(ended)
+    try:
+        await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        loop, task = await asyncio.wrap_future(started)
+        with suppress(RuntimeError):  # it has just ended by itself
+            loop.call_soon_threadsafe(task.cancel)
+        await waiting
+        raise
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -12,6 +12,14 @@ def new_id() -> UUID:
     return uuid7()
 
 
+def derive_id(*parts: str) -> UUID:
+    """The UUIDv8 of these parts, the same everywhere: the first bits of their SHA-256 with NUL between them."""
+    digest = bytearray(sha256("\0".join(parts).encode()).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80  # version 8, RFC 9562
+    digest[8] = digest[8] & 0x3F | 0x80  # its variant
+    return UUID(bytes=bytes(digest))
+
+
 def derive_token(secret: str, purpose: str, subject: str) -> str:
     """A 256-bit token, in hexadecimal, that only the holder of `secret` can make for this purpose and subject.
 

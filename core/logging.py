@@ -5,7 +5,9 @@ Law for callers: log ids, counts and durations. Message text, addresses and phon
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import time
+from collections import Counter
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -26,6 +28,33 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """A logger that carries whatever `bind_log_context` has bound around the call."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(source=name)
     return logger
+
+
+class RareLog:
+    """Says the same thing once in a while, and how often it was held back: for what fails a thousand times."""
+
+    def __init__(
+        self,
+        logger: structlog.typing.FilteringBoundLogger,
+        *,
+        seconds: float = 30.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._logger = logger
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._spoken_at: dict[str, float] = {}
+        self._held_back: Counter[str] = Counter()
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Log a warning, unless the same event was logged a moment ago."""
+        now = self._monotonic()
+        if now - self._spoken_at.get(event, float("-inf")) < self._seconds:
+            self._held_back[event] += 1
+            return
+        self._spoken_at[event] = now
+        repeated = self._held_back.pop(event, 0)
+        self._logger.warning(event, **fields, **({"held_back": repeated} if repeated else {}))
 
 
 def configure_logging(settings: LogSettings, *, process: str) -> None:

@@ -71,6 +71,12 @@ class WorkerSettings(BaseModel):
     max_attempts: PositiveInt = 5
 
 
+class QueueSettings(BaseModel):
+    """The queue. Finished messages are kept for a while: they say which deliveries are repetitions."""
+
+    retention_days: PositiveInt = 30
+
+
 class OpenAISettings(BaseModel):
     """GPT-4o or any compatible server. Without a key the offline brain answers."""
 
@@ -161,6 +167,7 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     log: LogSettings = LogSettings()
     openai: OpenAISettings = OpenAISettings()
+    queue: QueueSettings = QueueSettings()
     ticket: TicketSettings = TicketSettings()
     worker: WorkerSettings = WorkerSettings()
 

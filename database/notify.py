@@ -7,7 +7,7 @@ few seconds, so a lost one costs seconds and never a message.
 import asyncio
 from collections.abc import Callable, Mapping
 
-from core.logging import get_logger
+from core.logging import RareLog, get_logger
 from database.pool import DATABASE_ERRORS, DbConnection, connect
 
 _log = get_logger(__name__)
@@ -17,6 +17,9 @@ TICKET_CHANNEL = "nightdesk_ticket"  # payload: the contact of the thread whose 
 
 _MIN_INTERVAL_SECONDS = 0.004
 _RECONNECT_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+# A connection that died without a word, as behind a firewall that forgot it, is found out within these two.
+_PROBE_SECONDS = 30.0
+_COMMAND_SECONDS = 5.0
 
 
 class Notifier:
@@ -38,28 +41,33 @@ class Notifier:
 
     async def run(self) -> None:
         """Send what was asked for, until cancelled; reconnects by itself."""
-        failures = 0
+        outage = _Outage("notifier")
         while True:
             try:
-                conn = await connect(self._url, application="nightdesk notifier")
+                conn = await connect(self._url, application="nightdesk notifier", command_timeout=_COMMAND_SECONDS)
                 try:
-                    failures = 0
-                    await self._send_until_failure(conn)
+                    await self._send_until_failure(conn, outage)
                 finally:
                     conn.terminate()
             except DATABASE_ERRORS as error:
-                failures = await _wait_to_reconnect("notifier", failures, error)
+                await outage.wait(error)
 
-    async def _send_until_failure(self, conn: DbConnection) -> None:
+    async def _send_until_failure(self, conn: DbConnection, outage: "_Outage") -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            batch, self._pending = list(self._pending), set()
-            await conn.execute(
-                "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS n (channel, payload)",
-                [channel for channel, _ in batch],
-                [payload for _, payload in batch],
-            )
+            batch, self._pending = self._pending, set()
+            try:
+                await conn.execute(
+                    "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS n (channel, payload)",
+                    [channel for channel, _ in batch],
+                    [payload for _, payload in batch],
+                )
+            except DATABASE_ERRORS:
+                self._pending |= batch
+                self._wake.set()
+                raise
+            outage.end()
             await asyncio.sleep(_MIN_INTERVAL_SECONDS)
 
 
@@ -68,33 +76,58 @@ async def listen(url: str, callbacks: Mapping[str, Callable[[str], None]], on_re
 
     `on_reconnect` is called after each (re)connection, because notifications may have been missed before it.
     """
-    failures = 0
+    outage = _Outage("listener")
     while True:
         try:
-            conn = await connect(url, application="nightdesk listener")
+            conn = await connect(url, application="nightdesk listener", command_timeout=_COMMAND_SECONDS)
             try:
-                failures = 0
-                await _listen_until_lost(conn, callbacks, on_reconnect)
+                lost = await _subscribe(conn, callbacks)
+                outage.end()
+                on_reconnect()
+                await _watch(conn, lost)
             finally:
                 conn.terminate()
         except DATABASE_ERRORS as error:
-            failures = await _wait_to_reconnect("listener", failures, error)
+            await outage.wait(error)
 
 
-async def _listen_until_lost(
-    conn: DbConnection, callbacks: Mapping[str, Callable[[str], None]], on_reconnect: Callable[[], None]
-) -> None:
+async def _subscribe(conn: DbConnection, callbacks: Mapping[str, Callable[[str], None]]) -> asyncio.Event:
     lost = asyncio.Event()
     conn.add_termination_listener(lambda _conn: lost.set())
     for channel, callback in callbacks.items():
         await conn.add_listener(channel, lambda _conn, _pid, _channel, payload, call=callback: call(payload))
-    on_reconnect()
-    await lost.wait()
+    return lost
+
+
+async def _watch(conn: DbConnection, lost: asyncio.Event) -> None:
+    while not lost.is_set():
+        try:
+            await asyncio.wait_for(lost.wait(), _PROBE_SECONDS)
+        except TimeoutError:
+            await conn.execute("SELECT 1")
     raise ConnectionError("the listening connection was closed")
 
 
-async def _wait_to_reconnect(what: str, failures: int, error: Exception) -> int:
-    if failures == 0:
-        _log.warning("database connection lost, reconnecting", connection=what, error=type(error).__name__)
-    await asyncio.sleep(_RECONNECT_SECONDS[min(failures, len(_RECONNECT_SECONDS) - 1)])
-    return failures + 1
+class _Outage:
+    """Waits longer after each failure in a row, and speaks of the first.
+
+    Being connected does not end it: a standby lets everybody in and then refuses to listen.
+    """
+
+    def __init__(self, connection: str) -> None:
+        self._connection = connection
+        self._log = RareLog(_log)
+        self._failures = 0
+
+    async def wait(self, error: Exception) -> None:
+        """Until the next try."""
+        if self._failures == 0:
+            self._log.warning(
+                "database connection lost, reconnecting", connection=self._connection, error=type(error).__name__
+            )
+        await asyncio.sleep(_RECONNECT_SECONDS[min(self._failures, len(_RECONNECT_SECONDS) - 1)])
+        self._failures += 1
+
+    def end(self) -> None:
+        """It works again."""
+        self._failures = 0

@@ -1,8 +1,9 @@
 """Connections to the one Postgres."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from asyncpg import Connection, Pool, Record
@@ -24,14 +25,26 @@ DATABASE_ERRORS = (
     asyncpg.InternalClientError,
 )
 
+_CONNECT_SECONDS = 5.0  # a server that accepts and never answers would otherwise hold whoever asks for a minute
+_CLOSE_SECONDS = 5.0
 
-def _server_settings(application: str, statement_timeout_seconds: int) -> dict[str, str]:
+
+class _ImpatientPool(DbPool):
+    """A pool whose `acquire` gives up. Without that, requests pile up behind a database that does not answer."""
+
+    __slots__ = ("_acquire_seconds",)
+
+    def __init__(self, url: str, *, acquire_seconds: float, **options: Any) -> None:  # noqa: ANN401  # the driver's
+        super().__init__(url, **options)
+        self._acquire_seconds = acquire_seconds
+
+    def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ANN401  # the driver does not name its type
+        return super().acquire(timeout=self._acquire_seconds if timeout is None else timeout)
+
+
+def _session_settings(application: str) -> dict[str, str]:
     return {
         "application_name": application,
-        # A transaction left open holds back vacuum, and dead rows then slow every claim: with one held open for
-        # 25 s a queue of 10,000 jobs/s fell to 1,000.
-        "idle_in_transaction_session_timeout": "10s",
-        "statement_timeout": f"{statement_timeout_seconds}s",
         # Without these a client that vanished keeps its locks until TCP gives up, two hours later.
         "tcp_keepalives_idle": "30",
         "tcp_keepalives_interval": "10",
@@ -40,35 +53,62 @@ def _server_settings(application: str, statement_timeout_seconds: int) -> dict[s
     }
 
 
-async def _keep_session(_conn: DbConnection) -> None:
+def _server_settings(application: str, statement_timeout_seconds: int) -> dict[str, str]:
+    return _session_settings(application) | {
+        # A transaction left open holds back vacuum, and dead rows then slow every claim: with one held open for
+        # 25 s a queue of 10,000 jobs/s fell to 1,000.
+        "idle_in_transaction_session_timeout": "10s",
+        "statement_timeout": f"{statement_timeout_seconds}s",
+    }
+
+
+async def _keep_session(conn: DbConnection) -> None:
     """Instead of the driver's reset query at every release, one more round trip.
 
     We never change session state on pooled connections, and open transactions are rolled back before this is called.
     """
+    # Opened in the middle of a failover. A busy pool would keep it, and fail every write with it, for ever.
+    if getattr(conn.get_settings(), "in_hot_standby", "off") == "on":
+        conn.terminate()
 
 
 @asynccontextmanager
 async def open_pool(
-    url: str, *, application: str, max_size: int, statement_timeout_seconds: int = 30
+    url: str, *, application: str, max_size: int, statement_timeout_seconds: int = 30, acquire_seconds: float = 30.0
 ) -> AsyncIterator[DbPool]:
     """A pool that opens its first connection lazily, so that a process can start before its database does."""
-    pool: DbPool = asyncpg.create_pool(
+    pool: DbPool = _ImpatientPool(
         url,
+        acquire_seconds=acquire_seconds,
         min_size=0,
         max_size=max_size,
+        max_queries=50_000,
         max_inactive_connection_lifetime=300,
-        timeout=5,  # seconds to connect: a server that accepts and never answers must not hold a request for a minute
-        command_timeout=statement_timeout_seconds + 5,
+        setup=None,
+        init=None,
         reset=_keep_session,
+        loop=None,
+        connection_class=Connection,
+        record_class=Record,
+        timeout=_CONNECT_SECONDS,
+        # The server ends a statement in time; this is for a server that no longer says anything.
+        command_timeout=statement_timeout_seconds + 1,
         server_settings=_server_settings(application, statement_timeout_seconds),
     )
     await pool
     try:
         yield pool
     finally:
-        await pool.close()
+        with suppress(*DATABASE_ERRORS):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await pool.close()
 
 
-async def connect(url: str, *, application: str) -> DbConnection:
-    """One connection outside any pool, for LISTEN, heartbeats and migrations."""
-    return await asyncpg.connect(url, server_settings={"application_name": application, "jit": "off"})
+async def connect(url: str, *, application: str, command_timeout: float | None = None) -> DbConnection:
+    """One connection outside any pool, for LISTEN, heartbeats and migrations.
+
+    `command_timeout` is in seconds; without one, a statement waits for ever for a server that no longer says anything.
+    """
+    return await asyncpg.connect(
+        url, timeout=_CONNECT_SECONDS, command_timeout=command_timeout, server_settings=_session_settings(application)
+    )

@@ -6,7 +6,10 @@ from functools import cached_property
 from typing import Literal, NewType
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.errors import PermanentError
+from core.ids import derive_id
 
 ThreadId = NewType("ThreadId", UUID)
 MessageId = NewType("MessageId", UUID)
@@ -25,6 +28,11 @@ Priority = Literal["low", "medium", "high", "urgent"]
 Owner = Literal["agent", "person"]
 Outcome = Literal["answered", "escalated", "superseded", "person_owns"]
 DeliveryState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown"]
+
+
+def derive_thread_id(channel: str, inbox: str, contact: str) -> ThreadId:
+    """The id of a thread, known before anything is looked up."""
+    return ThreadId(derive_id(channel, inbox, contact))
 
 
 class Identity(BaseModel):
@@ -73,6 +81,11 @@ class InboundMessage(BaseModel):
     text: str
     ticket: TicketRequest | None = None
 
+    @property
+    def thread_id(self) -> ThreadId:
+        """The thread this message belongs to."""
+        return derive_thread_id(self.channel, self.inbox, self.contact)
+
 
 class Citation(BaseModel):
     """The passage an automatic reply rests on."""
@@ -84,6 +97,10 @@ class Citation(BaseModel):
     source: str
     title: str
     excerpt: str
+
+
+class UnreadableMessage(PermanentError):
+    """What is stored is not a message as this version knows them."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +115,12 @@ class QueuedMessage:
     @cached_property
     def message(self) -> InboundMessage:
         """What arrived. Read at the first use, so that damaged JSON fails its own turn and no other thread's."""
-        return InboundMessage.model_validate_json(self.payload)
+        try:
+            return InboundMessage.model_validate_json(self.payload)
+        except ValidationError as error:
+            # Where it is damaged, and not what stands there: this text goes into logs.
+            places = ", ".join(".".join(map(str, detail["loc"])) or "the whole" for detail in error.errors())
+            raise UnreadableMessage(f"message {self.id} cannot be read: {places}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +128,40 @@ class Lease:
     """The right to work on one thread until `expires_at`, with the messages waiting in it.
 
     `last_seq` is the newest message at the claim; after a flood it may be beyond the last one that is leased.
+    `ready_since` is when the thread became claimable.
     """
 
     thread_id: ThreadId
+    channel: Channel
+    inbox: str
     contact: str
     token: UUID
+    worker_id: WorkerId
     attempt: int
     last_seq: int
     done_seq: int
+    ready_since: datetime
     expires_at: datetime
     messages: tuple[QueuedMessage, ...]
+
+    @property
+    def key(self) -> tuple[ThreadId, UUID]:
+        """What tells this lease from every other."""
+        return self.thread_id, self.token
 
     @property
     def through_seq(self) -> int:
         """The last message this turn has seen."""
         return self.messages[-1].seq if self.messages else self.done_seq
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt, for the history that a dead letter keeps. `worker` is host and process."""
+
+    worker: str
+    error_class: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

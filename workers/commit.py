@@ -10,7 +10,7 @@ from core.settings import CompanySettings
 from database import outbox, queue
 from database.pool import Conn
 from database.queries import conversations, operations, runs, tickets
-from database.types import Citation, ConversationState, Lease, MessageId, Outcome, RunId
+from database.types import Citation, ConversationState, Failure, Lease, MessageId, Outcome, RunId
 
 
 class Settled(Enum):
@@ -23,13 +23,13 @@ class Settled(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TurnCommit:
-    """A finished turn, ready to be written. `stages` maps stages to milliseconds; `buried` is why it was given up."""
+    """A finished turn, ready to be written. `stages` maps stages to milliseconds; `failure` is why it was given up."""
 
     lease: Lease
     conversation: ConversationState
     result: TurnResult
     stages: dict[str, float]
-    buried: str | None = None
+    failure: Failure | None = None
 
 
 async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company: CompanySettings) -> Settled:
@@ -38,12 +38,12 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     Looks again before speaking: when a person took the conversation, or the customer has written more since the
     claim, the draft is recorded and not sent.
     """
-    await queue.fence(conn, turn.lease)
+    has_newer = await queue.fence(conn, turn.lease)
     if await conversations.lock_owner(conn, turn.conversation.id) != "agent":
         await _record(conn, turn, "person_owns")
-        await queue.complete(conn, turn.lease)
+        await _settle(conn, turn)
         return Settled.PERSON_OWNS
-    if turn.buried is None and await queue.has_newer(conn, turn.lease):
+    if turn.failure is None and has_newer:
         await _record(conn, turn, "superseded")
         await queue.release(conn, turn.lease)
         return Settled.SUPERSEDED
@@ -67,10 +67,15 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
         await _hand_over(conn, turn, channels, letter)
         run_id = await _record(conn, turn, "escalated")
     await _measure(conn, turn, run_id)
-    if turn.buried is not None:
-        await queue.bury(conn, turn.lease, turn.buried)
-    await queue.complete(conn, turn.lease)
+    await _settle(conn, turn)
     return Settled.REPLIED
+
+
+async def _settle(conn: Conn, turn: TurnCommit) -> None:
+    if turn.failure is None:
+        await queue.complete(conn, turn.lease)
+    else:
+        await queue.fail(conn, turn.lease, turn.failure)
 
 
 async def _answer(conn: Conn, turn: TurnCommit, text: str, citations: list[Citation]) -> None:

@@ -1,83 +1,71 @@
-"""Staying alive: renewing leases, saying so in `workers`, and taking back what dead workers left."""
+"""Staying alive: renewing the leases of this worker, and saying so in `workers`."""
 
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from contextlib import suppress
-from uuid import UUID
 
+from core.background import run_in_thread
 from core.logging import get_logger
-from database import outbox, queue
+from database import queue
 from database.pool import DATABASE_ERRORS, DbConnection, connect
 from database.queries import operations
 from database.types import WorkerId
+from workers.leases import Leases
 
 _log = get_logger(__name__)
 
 _STATEMENT_TIMEOUT_SECONDS = 10.0
+# An event loop that has not moved for so long will not recover; its turns are better done by somebody else.
+FROZEN_SECONDS = 300.0
 
 
 class Heartbeat:
-    """Beats four times per lease on a connection of its own, so that a busy pool cannot lose the leases."""
+    """Beats four times per lease, in a thread and on a connection of its own.
+
+    So neither a busy pool nor a turn that blocks the event loop loses the leases of the others.
+    """
 
     def __init__(
         self,
         url: str,
         worker_id: WorkerId,
+        leases: Leases,
         *,
         brain: str,
         concurrency: int,
         lease_seconds: float,
-        leases: Mapping[UUID, asyncio.Task[None]],
-        repeatable_channels: list[str],
-        on_recovered: Callable[[], None],
+        is_elected: Callable[[], bool] = lambda: False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._worker_id = worker_id
+        self._leases = leases
         self._brain = brain
         self._concurrency = concurrency
         self._lease_seconds = lease_seconds
-        self._leases = leases
-        self._repeatable_channels = repeatable_channels
-        self._on_recovered = on_recovered
+        self._is_elected = is_elected
+        self._monotonic = monotonic
+        self._moved_at = monotonic()
 
     async def run(self) -> None:
-        """Beat until cancelled; a lost connection is opened again at the next beat."""
-        conn: DbConnection | None = None
-        is_lost = False
-        try:
-            while True:
-                try:
-                    if conn is None or conn.is_closed():
-                        conn = await connect(self._url, application="nightdesk heartbeat")
-                    async with asyncio.timeout(_STATEMENT_TIMEOUT_SECONDS):
-                        await self.beat(conn)
-                    is_lost = False
-                except DATABASE_ERRORS as error:
-                    if not is_lost:
-                        _log.warning("heartbeat failed", error=type(error).__name__)
-                    is_lost = True
-                    if conn is not None:
-                        conn.terminate()
-                        conn = None
-                await asyncio.sleep(1.0 if is_lost else self._lease_seconds / 4)
-        finally:
-            if conn is not None and not conn.is_closed():
-                with suppress(*DATABASE_ERRORS):
-                    await operations.sign_off(conn, self._worker_id)
-                await conn.close()
+        """Beat until cancelled. Called on the event loop of the turns, which it watches."""
+        turns = asyncio.get_running_loop()
+        self._notice_movement()
+        await run_in_thread(lambda: self._beat_until_cancelled(turns))
 
-    async def beat(self, conn: DbConnection) -> None:
-        """One round: renew, cancel what was lost, report, recover."""
-        held = dict(self._leases)
-        if held:
-            renewed = await queue.renew(conn, self._worker_id, held, lease_seconds=self._lease_seconds)
-            for token in held.keys() - renewed:
-                # It may have been settled a moment ago; cancelling a finished task does nothing.
-                if token in self._leases:
-                    _log.warning("lease lost, cancelling its turn")
-                    held[token].cancel()
+    async def beat(self, conn: DbConnection, turns: asyncio.AbstractEventLoop) -> None:
+        """One round: renew, cancel what was lost, report."""
+        with suppress(RuntimeError):  # the loop has closed: the worker is gone
+            turns.call_soon_threadsafe(self._notice_movement)
+        held = self._leases.list()
+        if held and self._monotonic() - self._moved_at > FROZEN_SECONDS:
+            _log.error("the worker is frozen, its leases are given up", leases=len(held))
+        elif held:
+            for lease in await queue.renew(conn, held, lease_seconds=self._lease_seconds):
+                turns.call_soon_threadsafe(self._leases.cancel, lease)
         await operations.beat(
             conn,
             self._worker_id,
@@ -86,10 +74,33 @@ class Heartbeat:
             brain=self._brain,
             concurrency=self._concurrency,
             in_flight=len(held),
+            is_elected=self._is_elected(),
         )
-        await operations.forget_silent_workers(conn)
-        requeued, doubted = await outbox.recover_expired(conn, self._repeatable_channels)
-        if doubted:
-            _log.error("sends in doubt after a worker died, a person must look", replies=doubted)
-        if requeued:
-            self._on_recovered()
+
+    async def _beat_until_cancelled(self, turns: asyncio.AbstractEventLoop) -> None:
+        conn: DbConnection | None = None
+        is_lost = False
+        try:
+            while True:
+                try:
+                    if conn is None or conn.is_closed():
+                        conn = await connect(self._url, application="nightdesk heartbeat")
+                    async with asyncio.timeout(_STATEMENT_TIMEOUT_SECONDS):
+                        await self.beat(conn, turns)
+                    is_lost = False
+                except DATABASE_ERRORS as error:
+                    if not is_lost:
+                        _log.warning("heartbeat failed", error=type(error).__name__)
+                    is_lost = True
+                    if conn is not None:
+                        conn.terminate()
+                        conn = None
+                await asyncio.sleep(min(1.0, self._lease_seconds / 4) if is_lost else self._lease_seconds / 4)
+        finally:
+            if conn is not None and not conn.is_closed():
+                with suppress(*DATABASE_ERRORS):
+                    await operations.sign_off(conn, self._worker_id)
+                await conn.close()
+
+    def _notice_movement(self) -> None:
+        self._moved_at = self._monotonic()

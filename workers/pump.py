@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from core.logging import get_logger
+from core.logging import RareLog, get_logger
 from database.pool import DATABASE_ERRORS
 
 _log = get_logger(__name__)
@@ -38,6 +38,7 @@ class Pump(Generic[T]):
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._running: set[asyncio.Task[None]] = set()
+        self._outage_log = RareLog(_log)
 
     @property
     def in_flight(self) -> int:
@@ -59,7 +60,9 @@ class Pump(Generic[T]):
                 failures = 0
             except DATABASE_ERRORS as error:
                 if failures == 0:
-                    _log.warning("cannot claim, waiting for the database", pump=self._name, error=type(error).__name__)
+                    self._outage_log.warning(
+                        "cannot claim, waiting for the database", pump=self._name, error=type(error).__name__
+                    )
                 failures += 1
                 await asyncio.sleep(min(_MAX_BACKOFF_SECONDS, 0.1 * 2**failures))
                 continue

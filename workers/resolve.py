@@ -2,28 +2,63 @@
 
 from datetime import timedelta
 
+from core.errors import PermanentError
 from core.settings import TicketSettings
 from database import queue
-from database.pool import Conn, DbPool
+from database.pool import Conn
 from database.queries import conversations, customers, tickets
-from database.types import ConversationId, ConversationState, InboundMessage, Lease, QueuedMessage, TicketRequest
+from database.types import (
+    ConversationId,
+    ConversationState,
+    Identity,
+    InboundMessage,
+    Lease,
+    QueuedMessage,
+    TicketRequest,
+    UnreadableMessage,
+)
+from workers.steps import Announce, Step, announce_nothing
+
+UNREADABLE_TEXT = "(A message that could not be read. `nightdesk queue show` has what arrived.)"
 
 
-class UnknownSender(Exception):
+class UnknownSender(PermanentError):
     """The first message of a thread does not say who sent it."""
 
 
-async def resolve_thread(pool: DbPool, lease: Lease, settings: TicketSettings) -> ConversationState:
-    """Store what has arrived, in one short transaction, and return the conversation it belongs to."""
-    async with pool.acquire() as conn:
-        request = await _prepare_ticket(conn, lease, settings)
-        async with conn.transaction():
-            await queue.fence(conn, lease)
-            conversation_id = await _find_or_begin(conn, lease, request)
-            for queued in lease.messages:
-                await _store(conn, conversation_id, queued)
-            await tickets.reopen_ticket(conn, conversation_id)
-            return await conversations.load_state(conn, conversation_id)
+async def resolve_thread(
+    conn: Conn, lease: Lease, settings: TicketSettings, announce: Announce = announce_nothing
+) -> ConversationState:
+    """Store what has arrived, in one short transaction, and return the conversation it belongs to.
+
+    Raises UnknownSender or UnreadableMessage where that cannot be done; `resolve_anyway` then does what it can.
+    """
+    request = await _prepare_ticket(conn, lease, settings)
+    async with conn.transaction():
+        await queue.fence(conn, lease)
+        conversation_id = await _find_or_begin(conn, lease, lease.messages[0].message, request)
+        for queued in lease.messages:
+            await _store(conn, conversation_id, queued, queued.message.text)
+        await tickets.reopen_ticket(conn, conversation_id)
+        announce(Step.RESOLVING)
+        return await conversations.load_state(conn, conversation_id)
+
+
+async def resolve_anyway(conn: Conn, lease: Lease, settings: TicketSettings) -> ConversationState:
+    """The same for messages that cannot be read or name no sender, so that a person gets a ticket for them too."""
+    first = _read_as_from_stranger(lease, lease.messages[0])
+    received_at = lease.messages[0].received_at
+    due = received_at + timedelta(minutes=settings.promise_minutes([]))
+    # On the web the thread is named by the reference that its customer was given.
+    is_web = lease.channel == "web"
+    ref = lease.contact if is_web else await tickets.take_reference(conn, settings.prefix, received_at.date())
+    request = first.ticket or tickets.default_request(ref, first, due)
+    async with conn.transaction():
+        await queue.fence(conn, lease)
+        conversation_id = await _find_or_begin(conn, lease, first, request, may_be_stranger=True)
+        for queued in lease.messages:
+            await _store(conn, conversation_id, queued, _read_as_from_stranger(lease, queued).text)
+        return await conversations.load_state(conn, conversation_id)
 
 
 async def _prepare_ticket(conn: Conn, lease: Lease, settings: TicketSettings) -> TicketRequest | None:
@@ -40,20 +75,35 @@ async def _prepare_ticket(conn: Conn, lease: Lease, settings: TicketSettings) ->
     return tickets.default_request(ref, first.message, due)
 
 
-async def _find_or_begin(conn: Conn, lease: Lease, request: TicketRequest | None) -> ConversationId:
+async def _find_or_begin(
+    conn: Conn, lease: Lease, first: InboundMessage, request: TicketRequest | None, *, may_be_stranger: bool = False
+) -> ConversationId:
     known = await conversations.find_conversation(conn, lease.thread_id)
     if known is not None:
         return known
-    message: InboundMessage = lease.messages[0].message
-    if message.sender is None or request is None:
+    if request is None or (first.sender is None and not may_be_stranger):
         raise UnknownSender(f"thread {lease.thread_id} begins with a message that names no sender")
-    customer_id = await customers.resolve_customer(conn, message.sender)
-    conversation_id = await conversations.add_conversation(conn, lease.thread_id, customer_id, message, message.sender)
+    sender = first.sender or Identity(kind="email", value="", level="self_reported")
+    customer_id = await (customers.resolve_customer(conn, sender) if first.sender else customers.add_stranger(conn))
+    conversation_id = await conversations.add_conversation(conn, lease.thread_id, customer_id, first, sender)
     await tickets.add_ticket(conn, conversation_id, request)
     return conversation_id
 
 
-async def _store(conn: Conn, conversation_id: ConversationId, queued: QueuedMessage) -> None:
-    await conversations.add_message(
-        conn, queued.id, conversation_id, "customer", queued.message.text, created_at=queued.received_at
-    )
+def _read_as_from_stranger(lease: Lease, queued: QueuedMessage) -> InboundMessage:
+    try:
+        return queued.message
+    except UnreadableMessage:
+        return InboundMessage(
+            channel=lease.channel,
+            inbox=lease.inbox,
+            contact=lease.contact,
+            external_id=str(queued.id),
+            fingerprint="",
+            sender=None,
+            text=UNREADABLE_TEXT,
+        )
+
+
+async def _store(conn: Conn, conversation_id: ConversationId, queued: QueuedMessage, text: str) -> None:
+    await conversations.add_message(conn, queued.id, conversation_id, "customer", text, created_at=queued.received_at)

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from agent.compose import summarise
 from agent.context import Turn
@@ -13,21 +14,37 @@ from agent.decision.sentiment import analyze
 from agent.models.brain import OFFLINE_BRAIN
 from agent.run import SupportAgent, TurnResult
 from channels.base import Channels
-from core.logging import bind_log_context, get_logger
+from core.logging import RareLog, bind_log_context, get_logger
 from core.settings import Settings
 from database import queue
+from database.patience import DatabaseAway, run_patiently
 from database.pool import Conn, DbPool
-from database.types import ConversationState, Lease
+from database.types import ConversationState, Failure, Lease
 from workers.commit import Settled, TurnCommit, commit_turn
-from workers.resolve import resolve_thread
+from workers.failures import describe_failure, find_retry_after, is_permanent
+from workers.resolve import resolve_anyway, resolve_thread
+from workers.steps import Announce, Step, announce_nothing
 
 _log = get_logger(__name__)
 
-_SETTLING_ATTEMPTS_SECONDS = 5.0
+T = TypeVar("T")
+
+# A turn that has not ended by now never will; its lease would be renewed for ever.
+TURN_DEADLINE_SECONDS = 300.0
+_SETTLING_SECONDS = 5.0
+_SNOOZE_SECONDS = 5.0
+
+
+class TurnTimeout(Exception):
+    """The turn took longer than any turn may."""
+
+
+class WorkerDied(Exception):
+    """No attempt at this turn has lived long enough to say what is wrong with it."""
 
 
 class TurnProcessor:
-    """Settles leases: each ends completed, released, retried, or with a person and in the dead letters."""
+    """Settles leases: each ends completed, given back, retried, or with a person and in the dead letters."""
 
     def __init__(
         self,
@@ -38,6 +55,7 @@ class TurnProcessor:
         *,
         on_reply: Callable[[], None],
         on_stored: Callable[[str], None],
+        announce: Announce = announce_nothing,
     ) -> None:
         self._pool = pool
         self._agent = agent
@@ -45,6 +63,8 @@ class TurnProcessor:
         self._settings = settings
         self._on_reply = on_reply
         self._on_stored = on_stored
+        self._announce = announce
+        self._outage_log = RareLog(_log)
 
     async def process(self, lease: Lease) -> None:
         """Run the turn of this lease. Failures are settled here; only a lost lease leaves the thread to others."""
@@ -52,55 +72,69 @@ class TurnProcessor:
         burst = {"burst": ids[:-1]} if len(ids) > 1 else {}
         context = {"thread_id": str(lease.thread_id), "attempt": lease.attempt, **burst}
         with bind_log_context(message_id=ids[-1] if ids else None, **context):
+            self._announce(Step.CLAIMED)
             try:
-                await self._run(lease)
+                await self._run_until_deadline(lease)
             except queue.LeaseLost:
                 _log.warning("lease lost, nothing was written")
             except asyncio.CancelledError:
                 await asyncio.shield(self._give_back(lease))
                 raise
+            except DatabaseAway as error:
+                self._outage_log.warning("the database is away, the turn waits", error=str(error))
+                # Not the message's fault, so not its attempt.
+                await self._settle_or_leave(
+                    lambda conn: queue.snooze(conn, lease, delay_seconds=_SNOOZE_SECONDS * (0.5 + _jitter()))
+                )
             except Exception as error:  # noqa: BLE001  # whatever went wrong, the message must not be stranded
-                await self._retry_or_bury(lease, error)
+                await self._retry_or_give_up(lease, error)
+
+    async def _run_until_deadline(self, lease: Lease) -> None:
+        deadline = asyncio.timeout(TURN_DEADLINE_SECONDS)
+        try:
+            async with deadline:
+                await self._run(lease)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise TurnTimeout(f"no end after {TURN_DEADLINE_SECONDS:g} seconds") from None
 
     async def _run(self, lease: Lease) -> None:
+        max_attempts = self._settings.worker.max_attempts
         if not lease.messages:
             await self._settle_quietly(lease)
             return
-        if lease.attempt > self._settings.worker.max_attempts + 1:
-            # Not even handing it over has survived: nothing more is tried with it.
-            async with self._pool.acquire() as conn:
-                await _bury(conn, lease, "its worker died at every attempt")
+        if lease.attempt > max_attempts:
+            # Its last attempt was not allowed to say what went wrong: the worker died, or could not settle.
+            await self._give_up(lease, describe_failure(WorkerDied("its worker died or stalled at every attempt")))
             return
         started = time.perf_counter()
-        conversation = await resolve_thread(self._pool, lease, self._settings.ticket)
+        conversation = await self._patiently(
+            lambda conn: resolve_thread(conn, lease, self._settings.ticket, self._announce)
+        )
         stages = {"queue": self._measure_wait(lease), "resolve": _elapsed_ms(started)}
+        self._announce(Step.RESOLVED)
         self._on_stored(lease.contact)
         if conversation.owner == "person":
             # The message is stored and its person sees it; the agent has no say any more.
             await self._settle_quietly(lease)
             return
-        if lease.attempt > self._settings.worker.max_attempts:
-            await self._give_up(lease, conversation, stages, "its worker died at every attempt")
-            return
-        await self._answer(lease, conversation, stages)
-
-    async def _answer(self, lease: Lease, conversation: ConversationState, stages: dict[str, float]) -> None:
         turn = Turn(conversation, tuple(queued.message.text for queued in lease.messages))
         started = time.perf_counter()
-        try:
-            result = await self._agent.run_turn(turn)
-        except Exception as error:
-            if lease.attempt < self._settings.worker.max_attempts:
-                raise
-            _log.exception("the last attempt failed, a person takes over")
-            await self._give_up(lease, conversation, stages, f"{type(error).__name__} at the last attempt")
-            return
+        result = await self._agent.run_turn(turn)
         stages["agent"] = _elapsed_ms(started)
+        self._announce(Step.THOUGHT)
         await self._commit(TurnCommit(lease, conversation, result, stages))
 
     async def _commit(self, turn: TurnCommit) -> None:
-        async with self._pool.acquire() as conn, conn.transaction():
-            settled = await commit_turn(conn, turn, self._channels, self._settings.company)
+        async def write(conn: Conn) -> Settled:
+            async with conn.transaction():
+                settled = await commit_turn(conn, turn, self._channels, self._settings.company)
+                self._announce(Step.COMMITTING)
+                return settled
+
+        settled = await self._patiently(write)
+        self._announce(Step.COMMITTED)
         decision = turn.result.decision
         _log.info(
             "turn settled",
@@ -116,26 +150,46 @@ class TurnProcessor:
         if settled is Settled.REPLIED:
             self._on_reply()
 
-    async def _give_up(
-        self, lease: Lease, conversation: ConversationState, stages: dict[str, float], reason: str
-    ) -> None:
-        result = _build_failure(conversation, lease, reason)
-        await self._commit(TurnCommit(lease, conversation, result, stages, buried=reason))
+    async def _retry_or_give_up(self, lease: Lease, error: Exception) -> None:
+        failure = describe_failure(error)
+        if is_permanent(error) or lease.attempt >= self._settings.worker.max_attempts:
+            _log.error("turn failed for good, a person takes over", error=failure.error_class, exc_info=error)
+            await self._give_up_or_leave(lease, failure)
+            return
+        delay = queue.delay_before_retry(lease.attempt, _jitter(), find_retry_after(error))
+        _log.warning("turn failed, will be retried", error=failure.error_class, delay_seconds=round(delay, 1))
+        _log.debug("why the turn failed", exc_info=error)
+        await self._settle_or_leave(lambda conn: queue.retry(conn, lease, failure, delay_seconds=delay))
+
+    async def _give_up(self, lease: Lease, failure: Failure) -> None:
+        """The messages become a dead letter, their thread goes on, and a person gets the ticket: in one commit."""
+        if lease.attempt > self._settings.worker.max_attempts + 1:
+            # Not even handing it over has survived: nothing more is tried with it.
+            await self._patiently(lambda conn: queue.fail(conn, lease, failure))
+            _log.error("messages given up without a ticket; see `nightdesk queue list`", reason=failure.error_class)
+            return
+        started = time.perf_counter()
+        conversation = await self._patiently(lambda conn: resolve_anyway(conn, lease, self._settings.ticket))
+        stages = {"queue": self._measure_wait(lease), "resolve": _elapsed_ms(started)}
+        self._on_stored(lease.contact)
+        result = _build_failure(conversation, lease, failure)
+        await self._commit(TurnCommit(lease, conversation, result, stages, failure))
+
+    async def _give_up_or_leave(self, lease: Lease, failure: Failure) -> None:
+        try:
+            await self._give_up(lease, failure)
+        except queue.LeaseLost:
+            _log.warning("lease lost while giving up")
+        except Exception:  # noqa: BLE001  # the attempt counts, and the next one gives up with less
+            _log.exception("could not give up, the lease will expire")
 
     async def _settle_quietly(self, lease: Lease) -> None:
-        async with self._pool.acquire() as conn, conn.transaction():
-            await queue.fence(conn, lease)
-            await queue.complete(conn, lease)
+        async def write(conn: Conn) -> None:
+            async with conn.transaction():
+                await queue.fence(conn, lease)
+                await (queue.complete(conn, lease) if lease.messages else queue.complete_empty(conn, lease))
 
-    async def _retry_or_bury(self, lease: Lease, error: Exception) -> None:
-        if lease.attempt > self._settings.worker.max_attempts:
-            _log.error("turn failed for the last time", exc_info=error)
-            await self._settle_or_leave(lambda conn: _bury(conn, lease, f"{type(error).__name__} at the last attempt"))
-            return
-        delay = queue.delay_before_retry(lease.attempt, random.random())  # noqa: S311  # jitter, not a secret
-        _log.warning("turn failed, will be retried", error=type(error).__name__, delay_seconds=round(delay, 1))
-        _log.debug("why the turn failed", exc_info=error)
-        await self._settle_or_leave(lambda conn: queue.retry(conn, lease, delay_seconds=delay))
+        await self._patiently(write)
 
     async def _give_back(self, lease: Lease) -> None:
         _log.info("turn given back at shutdown")
@@ -144,12 +198,16 @@ class TurnProcessor:
     async def _settle_or_leave(self, settle: Callable[[Conn], Awaitable[None]]) -> None:
         """Settle if the database lets us; otherwise the lease expires and the thread goes on by itself."""
         try:
-            async with asyncio.timeout(_SETTLING_ATTEMPTS_SECONDS), self._pool.acquire() as conn:
-                await settle(conn)
+            await run_patiently(self._pool, settle, patience_seconds=_SETTLING_SECONDS)
         except queue.LeaseLost:
             _log.warning("lease lost while settling")
+        except DatabaseAway as error:
+            self._outage_log.warning("could not settle, the lease will expire", error=str(error))
         except Exception as error:  # noqa: BLE001
             _log.warning("could not settle, the lease will expire", error=type(error).__name__)
+
+    async def _patiently(self, work: Callable[[Conn], Awaitable[T]]) -> T:
+        return await run_patiently(self._pool, work, patience_seconds=self._settings.worker.lease_seconds / 2)
 
     def _measure_wait(self, lease: Lease) -> float:
         """Milliseconds from the first message's arrival to the claim, both on the database's clock."""
@@ -157,20 +215,12 @@ class TurnProcessor:
         return max(0.0, (claimed_at - lease.messages[0].received_at.timestamp()) * 1000)
 
 
-async def _bury(conn: Conn, lease: Lease, reason: str) -> None:
-    """The dead letters without a conversation: what arrived is kept, its thread goes on, operators see it."""
-    async with conn.transaction():
-        await queue.fence(conn, lease)
-        await queue.bury(conn, lease, reason)
-        await queue.complete(conn, lease)
-    _log.error("messages given up without a ticket, a person must look", reason=reason)
-
-
-def _build_failure(conversation: ConversationState, lease: Lease, reason: str) -> TurnResult:
-    question = "\n".join(queued.message.text for queued in lease.messages)
+def _build_failure(conversation: ConversationState, lease: Lease, failure: Failure) -> TurnResult:
+    arrived = len(lease.messages)
+    question = "\n".join(text for author, text in conversation.history[-arrived:] if author == "customer")
     evidence = Evidence((), analyze(question), None, 0.0, conversation.automatic_replies, conversation.ticket_category)
     decision = Decision(
-        "hand_over", "given_up", f"the agent could not answer: {reason}", find_route(evidence), 0.0, 0.0
+        "hand_over", "given_up", f"the agent could not answer: {failure.error_class}", find_route(evidence), 0.0, 0.0
     )
     return TurnResult(
         decision=decision,
@@ -184,6 +234,10 @@ def _build_failure(conversation: ConversationState, lease: Lease, reason: str) -
         input_tokens=0,
         output_tokens=0,
     )
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311  # jitter, not a secret
 
 
 def _elapsed_ms(started: float) -> float:

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from uuid import UUID
 
 from agent.assemble import build_agent
 from agent.run import SupportAgent
+from channels.base import Channels
 from channels.registry import build_channels
 from core.background import run_in_background
 from core.ids import new_id
@@ -16,9 +16,13 @@ from database import outbox, queue
 from database.notify import TICKET_CHANNEL, WAKE_CHANNEL, Notifier, listen
 from database.pool import DbPool, open_pool
 from database.types import Lease, OutboundMessage, ThreadId, WorkerId
+from workers.claims import Claims
 from workers.delivery import Deliverer
 from workers.heartbeat import Heartbeat
+from workers.leases import Leases
+from workers.maintenance import Maintenance
 from workers.pump import Pump
+from workers.steps import Announce, announce_nothing
 from workers.turn import TurnProcessor
 
 _log = get_logger(__name__)
@@ -41,7 +45,10 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
         worker = Worker(settings, database_url, pool, agent, notifier)
         wakers = {WAKE_CHANNEL: worker.turns.wake}
         async with run_in_background(
-            notifier.run(), worker.heartbeat.run(), listen(database_url, wakers, worker.turns.wake)
+            notifier.run(),
+            worker.heartbeat.run(),
+            worker.maintenance.run(),
+            listen(database_url, wakers, worker.turns.wake),
         ):
             await worker.run(stop)
 
@@ -58,15 +65,18 @@ class Worker:
         notifier: Notifier,
         *,
         only_thread: ThreadId | None = None,
+        channels: Channels | None = None,
+        announce: Announce = announce_nothing,
     ) -> None:
         self.id = WorkerId(new_id())
         self._settings = settings.worker
         self._pool = pool
         self._notifier = notifier
         self._only_thread = only_thread
-        self._leases: dict[UUID, asyncio.Task[None]] = {}
-        channels = build_channels()
-        self._deliverer = Deliverer(pool, channels, on_sent=self._announce)
+        self._leases = Leases()
+        channels = channels or build_channels()
+        self._claims = Claims(self.id, channels=channels, lease_seconds=settings.worker.lease_seconds)
+        self._deliverer = Deliverer(pool, channels, on_sent=self._notify, announce=announce)
         self.deliveries = Pump[OutboundMessage](
             "deliveries",
             claim=self._claim_replies,
@@ -75,7 +85,13 @@ class Worker:
             poll_seconds=settings.worker.poll_seconds,
         )
         self._processor = TurnProcessor(
-            pool, agent, channels, settings, on_reply=self.deliveries.wake, on_stored=self._announce
+            pool,
+            agent,
+            channels,
+            settings,
+            on_reply=self.deliveries.wake,
+            on_stored=self._notify,
+            announce=announce,
         )
         self.turns = Pump[Lease](
             "turns",
@@ -84,15 +100,22 @@ class Worker:
             concurrency=settings.worker.concurrency,
             poll_seconds=settings.worker.poll_seconds,
         )
+        self.maintenance = Maintenance(
+            database_url,
+            round_seconds=settings.worker.lease_seconds / 4,
+            retention_days=settings.queue.retention_days,
+            channels=frozenset(channels),
+            repeatable_channels=self._deliverer.repeatable_channels,
+            on_recovered=self.deliveries.wake,
+        )
         self.heartbeat = Heartbeat(
             database_url,
             self.id,
+            self._leases,
             brain=agent.brain_name,
             concurrency=settings.worker.concurrency,
             lease_seconds=settings.worker.lease_seconds,
-            leases=self._leases,
-            repeatable_channels=self._deliverer.repeatable_channels,
-            on_recovered=self.deliveries.wake,
+            is_elected=lambda: self.maintenance.is_elected,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -115,20 +138,20 @@ class Worker:
     async def _claim_turns(self, free: int) -> Sequence[Lease]:
         async with self._pool.acquire() as conn:
             if self._only_thread is None:
-                return await queue.claim(conn, self.id, max_threads=free, lease_seconds=self._settings.lease_seconds)
+                return await self._claims.claim(conn, free)
             lease = await queue.claim_thread(
                 conn, self.id, self._only_thread, lease_seconds=self._settings.lease_seconds
             )
             return [lease] if lease else []
 
     async def _run_turn(self, lease: Lease) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._leases[lease.token] = task
+        self._leases.hold(lease, asyncio.current_task())
         try:
             await self._processor.process(lease)
         finally:
-            del self._leases[lease.token]
+            self._leases.let_go(lease)
+            if self._only_thread is None:
+                self._claims.settled(lease)
 
     async def _claim_replies(self, free: int) -> Sequence[OutboundMessage]:
         async with self._pool.acquire() as conn:
@@ -139,5 +162,5 @@ class Worker:
                 only_thread=self._only_thread,
             )
 
-    def _announce(self, contact: str) -> None:
+    def _notify(self, contact: str) -> None:
         self._notifier.notify(TICKET_CHANNEL, contact)

@@ -19,8 +19,9 @@ from core.ids import new_id
 from core.logging import get_logger
 from database import queue
 from database.notify import WAKE_CHANNEL
-from database.pool import Conn
-from database.queries import operations, tickets
+from database.patience import is_passing
+from database.pool import DATABASE_ERRORS, Conn
+from database.queries import tickets
 from database.types import InboundMessage, Published, TicketRequest
 
 _log = get_logger(__name__)
@@ -40,15 +41,15 @@ async def submit(body: Submission, desk: DeskDep, idempotency_key: IdempotencyKe
     external_id = scope_key(email, idempotency_key) if idempotency_key else str(new_id())
     async with desk.pool.acquire() as conn:
         earlier = await queue.find_published(conn, CHANNEL, FORM_INBOX, external_id) if idempotency_key else None
-        request, quiet_seconds = (
-            (_repeat_request(body, earlier.message.ticket), 0.0)
+        request = (
+            _repeat_request(body, earlier.message.ticket)
             if earlier is not None and earlier.message.ticket is not None
             else await _open_request(conn, desk, body, email)
         )
         message = parse_submission(
             name=body.name, email=email, message=body.message, ticket=request, external_id=external_id
         )
-        published = await _publish(conn, message, quiet_seconds)
+        published = await _publish(conn, message)
     _announce(desk, published)
     promise = published.message.ticket or request
     token = desk.make_ticket_token(promise.ref)
@@ -73,9 +74,8 @@ async def write_again(
     """Add a message to the ticket. An answered ticket opens again."""
     external_id = scope_key(ref, idempotency_key) if idempotency_key else str(new_id())
     async with desk.pool.acquire() as conn:
-        config = await operations.find_channel_config(conn, CHANNEL, FORM_INBOX)
         message = parse_reply(ref=ref, message=body.message, external_id=external_id)
-        published = await _publish(conn, message, config.quiet_seconds)
+        published = await _publish(conn, message)
     _announce(desk, published)
     return ReplyAccepted(ticket_ref=ref, message_id=published.message_id)
 
@@ -98,23 +98,28 @@ async def follow_ticket(
     last: TicketView | None = None
     while True:
         changed.clear()
-        view = await _view(desk, ref)
-        if view != last:
+        try:
+            view = await _view(desk, ref)
+        except DATABASE_ERRORS as error:
+            if not is_passing(error):
+                raise
+            view = last  # the stream outlasts an outage: hundreds that broke at once would all come again at once
+        if view is not None and view != last:
             yield ServerSentEvent(event="ticket", data=view)
             last = view
         with suppress(TimeoutError):
             await asyncio.wait_for(changed.wait(), STREAM_RECHECK_SECONDS)
 
 
-async def _publish(conn: Conn, message: InboundMessage, quiet_seconds: float) -> Published:
-    published = await queue.publish(conn, message, quiet_seconds=quiet_seconds)
+async def _publish(conn: Conn, message: InboundMessage) -> Published:
+    published = await queue.publish(conn, message)
     if published.message.fingerprint != message.fingerprint:
         raise Problem(409, "This Idempotency-Key was used for another message; use a new one.")
     return published
 
 
-async def _open_request(conn: Conn, desk: Desk, body: Submission, email: str) -> tuple[TicketRequest, float]:
-    """A new reference with its promise, and the quiet period of the form's inbox in seconds."""
+async def _open_request(conn: Conn, desk: Desk, body: Submission, email: str) -> TicketRequest:
+    """A new reference with its promise."""
     now = desk.clock()
     prepared = await tickets.prepare_submission(
         conn, desk.settings.ticket.prefix, now.date(), channel=CHANNEL, inbox=FORM_INBOX, email=email
@@ -122,7 +127,7 @@ async def _open_request(conn: Conn, desk: Desk, body: Submission, email: str) ->
     if not prepared.is_open:
         raise Problem(503, "The form takes no new tickets at the moment.", headers={"Retry-After": "600"})
     minutes = desk.settings.ticket.promise_minutes(prepared.plans)
-    request = TicketRequest(
+    return TicketRequest(
         ref=prepared.ref,
         subject=body.subject,
         category=body.category,
@@ -130,7 +135,6 @@ async def _open_request(conn: Conn, desk: Desk, body: Submission, email: str) ->
         first_reply_due=now + timedelta(minutes=minutes),
         promised_minutes=minutes,
     )
-    return request, prepared.quiet_seconds
 
 
 def _repeat_request(body: Submission, given: TicketRequest) -> TicketRequest:

@@ -30,6 +30,13 @@ async def resolve_customer(conn: Conn, identity: Identity) -> CustomerId:
     return holder
 
 
+async def add_stranger(conn: Conn) -> CustomerId:
+    """A customer of whom nothing is known, for messages that do not say who wrote them."""
+    customer_id = CustomerId(new_id())
+    await _SQL["add_customer"].execute(conn, id=customer_id, name="")
+    return customer_id
+
+
 async def find_plans(conn: Conn, kind: IdentifierKind, value: str) -> list[str]:
     """The paid plans of customers with this address."""
     plans: list[str] = await _SQL["find_plans"].fetch_value(conn, kind=kind, value=value)

@@ -17,7 +17,7 @@ class ChannelConfig:
     """How one inbox behaves."""
 
     enabled: bool
-    quiet_seconds: float
+    quiet_seconds: float | None
     signature: str | None
 
 
@@ -31,11 +31,26 @@ class ApiKey:
 
 
 async def beat(
-    conn: Conn, worker_id: WorkerId, *, host: str, pid: int, brain: str, concurrency: int, in_flight: int
+    conn: Conn,
+    worker_id: WorkerId,
+    *,
+    host: str,
+    pid: int,
+    brain: str,
+    concurrency: int,
+    in_flight: int,
+    is_elected: bool,
 ) -> None:
-    """Say that a worker is alive, and how busy."""
+    """Say that a worker is alive, how busy it is, and whether it does the maintenance."""
     await _SQL["beat"].execute(
-        conn, id=worker_id, host=host, pid=pid, brain=brain, concurrency=concurrency, in_flight=in_flight
+        conn,
+        id=worker_id,
+        host=host,
+        pid=pid,
+        brain=brain,
+        concurrency=concurrency,
+        in_flight=in_flight,
+        is_elected=is_elected,
     )
 
 
@@ -60,9 +75,9 @@ async def list_channels(conn: Conn) -> list[dict[str, Any]]:
 
 
 async def find_channel_config(conn: Conn, channel: str, inbox: str) -> ChannelConfig:
-    """The configuration of an inbox; one that nobody configured is enabled, with no quiet period."""
+    """The configuration of an inbox; one that nobody configured is enabled, with its channel's quiet period."""
     row = await _SQL["find_channel"].fetch_row(conn, channel=channel, inbox=inbox)
-    return ChannelConfig(**dict(row)) if row else ChannelConfig(enabled=True, quiet_seconds=0.0, signature=None)
+    return ChannelConfig(**dict(row)) if row else ChannelConfig(enabled=True, quiet_seconds=None, signature=None)
 
 
 async def describe_database(conn: Conn) -> dict[str, Any]:

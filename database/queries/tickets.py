@@ -5,10 +5,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from core.ids import new_id
 from database.pool import Conn
 from database.statements import load_statements
-from database.types import ConversationId, InboundMessage, Priority, TicketCategory, TicketRequest
+from database.types import (
+    ConversationId,
+    InboundMessage,
+    Priority,
+    TicketCategory,
+    TicketRequest,
+    derive_thread_id,
+)
 
 _SQL = load_statements("tickets")
 
@@ -30,7 +39,6 @@ class Preparation:
 
     ref: str
     is_open: bool
-    quiet_seconds: float
     plans: list[str]
 
 
@@ -42,7 +50,7 @@ async def prepare_submission(
     if row is None:
         raise LookupError("a statement that always has one row had none")
     ref = _format_reference(prefix, day, row["last"])
-    return Preparation(ref, row["enabled"], row["quiet_seconds"], row["plans"])
+    return Preparation(ref, row["enabled"], row["plans"])
 
 
 def _format_reference(prefix: str, day: date, number: int) -> str:
@@ -119,7 +127,7 @@ async def view_ticket(conn: Conn, ref: str, *, channel: str, inbox: str) -> dict
 
 
 async def _view_queued(conn: Conn, ref: str, channel: str, inbox: str) -> dict[str, Any] | None:
-    thread = await _SQL["view_queued"].fetch_row(conn, channel=channel, inbox=inbox, ref=ref)
+    thread = await _SQL["view_queued"].fetch_row(conn, thread_id=derive_thread_id(channel, inbox, ref))
     if thread is None:
         return None
     waiting = await _list_waiting(conn, thread["thread_id"], thread["done_seq"])
@@ -145,7 +153,10 @@ async def _list_waiting(conn: Conn, thread_id: object, done_seq: int) -> list[tu
     rows = await _SQL["list_waiting"].fetch(conn, thread_id=thread_id, done_seq=done_seq, max_messages=VISIBLE_MESSAGES)
     waiting = []
     for row in rows:
-        inbound = InboundMessage.model_validate_json(row["payload"])
+        try:
+            inbound = InboundMessage.model_validate_json(row["payload"])
+        except ValidationError:
+            continue  # a person gets it with the next turn; the page shows the rest
         shown = {
             "author": "customer",
             "text": inbound.text,

@@ -1,7 +1,8 @@
 -- name: beat
-INSERT INTO workers (id, host, pid, brain, concurrency, in_flight)
-VALUES (:id, :host, :pid, :brain, :concurrency, :in_flight)
-ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), in_flight = excluded.in_flight, brain = excluded.brain;
+INSERT INTO workers (id, host, pid, brain, concurrency, in_flight, is_elected)
+VALUES (:id, :host, :pid, :brain, :concurrency, :in_flight, :is_elected)
+ON CONFLICT (id) DO UPDATE
+   SET heartbeat_at = now(), in_flight = excluded.in_flight, brain = excluded.brain, is_elected = excluded.is_elected;
 
 -- name: sign_off
 DELETE FROM workers WHERE id = :id;
@@ -10,7 +11,7 @@ DELETE FROM workers WHERE id = :id;
 DELETE FROM workers WHERE heartbeat_at < now() - interval '1 day';
 
 -- name: list_workers
-SELECT id, host, pid, brain, concurrency, in_flight, started_at,
+SELECT id, host, pid, brain, concurrency, in_flight, is_elected, started_at,
        extract(epoch FROM now() - heartbeat_at)::float8 AS silent_seconds
   FROM workers WHERE heartbeat_at > now() - interval '10 minutes' ORDER BY started_at;
 

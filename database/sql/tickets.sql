@@ -16,7 +16,7 @@ number AS (
     ON CONFLICT (day) DO UPDATE SET last = d.last + 1
     RETURNING last
 )
-SELECT number.last, coalesce(f.enabled, true) AS enabled, coalesce(f.quiet_seconds, 0) AS quiet_seconds,
+SELECT number.last, coalesce(f.enabled, true) AS enabled,
        array(SELECT c.plan FROM customer_identifiers i JOIN customers c ON c.id = i.customer_id
               WHERE i.kind = 'email' AND i.value = :email AND c.plan <> 'free') AS plans
   FROM number LEFT JOIN channel_configs f ON f.channel = :channel AND f.inbox = :inbox;
@@ -59,7 +59,7 @@ SELECT t.conversation_id, t.ref, t.status, t.subject, t.category, t.priority, t.
 -- A ticket that no worker has seen yet lives in its thread alone.
 SELECT q.id AS thread_id, q.done_seq, q.ready_at IS NOT NULL AS answering
   FROM queue_threads q
- WHERE q.channel = :channel AND q.inbox = :inbox AND q.contact = :ref;
+ WHERE q.id = :thread_id;
 
 -- name: list_visible
 -- What the customer may see: their own words, and replies that have been sent.

@@ -27,7 +27,14 @@ async def beat(service: Service, *, silent: timedelta = timedelta()) -> None:
     """A worker was last heard of this long ago."""
     async with service.pool.acquire() as conn:
         await operations.beat(
-            conn, WORKER, host="host-of-ours", pid=424242, brain="offline", concurrency=16, in_flight=3
+            conn,
+            WORKER,
+            host="host-of-ours",
+            pid=424242,
+            brain="offline",
+            concurrency=16,
+            in_flight=3,
+            is_elected=True,
         )
         await conn.execute("UPDATE workers SET heartbeat_at = now() - $1::interval", silent)
 
@@ -126,7 +133,7 @@ async def test_a_desk_with_a_worker_is_well_and_names_its_brain(fresh: Service) 
     assert (details["status"], details["brain"]) == ("ok", "offline")
     assert isinstance(details["workers"], list)
     [worker] = details["workers"]
-    assert set(worker) == {"id", "brain", "concurrency", "in_flight", "started_at", "silent_seconds"}
+    assert set(worker) == {"id", "brain", "concurrency", "in_flight", "is_elected", "started_at", "silent_seconds"}
     assert (worker["concurrency"], worker["in_flight"]) == (16, 3)
     assert worker["silent_seconds"] < 60
 
@@ -166,7 +173,7 @@ async def test_database_and_channels_are_described(fresh: Service) -> None:
     assert set(database) == {"ok", "server_version", "read_only", "pgvector_version"}
     assert (database["ok"], database["read_only"]) == (True, False)
     assert isinstance(channels, list)
-    assert {"channel": "web", "inbox": "form", "enabled": True, "quiet_seconds": 0.0} in channels
+    assert {"channel": "web", "inbox": "form", "enabled": True, "quiet_seconds": None} in channels
 
 
 async def test_health_is_open_and_tells_nothing_of_keys(fresh: Service) -> None:

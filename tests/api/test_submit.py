@@ -161,7 +161,7 @@ async def test_a_closed_form_takes_no_tickets_and_still_takes_replies(fresh: Ser
 
 async def test_a_quiet_period_delays_the_worker_and_not_the_view(fresh: Service) -> None:
     async with fresh.pool.acquire() as conn:
-        await conn.execute("UPDATE channel_configs SET quiet_seconds = 30 WHERE channel = 'web' AND inbox = 'form'")
+        await conn.execute("UPDATE channel_configs SET quiet_seconds = 8 WHERE channel = 'web' AND inbox = 'form'")
     accepted = await submit(fresh.client)
     async with fresh.pool.acquire() as conn:
         wait = await conn.fetchval("SELECT extract(epoch FROM ready_at - now()) FROM queue_threads")

@@ -13,6 +13,7 @@ from database.queries import conversations, customers, tickets
 from database.types import (
     Channel,
     ConversationId,
+    Failure,
     Identity,
     IdentityLevel,
     InboundMessage,
@@ -82,7 +83,15 @@ async def settle(conn: Conn, lease: Lease) -> bool:
     """Complete a lease the way a worker does; returns whether the thread has more waiting."""
     async with conn.transaction():
         await queue.fence(conn, lease)
-        return await queue.complete(conn, lease)
+        if lease.messages:
+            return await queue.complete(conn, lease)
+        await queue.complete_empty(conn, lease)
+        return False
+
+
+def make_failure(text: str = "the model is down") -> Failure:
+    """What a worker writes down about an attempt that failed."""
+    return Failure(worker="desk:7", error_class="ConnectionError", message=text)
 
 
 async def expire_lease(conn: Conn, thread_id: UUID) -> None:
@@ -93,7 +102,8 @@ async def expire_lease(conn: Conn, thread_id: UUID) -> None:
 async def read_thread(conn: Conn, thread_id: UUID) -> Record:
     """The thread's row, with `delay`: the seconds until it is claimable."""
     row = await conn.fetchrow(
-        "SELECT *, extract(epoch FROM ready_at - now())::float8 AS delay FROM queue_threads WHERE id = $1", thread_id
+        "SELECT *, extract(epoch FROM ready_at - clock_timestamp())::float8 AS delay FROM queue_threads WHERE id = $1",
+        thread_id,
     )
     assert row is not None
     return row

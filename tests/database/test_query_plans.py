@@ -1,14 +1,13 @@
 """Plans: no statement gets slower because much has already been done. Read from EXPLAIN on a big, idle desk."""
 
-import json
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
 
 from database.pool import DbConnection, connect
-from database.statements import Statement, load_statements
+from database.statements import load_statements
+from tests.database.plans import explain, list_indexes, list_sequential_scans, walk
 
 IDLE_THREADS = 50_000
 GROWING = {
@@ -17,9 +16,11 @@ GROWING = {
     "conversations",
     "customer_identifiers",
     "customers",
+    "dead_letters",
     "message_queue",
     "messages",
     "outbox",
+    "queue_failures",
     "queue_threads",
     "tickets",
     "tool_calls",
@@ -34,8 +35,13 @@ INSERT INTO queue_threads (id, channel, inbox, contact, last_seq, done_seq, read
     SELECT thread, 'web', 'form', 'TF-' || n, 1, 1,
            CASE n % 500 WHEN 0 THEN now() WHEN 1 THEN now() + interval '1 hour' END,
            CASE n % 500 WHEN 1 THEN md5('w' || n % 3)::uuid END, CASE n % 500 WHEN 1 THEN thread END FROM ids;
-INSERT INTO message_queue (thread_id, seq, id, channel, inbox, external_id, payload)
-    SELECT thread, 1, inbound, 'web', 'form', 'x' || n, '{{}}' FROM ids;
+INSERT INTO message_queue (thread_id, seq, id, channel, inbox, external_id, payload, received_at)
+    SELECT thread, 1, inbound, 'web', 'form', 'x' || n, '{{}}', now() - make_interval(mins => n) FROM ids;
+INSERT INTO queue_failures (thread_id, first_seq, attempt, worker, error_class, message, failed_at)
+    SELECT thread, 1, 1, 'desk:7', 'E', '', now() - make_interval(mins => n) FROM ids WHERE n % 5 = 0;
+INSERT INTO dead_letters (id, thread_id, first_seq, through_seq, attempts, reason, state, settled_at)
+    SELECT inbound, thread, 1, 1, 5, '', CASE WHEN n % 100 = 0 THEN 'open' ELSE 'discarded' END,
+           CASE WHEN n % 100 <> 0 THEN now() - make_interval(mins => n) END FROM ids WHERE n % 5 = 0;
 INSERT INTO customers (id, name) SELECT DISTINCT customer, 'name' FROM ids;
 INSERT INTO customer_identifiers (kind, value, level, customer_id)
     SELECT DISTINCT 'email', customer || '@example.com', 'self_reported', customer FROM ids;
@@ -56,7 +62,7 @@ INSERT INTO agent_metrics (run_id, channel, inbox, outcome, confidence, sentimen
 """
 STATEMENTS = {
     f"{file}.{name}": statement
-    for file in ("conversations", "customers", "operations", "outbox", "queue", "runs", "tickets")
+    for file in ("conversations", "customers", "dead_letters", "operations", "outbox", "queue", "runs", "tickets")
     for name, statement in load_statements(file).items()
 }
 
@@ -78,34 +84,6 @@ async def big_desk(server_url: str, template_url: str) -> AsyncIterator[DbConnec
     await admin.close()
 
 
-async def explain(conn: DbConnection, statement: Statement) -> dict[str, Any]:
-    """The generic plan: the one that must serve every value."""
-    await conn.execute(f"PREPARE explained AS {statement.sql}")
-    try:
-        values = ", ".join(["NULL"] * len(statement.parameters))
-        arguments = f"({values})" if values else ""
-        plan: dict[str, Any] = json.loads(await conn.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE explained{arguments}"))[
-            0
-        ]["Plan"]
-        return plan
-    finally:
-        await conn.execute("DEALLOCATE explained")
-
-
-def walk(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from walk(part)
-
-
-def list_indexes(plan: dict[str, Any]) -> set[str]:
-    return {node["Index Name"] for node in walk(plan) if "Index Name" in node}
-
-
-def list_sequential_scans(plan: dict[str, Any]) -> set[str]:
-    return {node["Relation Name"] for node in walk(plan) if node["Node Type"] == "Seq Scan"}
-
-
 @pytest.mark.parametrize("name", sorted(STATEMENTS))
 async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big_desk: DbConnection) -> None:
     plan = await explain(big_desk, STATEMENTS[name])
@@ -115,20 +93,16 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
 @pytest.mark.parametrize(
     ("name", "indexes"),
     [
-        ("queue.claim", {"queue_threads_ready", "message_queue_pkey"}),
-        ("queue.claim_thread", {"queue_threads_pkey", "message_queue_pkey"}),
-        ("queue.publish", {"message_queue_channel_inbox_external_id_key"}),
-        ("queue.find_published", {"message_queue_channel_inbox_external_id_key"}),
-        ("queue.fence", {"queue_threads_pkey"}),
-        ("queue.has_newer", {"message_queue_pkey"}),
-        ("queue.complete", {"queue_threads_pkey", "message_queue_pkey"}),
-        ("queue.release", {"queue_threads_pkey"}),
-        ("queue.retry", {"queue_threads_pkey"}),
-        ("queue.renew", {"queue_threads_leased"}),
+        ("dead_letters.count_open", {"dead_letters_open"}),
+        ("dead_letters.list_open", {"dead_letters_open", "queue_threads_pkey"}),
+        ("dead_letters.find", {"dead_letters_pkey", "message_queue_pkey"}),
+        ("dead_letters.requeue", {"queue_threads_pkey", "message_queue_pkey"}),
+        ("dead_letters.return_to_agent", {"conversations_thread_id_key", "tickets_conversation_id_key"}),
         ("queue.measure_depth", {"queue_threads_ready"}),
+        ("queue.measure_channels", {"queue_threads_ready"}),
         ("outbox.mark_sent", {"outbox_pkey"}),
         ("tickets.view_by_ref", {"tickets_ref_key"}),
-        ("tickets.view_queued", {"queue_threads_channel_inbox_contact_key"}),
+        ("tickets.view_queued", {"queue_threads_pkey"}),
         ("tickets.list_visible", {"messages_conversation"}),
         ("tickets.list_waiting", {"message_queue_pkey"}),
         ("conversations.list_recent", {"messages_conversation"}),
@@ -138,29 +112,6 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
 )
 async def test_a_statement_uses_its_index(name: str, indexes: set[str], big_desk: DbConnection) -> None:
     assert list_indexes(await explain(big_desk, STATEMENTS[name])) >= indexes
-
-
-async def test_publish_finds_its_thread_by_a_unique_index(big_desk: DbConnection) -> None:
-    plan = await explain(big_desk, STATEMENTS["queue.publish"])
-    arbiters = {index for node in walk(plan) for index in node.get("Conflict Arbiter Indexes", [])}
-    assert arbiters == {"queue_threads_channel_inbox_contact_key"}
-
-
-@pytest.mark.parametrize("name", ["queue.fence", "queue.renew", "queue.claim_thread"])
-async def test_planned_on_a_quiet_desk_a_look_at_known_threads_still_does_not_walk_the_waiting_ones(
-    name: str, big_desk: DbConnection
-) -> None:
-    """Statistics of a quiet desk make the index of waiting threads look tiny. In a flood it is all of them."""
-    transaction = big_desk.transaction()
-    await transaction.start()
-    await big_desk.execute("UPDATE queue_threads SET ready_at = NULL, leased_by = NULL WHERE ready_at IS NOT NULL")
-    await big_desk.execute("ANALYZE queue_threads")
-    try:
-        used = list_indexes(await explain(big_desk, STATEMENTS[name]))
-    finally:
-        await transaction.rollback()
-        await big_desk.execute("ANALYZE queue_threads")
-    assert "queue_threads_ready" not in used
 
 
 @pytest.mark.parametrize("name", ["outbox.claim", "outbox.requeue_expired", "outbox.doubt_expired"])
@@ -176,26 +127,3 @@ async def test_the_outbox_finds_what_is_unsent_through_its_partial_indexes_alone
     }
     assert used & {"outbox_ready", "outbox_one_in_flight"}
     assert {index for index in used if index.startswith("outbox")} <= partial
-
-
-async def test_claiming_reads_few_blocks_however_many_threads_sleep(big_desk: DbConnection) -> None:
-    """Measured and not only planned: 50,000 idle threads and finished messages are not touched by a claim."""
-    claim = STATEMENTS["queue.claim"]
-    values = {
-        "worker_id": f"'{uuid4()}'",
-        "max_threads": "10",
-        "lease_seconds": "60",
-        "max_messages": "50",
-    }
-    await big_desk.execute(f"PREPARE measured AS {claim.sql}")
-    transaction = big_desk.transaction()
-    await transaction.start()
-    arguments = ", ".join(values[name] for name in claim.parameters)
-    explained = await big_desk.fetchval(
-        f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE measured({arguments})"
-    )
-    await transaction.rollback()
-    await big_desk.execute("DEALLOCATE measured")
-    plan = json.loads(explained)[0]["Plan"]
-    assert plan["Actual Rows"] == 10
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 500

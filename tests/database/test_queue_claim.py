@@ -3,11 +3,14 @@
 import asyncio
 from collections import defaultdict
 
+import pytest
+
 from database import queue
 from database.pool import DbConnection, DbPool
 from database.types import Lease
 from tests.database.builders import (
     claim_one,
+    make_failure,
     make_message,
     make_worker_id,
     publish_texts,
@@ -152,15 +155,22 @@ async def test_sequence_numbers_rise_in_the_order_of_commits(pool: DbPool) -> No
 
 async def test_depth_counts_threads_in_work_and_waiting_and_the_oldest_wait(conn: DbConnection) -> None:
     assert await queue.measure_depth(conn) == {"threads": 0, "claimable": 0, "oldest_seconds": 0, "dead_letters": 0}
-    await publish_texts(conn, "alice", "leased")
+    await publish_texts(conn, "dora", "buried")
     lease = await claim_one(conn)
-    await queue.bury(conn, lease, "a dead letter to count")
+    await queue.fail(conn, lease, make_failure())
+    await publish_texts(conn, "alice", "leased")
+    await claim_one(conn)
     waiting = await publish_texts(conn, "bob", "waiting")
     await conn.execute("UPDATE queue_threads SET ready_at = now() - interval '90 seconds' WHERE id = $1", waiting)
-    await queue.publish(conn, make_message("carol"), quiet_seconds=30)
+    await queue.publish(conn, make_message("carol", channel="whatsapp"))
     done = await publish_texts(conn, "dave", "done")
     finished = await queue.claim_thread(conn, make_worker_id(), done, lease_seconds=60)
     assert finished is not None
     await settle(conn, finished)
     depth = await queue.measure_depth(conn)
-    assert depth == {"threads": 3, "claimable": 1, "oldest_seconds": 90, "dead_letters": 1}
+    assert depth == {
+        "threads": 3,
+        "claimable": 1,
+        "oldest_seconds": pytest.approx(90, abs=5),
+        "dead_letters": 1,
+    }

@@ -10,7 +10,6 @@ from database.types import Published
 from tests.database.builders import (
     claim_one,
     make_message,
-    make_worker_id,
     publish_texts,
     read_thread,
     settle,
@@ -37,12 +36,12 @@ async def test_a_published_message_makes_its_thread_claimable(conn: DbConnection
 
 async def test_a_redelivery_is_a_no_op_and_returns_the_first_message(conn: DbConnection) -> None:
     first = await queue.publish(conn, make_message("alice", "id-1", text="first"))
-    thread = await read_thread(conn, first.thread_id)
+    thread = await conn.fetchrow("SELECT * FROM queue_threads")
     again = await queue.publish(conn, make_message("alice", "id-1", text="another text"))
     assert not again.is_new
     assert (again.thread_id, again.message_id) == (first.thread_id, first.message_id)
     assert await count_messages(conn) == 1
-    assert await read_thread(conn, first.thread_id) == thread
+    assert await conn.fetchrow("SELECT * FROM queue_threads") == thread
     lease = await claim_one(conn)
     assert lease.messages[0].message.text == "first"
 
@@ -60,14 +59,6 @@ async def test_the_same_external_id_in_another_inbox_is_another_message(conn: Db
         published = await queue.publish(conn, message.model_copy(update={"channel": channel}))
         assert published.is_new
     assert await count_messages(conn) == 3
-
-
-async def test_a_quiet_period_delays_the_first_claim_and_is_not_extended_by_more_messages(conn: DbConnection) -> None:
-    published = await queue.publish(conn, make_message("alice"), quiet_seconds=30)
-    assert (await read_thread(conn, published.thread_id))["delay"] == pytest.approx(30, abs=0.01)
-    await queue.publish(conn, make_message("alice"), quiet_seconds=60)
-    assert (await read_thread(conn, published.thread_id))["delay"] == pytest.approx(30, abs=0.01)
-    assert await queue.claim(conn, make_worker_id(), max_threads=10, lease_seconds=60) == []
 
 
 async def test_a_message_for_a_leased_thread_neither_ends_nor_extends_the_lease(conn: DbConnection) -> None:
@@ -138,9 +129,12 @@ async def test_a_gap_in_the_numbers_of_a_thread_loses_no_message_and_strands_not
     await publish_texts(conn, "alice", "two")
     lease = await claim_one(conn)
     assert [queued.seq for queued in lease.messages] == [1, 5]
-    assert await queue.has_newer(conn, lease) is False
+    assert await queue.fence(conn, lease) is False
     await conn.execute("UPDATE queue_threads SET last_seq = last_seq + 1")
-    assert await settle(conn, lease) is False
+    assert await settle(conn, lease) is True
+    empty = await claim_one(conn)
+    assert empty.messages == ()
+    assert await settle(conn, empty) is False
     assert (await read_thread(conn, thread_id))["ready_at"] is None
 
 

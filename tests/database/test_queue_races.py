@@ -1,6 +1,7 @@
 """Publish against completion, interleaved by locks: no order of events leaves a message that nobody will claim."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -55,6 +56,62 @@ async def test_a_publish_that_is_uncommitted_at_completion_is_waited_for_and_see
     await assert_claimable(race, "second")
 
 
+async def test_a_lone_completion_also_waits_for_an_uncommitted_publish_and_sees_it(race: Race) -> None:
+    """In one statement and without a fence: what it decides on is the row it updates, after the wait."""
+    await publish_texts(race.observer, "alice", "first")
+    lease = await claim_one(race.observer)
+    publishing = race.publisher.transaction()
+    await publishing.start()
+    await queue.publish(race.publisher, make_message("alice", text="second"))
+    completing = asyncio.ensure_future(queue.complete(race.worker, lease))
+    await wait_until_blocked(race.observer)
+    await publishing.commit()
+    assert await completing is True
+    await assert_claimable(race, "second")
+
+
+async def test_a_batch_of_completions_also_waits_for_an_uncommitted_batch_of_publishes(race: Race) -> None:
+    for contact in ("alice", "bob"):
+        await publish_texts(race.observer, contact, "first")
+    leases = await queue.claim(race.observer, make_worker_id(), max_threads=2, lease_seconds=60)
+    publishing = race.publisher.transaction()
+    await publishing.start()
+    await queue.publish_many(race.publisher, [make_message(contact, text="second") for contact in ("bob", "alice")])
+    completing = asyncio.ensure_future(queue.complete_many(race.worker, leases))
+    await wait_until_blocked(race.observer)
+    await publishing.commit()
+    assert await completing == []
+    following = await queue.claim(race.observer, make_worker_id(), max_threads=2, lease_seconds=60)
+    assert sorted(lease.contact for lease in following) == ["alice", "bob"]
+    assert {queued.message.text for lease in following for queued in lease.messages} == {"second"}
+
+
+async def test_batches_that_publish_and_complete_the_same_threads_never_deadlock(pool: DbPool) -> None:
+    contacts = [f"customer {number}" for number in range(30)]
+    rounds, stop = 15, asyncio.Event()
+
+    async def publish(order: int) -> None:
+        for _ in range(rounds):
+            async with pool.acquire() as conn:
+                await queue.publish_many(conn, [make_message(contact) for contact in contacts[::order]])
+
+    async def work() -> None:
+        while not stop.is_set():
+            async with pool.acquire() as conn:
+                leases = await queue.claim(conn, make_worker_id(), max_threads=30, lease_seconds=60)
+                random.shuffle(leases)
+                assert await queue.complete_many(conn, leases) == []
+
+    async with asyncio.timeout(60):
+        workers = [asyncio.ensure_future(work()) for _ in range(3)]
+        await asyncio.gather(*(publish(order) for order in (1, -1, 1, -1)))
+        stop.set()
+        await asyncio.gather(*workers)
+    async with pool.acquire() as conn:
+        assert await conn.fetchval("SELECT sum(last_seq) FROM queue_threads") == 4 * rounds * len(contacts)
+        assert await conn.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0
+
+
 async def test_a_publish_that_is_rolled_back_during_completion_leaves_the_thread_idle(race: Race) -> None:
     thread_id = await publish_texts(race.observer, "alice", "first")
     lease = await claim_one(race.observer)
@@ -87,10 +144,9 @@ async def test_a_publish_between_fence_and_completion_waits_and_wakes_the_thread
     lease = await claim_one(race.observer)
     settling = race.worker.transaction()
     await settling.start()
-    await queue.fence(race.worker, lease)
+    assert await queue.fence(race.worker, lease) is False
     publishing = asyncio.ensure_future(queue.publish(race.publisher, make_message("alice", text="second")))
     await wait_until_blocked(race.observer)
-    assert await queue.has_newer(race.worker, lease) is False
     await queue.complete(race.worker, lease)
     await settling.commit()
     await publishing
@@ -117,8 +173,9 @@ async def test_a_publish_committed_between_claim_and_completion_keeps_the_thread
     await publish_texts(race.observer, "alice", "first")
     lease = await claim_one(race.observer)
     await publish_texts(race.publisher, "alice", "second")
-    assert await queue.has_newer(race.worker, lease) is True
-    assert await settle(race.worker, lease) is True
+    async with race.worker.transaction():
+        assert await queue.fence(race.worker, lease) is True
+        assert await queue.complete(race.worker, lease) is True
     await assert_claimable(race, "second")
 
 
@@ -178,8 +235,7 @@ async def test_a_message_that_a_claim_has_just_missed_counts_as_newer_at_its_com
     (lease,) = [lease for lease in await claiming if lease.contact == "bob"]
     assert [queued.message.text for queued in lease.messages] == ["first"]
     async with race.worker.transaction():
-        await queue.fence(race.worker, lease)
-        assert await queue.has_newer(race.worker, lease) is True
+        assert await queue.fence(race.worker, lease) is True
         assert await queue.complete(race.worker, lease) is True
     await assert_claimable(race, "second")
 

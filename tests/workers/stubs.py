@@ -20,8 +20,9 @@ from core.settings import Settings
 from database import queue
 from database.pool import DbPool
 from database.queries.runs import ToolCallRecord
-from database.types import Citation, InboundMessage, Lease, ThreadId
+from database.types import Citation, ConversationState, InboundMessage, Lease, ThreadId
 from tests.database.builders import claim_one, make_message, make_request, read_thread
+from workers.resolve import resolve_thread
 from workers.turn import TurnProcessor
 
 Think = Callable[[Turn], Awaitable[TurnResult]]
@@ -154,6 +155,11 @@ class Desk:
         """Lease the one claimable thread."""
         async with self.pool.acquire() as conn:
             return await claim_one(conn)
+
+    async def resolve(self, lease: Lease) -> ConversationState:
+        """Store what the lease brought."""
+        async with self.pool.acquire() as conn:
+            return await resolve_thread(conn, lease, self.settings.ticket)
 
     async def work(self) -> None:
         """Claim and process the one claimable thread."""

@@ -1,0 +1,51 @@
+"""Work that outlasts a database which is away for a moment."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+
+from database.pool import DATABASE_ERRORS, Conn, DbPool
+
+T = TypeVar("T")
+
+# The classes of connections, of conflicts between transactions, of resources such as memory and disk, of operators
+# and of the system; and a standby that takes no writes, a transaction ended from outside, a lock not to be had.
+_PASSING_STATES = ("08", "40", "53", "57", "58", "25006", "25P03", "55P03")
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
+
+
+class DatabaseAway(Exception):
+    """The database could not do it now; later it may. Nothing was written, or it was written whole."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether this error of the driver speaks of the database's state and not of what was asked of it."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(_PASSING_STATES)
+    return isinstance(error, DATABASE_ERRORS)
+
+
+async def run_patiently(pool: DbPool, work: Callable[[Conn], Awaitable[T]], *, patience_seconds: float) -> T:
+    """Run `work` on a connection, again and again while the database is away; then raise DatabaseAway.
+
+    `work` must be fenced by a lease: where the connection breaks in the middle of a commit nobody knows what became
+    of it, and the repetition finds the lease settled.
+    """
+    deadline = time.monotonic() + patience_seconds
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            async with pool.acquire(timeout=patience_seconds) as conn:
+                return await work(conn)
+        except DATABASE_ERRORS as error:
+            if not is_passing(error):
+                raise
+            if time.monotonic() + pause > deadline:
+                raise DatabaseAway(type(error).__name__) from error
+        await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311  # jitter, not a secret
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

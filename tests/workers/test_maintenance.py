@@ -1,0 +1,190 @@
+"""Maintenance: one worker is elected and does it for all; nothing that is still needed is deleted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from core.background import run_in_background
+from database import outbox, queue
+from database.pool import DbConnection, connect
+from database.queue import upkeep
+from database.queue.dead_letters import discard_dead_letter
+from tests.database.builders import (
+    claim_one,
+    make_failure,
+    make_worker_id,
+    open_conversation,
+    publish_texts,
+    queue_reply,
+    read_thread,
+    settle,
+)
+from workers.maintenance import Maintenance
+
+
+class Upkeep:
+    """One worker's maintenance, and how often it said that sends were recovered."""
+
+    def __init__(self, url: str, *, round_seconds: float = 0.02) -> None:
+        self.recovered = 0
+        self.maintenance = Maintenance(
+            url,
+            round_seconds=round_seconds,
+            retention_days=30,
+            channels=frozenset({"web", "gmail"}),
+            repeatable_channels=["web"],
+            on_recovered=self._count_recovered,
+        )
+
+    def _count_recovered(self) -> None:
+        self.recovered += 1
+
+
+@pytest.fixture
+async def desk(database_url: str) -> AsyncIterator[DbConnection]:
+    conn = await connect(database_url, application="test")
+    yield conn
+    await conn.close()
+
+
+async def wait_until_elected(*candidates: Upkeep) -> Upkeep:
+    async with asyncio.timeout(10):
+        while True:
+            elected = [candidate for candidate in candidates if candidate.maintenance.is_elected]
+            if elected:
+                (only,) = elected
+                return only
+            await asyncio.sleep(0)
+
+
+async def test_of_many_workers_one_is_elected_and_another_when_it_has_gone(database_url: str) -> None:
+    first, second, third = (Upkeep(database_url) for _ in range(3))
+    async with run_in_background(second.maintenance.run()):
+        await wait_until_elected(second)
+        async with run_in_background(first.maintenance.run(), third.maintenance.run()):
+            assert await wait_until_elected(first, second, third) is second
+            await asyncio.sleep(0.1)  # some rounds, in which the others stand again
+            assert await wait_until_elected(first, second, third) is second
+    async with run_in_background(first.maintenance.run(), third.maintenance.run()):
+        assert await wait_until_elected(first, third) in {first, third}
+
+
+async def test_whose_connection_is_cut_is_not_elected_any_more(desk: DbConnection, database_url: str) -> None:
+    first, second = Upkeep(database_url), Upkeep(database_url)
+    async with run_in_background(first.maintenance.run()):
+        await wait_until_elected(first)
+        holder = await connect(database_url, application="test")
+        await desk.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'nightdesk maintenance' AND datname = current_database()"
+        )
+        async with asyncio.timeout(10):
+            while not await upkeep.elect(holder, silence_seconds=60) or first.maintenance.is_elected:
+                await asyncio.sleep(0.001)  # the database tells nobody who holds a lock
+        async with run_in_background(second.maintenance.run()):
+            await asyncio.sleep(0.1)
+            assert not second.maintenance.is_elected
+            await holder.close()
+            await wait_until_elected(first, second)
+
+
+async def test_a_round_takes_back_the_sends_of_dead_workers(desk: DbConnection, database_url: str) -> None:
+    web = await queue_reply(desk, await open_conversation(desk, "TF-1"))
+    mail_conversation = await open_conversation(desk, "a@example.com", channel="gmail", inbox="support")
+    mail = await queue_reply(desk, mail_conversation, channel="gmail", inbox="support")
+    await outbox.claim(desk, max_replies=5, lease_seconds=60)
+    one = Upkeep(database_url)
+    await one.maintenance.do_round(desk)
+    assert one.recovered == 0
+    await desk.execute("UPDATE outbox SET ready_at = now() - interval '1 second'")
+    await one.maintenance.do_round(desk)
+    states = {row["id"]: row["state"] for row in await desk.fetch("SELECT id, state FROM outbox")}
+    assert states == {web: "queued", mail: "unknown"}
+    assert one.recovered == 1
+
+
+async def age(desk: DbConnection, days: int) -> None:
+    """As if everything had happened so long ago."""
+    shift = f"- interval '{days} days'"
+    await desk.execute(f"UPDATE message_queue SET received_at = received_at {shift}")
+    await desk.execute(f"UPDATE queue_failures SET failed_at = failed_at {shift}")
+    await desk.execute(f"UPDATE dead_letters SET settled_at = settled_at {shift} WHERE settled_at IS NOT NULL")
+
+
+async def test_finished_messages_leave_after_their_retention_and_no_others(
+    desk: DbConnection, database_url: str
+) -> None:
+    await publish_texts(desk, "alice", "finished", "finished too")
+    await settle(desk, await claim_one(desk))
+    await publish_texts(desk, "alice", "waiting")
+    bob = await publish_texts(desk, "bob", "leased")
+    await queue.claim_thread(desk, make_worker_id(), bob, lease_seconds=60)
+    await age(desk, 31)
+    carol = await publish_texts(desk, "carol", "finished today")
+    today = await queue.claim_thread(desk, make_worker_id(), carol, lease_seconds=60)
+    assert today is not None
+    await settle(desk, today)
+    await Upkeep(database_url).maintenance.do_round(desk)
+    left = await desk.fetch("SELECT payload ->> 'text' AS text FROM message_queue ORDER BY received_at")
+    assert {row["text"] for row in left} == {"waiting", "leased", "finished today"}
+
+
+async def test_a_dead_letter_keeps_its_messages_until_somebody_has_decided(
+    desk: DbConnection, database_url: str
+) -> None:
+    await publish_texts(desk, "alice", "poison")
+    await queue.retry(desk, await claim_one(desk), make_failure(), delay_seconds=0)
+    letter_id = await queue.fail(desk, await claim_one(desk), make_failure())
+    await age(desk, 31)
+    one = Upkeep(database_url)
+    await one.maintenance.do_round(desk)
+    assert await desk.fetchval("SELECT count(*) FROM message_queue") == 1
+    await discard_dead_letter(desk, letter_id)
+    await age(desk, 31)
+    await one.maintenance.do_round(desk)
+    assert await desk.fetchval("SELECT count(*) FROM message_queue") == 0
+    assert await desk.fetchval("SELECT count(*) FROM dead_letters") == 0
+
+
+async def test_the_history_of_a_turn_in_trouble_is_kept_and_that_of_a_finished_one_leaves(
+    desk: DbConnection, database_url: str
+) -> None:
+    for contact in ("alice", "bob"):
+        await publish_texts(desk, contact, "hello")
+        await queue.retry(desk, await claim_one(desk), make_failure(), delay_seconds=0)
+        await desk.execute("UPDATE queue_threads SET ready_at = now() + interval '1 hour' WHERE contact = 'alice'")
+        if contact == "bob":
+            await settle(desk, await claim_one(desk))
+    await age(desk, 31)
+    await Upkeep(database_url).maintenance.do_round(desk)
+    left = "SELECT array_agg(t.contact) FROM queue_failures f JOIN queue_threads t ON t.id = f.thread_id"
+    assert await desk.fetchval(left) == ["alice"]
+
+
+async def test_a_thread_put_off_for_longer_than_any_delay_of_ours_is_made_claimable(
+    desk: DbConnection, database_url: str
+) -> None:
+    """As after the server's clock was set back by a day."""
+    far = await publish_texts(desk, "alice", "hello")
+    await desk.execute("UPDATE queue_threads SET ready_at = now() + interval '1 day'")
+    near = await publish_texts(desk, "bob", "hello")
+    await queue.retry(desk, await claim_one(desk), make_failure(), delay_seconds=3600)
+    await Upkeep(database_url).maintenance.do_round(desk)
+    assert (await read_thread(desk, far))["delay"] <= 0
+    assert (await read_thread(desk, near))["delay"] > 3500
+
+
+@pytest.mark.parametrize(
+    ("channel", "event"), [("gmail", "threads wait for too long"), ("whatsapp", "no worker serves this channel")]
+)
+async def test_threads_that_nobody_takes_are_reported(
+    channel: str, event: str, desk: DbConnection, database_url: str
+) -> None:
+    await publish_texts(desk, "alice", "hello")
+    await desk.execute("UPDATE queue_threads SET channel = $1, ready_at = now() - interval '11 minutes'", channel)
+    with capture_logs() as logs:
+        await Upkeep(database_url).maintenance.do_round(desk)
+    (line,) = [line for line in logs if line["log_level"] == "warning"]
+    assert (line["event"], line["channel"], line["threads"]) == (event, channel, 1)

@@ -1,0 +1,94 @@
+"""What one worker does for all: taking back sends of dead workers, retention, and looking for stuck threads."""
+
+import asyncio
+from collections.abc import Callable
+
+from core.logging import get_logger
+from database import outbox
+from database.pool import DATABASE_ERRORS, DbConnection, connect
+from database.queries import operations
+from database.queue import upkeep
+
+_log = get_logger(__name__)
+
+_BATCHES_PER_ROUND = 20
+OVERDUE_SECONDS = 600.0
+_SILENT_ROUNDS = 3  # then the elected worker is taken to be paused or frozen, and another is elected
+
+
+class Maintenance:
+    """Every worker runs one; an advisory lock elects the one that works. When it dies, another is elected."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        round_seconds: float,
+        retention_days: int,
+        channels: frozenset[str],
+        repeatable_channels: list[str],
+        on_recovered: Callable[[], None],
+    ) -> None:
+        self._url = url
+        self._round_seconds = round_seconds
+        self._retention_days = retention_days
+        self._channels = channels
+        self._repeatable_channels = repeatable_channels
+        self._on_recovered = on_recovered
+        self.is_elected = False
+
+    async def run(self) -> None:
+        """Stand for election, and work when elected, until cancelled."""
+        is_lost = False
+        while True:
+            try:
+                conn = await connect(self._url, application="nightdesk maintenance")
+                try:
+                    is_lost = False
+                    await self._work_while_elected(conn)
+                finally:
+                    self.is_elected = False
+                    conn.terminate()
+            except DATABASE_ERRORS as error:
+                if not is_lost:
+                    _log.warning("maintenance waits for the database", error=type(error).__name__)
+                is_lost = True
+            await asyncio.sleep(self._round_seconds)
+
+    async def do_round(self, conn: DbConnection) -> None:
+        """Everything once. Each statement is its own short transaction."""
+        requeued, doubted = await outbox.recover_expired(conn, self._repeatable_channels)
+        if doubted:
+            _log.error("sends in doubt after a worker died, a person must look", replies=doubted)
+        if requeued:
+            self._on_recovered()
+        await operations.forget_silent_workers(conn)
+        await self._look_for_stuck_threads(conn)
+        await self._delete_old(conn)
+
+    async def _work_while_elected(self, conn: DbConnection) -> None:
+        if not await upkeep.elect(conn, silence_seconds=_SILENT_ROUNDS * self._round_seconds):
+            return
+        self.is_elected = True
+        _log.info("elected for maintenance")
+        while True:
+            await self.do_round(conn)
+            await asyncio.sleep(self._round_seconds)
+
+    async def _look_for_stuck_threads(self, conn: DbConnection) -> None:
+        if rescued := await upkeep.rescue(conn):
+            _log.error("threads were put off far into the future, made claimable", threads=rescued)
+        for overdue in await upkeep.count_overdue(conn, overdue_seconds=OVERDUE_SECONDS):
+            is_served = overdue["channel"] in self._channels
+            _log.warning("threads wait for too long" if is_served else "no worker serves this channel", **overdue)
+
+    async def _delete_old(self, conn: DbConnection) -> None:
+        total = 0
+        for _ in range(_BATCHES_PER_ROUND):
+            deleted = await upkeep.delete_finished(conn, self._retention_days)
+            total += deleted
+            if deleted < upkeep.BATCH_ROWS:
+                break
+        total += await upkeep.delete_history(conn, self._retention_days)
+        if total:
+            _log.info("old queue rows deleted", rows=total)
