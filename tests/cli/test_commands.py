@@ -1,44 +1,18 @@
 """The command line as a user meets it: results on standard output, errors in one clear line with exit code 2."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from database.pool import connect
 from database.queries.operations import use_api_key
-
-
-def run(
-    *arguments: str, database_url: str | None = None, folder: Path, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """`nightdesk …` in an otherwise empty environment and folder."""
-    environment = {"PATH": os.environ["PATH"], "COLUMNS": "200", "NO_COLOR": "1", **variables}
-    if database_url:
-        environment["DATABASE_URL"] = database_url
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-
-
-def assert_clear_error(result: subprocess.CompletedProcess[str], expected: str) -> None:
-    assert result.returncode == 2, result.stderr
-    assert expected in result.stderr
-    assert "Traceback" not in result.stderr + result.stdout
+from tests.cli.command import assert_clear_error, run
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:
     result = run("--help", folder=tmp_path)
     assert result.returncode == 0
-    for command in ("up", "api", "worker", "migrate", "ask", "kb", "key"):
+    for command in ("up", "api", "worker", "migrate", "ask", "kb", "key", "queue", "bench"):
         assert f" {command} " in result.stdout
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
-from core.logging import bind_log_context, configure_logging, get_logger
+from core.logging import RareLog, bind_log_context, configure_logging, get_logger
 from core.settings import LogSettings
 
 
@@ -57,3 +58,19 @@ def test_libraries_that_log_requests_are_silenced(capsys: pytest.CaptureFixture[
     logging.getLogger("httpx").info("GET /support/ticket/TF?token=abc")
     logging.getLogger("uvicorn.access").info("GET /support/ticket/TF?token=abc")
     assert capsys.readouterr().err == ""
+
+
+def test_what_fails_a_thousand_times_is_said_once_in_a_while_with_how_often_it_was_held_back() -> None:
+    now = 0.0
+    with capture_logs() as logs:
+        rare = RareLog(get_logger("test"), seconds=30, monotonic=lambda: now)
+        for _ in range(1000):
+            rare.warning("database not available", error="OSError")
+        rare.warning("something else")
+        now = 31.0
+        rare.warning("database not available", error="OSError")
+    assert [(line["event"], line.get("held_back")) for line in logs] == [
+        ("database not available", None),
+        ("something else", None),
+        ("database not available", 999),
+    ]

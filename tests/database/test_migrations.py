@@ -9,9 +9,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from database import queue
 from database.init_db import init_db
 from database.migrate import Migration, MigrationError, count_missing, migrate, read_migrations
 from database.pool import DbConnection, connect
+from database.types import derive_thread_id
+from tests.database.builders import make_message
 
 ROOT = Path(__file__).parents[2]
 TABLES = {
@@ -28,6 +31,7 @@ TABLES = {
     "message_queue",
     "messages",
     "outbox",
+    "queue_failures",
     "queue_threads",
     "tickets",
     "tool_calls",
@@ -140,6 +144,34 @@ def test_migration_files_with_gaps_or_repeats_are_refused(
     monkeypatch.setattr("database.migrate.files", lambda _package: tmp_path)
     with pytest.raises(MigrationError, match="without gaps or repeats"):
         read_migrations()
+
+
+async def test_threads_of_the_first_schema_keep_their_messages_under_their_derived_ids(empty: DbConnection) -> None:
+    """The id that SQL derives once is the one that the application derives ever after."""
+    await migrate(empty, read_migrations()[:1])
+    contact = "Zoë | +49 170 1234567"
+    await empty.execute(
+        """
+        INSERT INTO queue_threads (id, channel, inbox, contact, last_seq, done_seq)
+        VALUES (gen_random_uuid(), 'whatsapp', 'support', $1, 2, 1);
+        """,
+        contact,
+    )
+    for seq in (1, 2):
+        await empty.execute(
+            "INSERT INTO message_queue (thread_id, seq, id, channel, inbox, external_id, payload) "
+            "SELECT id, $1::bigint, gen_random_uuid(), channel, inbox, $1::text, '{}' FROM queue_threads",
+            seq,
+        )
+    await migrate(empty)
+    thread_id = derive_thread_id("whatsapp", "support", contact)
+    (thread,) = await empty.fetch("SELECT * FROM queue_threads")
+    assert thread["id"] == thread_id
+    assert thread["ready_at"] is not None  # it had been left with a message and no time: the database now refuses that
+    assert await empty.fetchval("SELECT array_agg(seq ORDER BY seq) FROM message_queue WHERE thread_id = $1", thread_id)
+    message = make_message(contact, channel="whatsapp", inbox="support")
+    assert (await queue.publish(empty, message)).thread_id == thread_id
+    assert await empty.fetchval("SELECT last_seq FROM queue_threads") == 3
 
 
 async def test_the_set_up_command_migrates_the_database_it_is_given(empty: DbConnection, empty_url: str) -> None:

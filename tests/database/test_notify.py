@@ -168,7 +168,9 @@ async def test_no_failing_connection_is_the_last_one(
 ) -> None:
     broken = {"nightdesk listener": 2, "nightdesk notifier": 2}
 
-    async def connect_at_the_third_try(url: str, *, application: str) -> DbConnection | BrokenConnection:
+    async def connect_at_the_third_try(
+        url: str, *, application: str, command_timeout: float
+    ) -> DbConnection | BrokenConnection:
         broken[application] -= 1
         return await connect(url, application=application) if broken[application] < 0 else BrokenConnection(error)
 

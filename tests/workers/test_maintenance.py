@@ -81,8 +81,9 @@ async def test_whose_connection_is_cut_is_not_elected_any_more(desk: DbConnectio
             "WHERE application_name = 'nightdesk maintenance' AND datname = current_database()"
         )
         async with asyncio.timeout(10):
-            while not await upkeep.elect(holder, silence_seconds=60) or first.maintenance.is_elected:
-                await asyncio.sleep(0.001)  # the database tells nobody who holds a lock
+            # The database tells nobody who holds a lock.
+            while not await upkeep.elect(holder, silence_seconds=60) or first.maintenance.is_elected:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
         async with run_in_background(second.maintenance.run()):
             await asyncio.sleep(0.1)
             assert not second.maintenance.is_elected

@@ -9,7 +9,8 @@ import pytest
 from core.settings import Settings, WorkerSettings
 from database import queue
 from database.notify import Notifier
-from database.pool import DbPool
+from database.pool import DbPool, open_pool
+from tests.database.builders import make_message, make_request
 from tests.workers.stubs import Desk, StubAgent, Thinking
 from workers.worker import Worker
 
@@ -43,8 +44,8 @@ async def running(pool: DbPool, database_url: str) -> AsyncIterator[RunningWorke
     await running.finish()
 
 
-async def wait_until(desk: Desk, sql: str) -> None:
-    async with asyncio.timeout(5):
+async def wait_until(desk: Desk, sql: str, *, seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
         while not await desk.fetch_value(sql):
             pass
 
@@ -133,3 +134,26 @@ async def test_a_message_that_cannot_be_read_does_not_stop_the_desk_for_everybod
     running.start()
     await wait_until(desk, "SELECT count(*) = 1 FROM outbox WHERE state = 'sent'")
     assert [turn.messages for turn in running.agent.turns] == [("a good question",)]
+
+
+async def test_one_worker_holds_hundreds_of_turns_in_flight_on_a_handful_of_connections(
+    desk: Desk, database_url: str
+) -> None:
+    agent = StubAgent()
+    agent.think = thinking = Thinking()
+    async with open_pool(database_url, application="test", max_size=4) as pool:
+        settings = Settings.model_construct(worker=WorkerSettings(concurrency=300, poll_seconds=NEVER))
+        worker, stop = Worker(settings, database_url, pool, agent.as_agent, Notifier(database_url)), asyncio.Event()
+        async with pool.acquire() as conn:
+            tickets = [f"TF-{number}" for number in range(350)]
+            await queue.publish_many(conn, [make_message(ref, ticket=make_request(ref)) for ref in tickets])
+        running = asyncio.ensure_future(worker.run(stop))
+        async with asyncio.timeout(30):
+            while len(agent.turns) < 300:  # noqa: ASYNC110  # three hundred turns, three hundred events
+                await asyncio.sleep(0.01)
+        assert worker.turns.in_flight == 300
+        assert await desk.fetch_value("SELECT count(*) FROM queue_threads WHERE lease_token IS NOT NULL") == 300
+        thinking.may_end.set()
+        await wait_until(desk, "SELECT count(*) = 350 FROM outbox WHERE state = 'sent'", seconds=30)
+        stop.set()
+        await running

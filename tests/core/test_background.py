@@ -1,0 +1,58 @@
+"""Jobs in the background: they end with what they belong to, and a thread is not held up by the event loop."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from core.background import run_in_thread
+
+
+async def test_a_job_in_a_thread_goes_on_while_the_event_loop_stands_still() -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0.01)
+
+    running = asyncio.ensure_future(run_in_thread(tick))
+    while not ticks:  # noqa: ASYNC110  # an event cannot cross threads
+        await asyncio.sleep(0)
+    before = ticks
+    time.sleep(0.3)  # noqa: ASYNC251  # what is tested is that this loop stands still
+    assert ticks > before + 3
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_cancelling_a_job_in_a_thread_waits_for_its_end() -> None:
+    ended = threading.Event()
+    begun = threading.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)
+            ended.set()
+
+    running = asyncio.ensure_future(run_in_thread(work))
+    while not begun.is_set():  # noqa: ASYNC110  # as above
+        await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert ended.is_set()
+
+
+async def test_the_error_of_a_job_in_a_thread_reaches_whoever_waits() -> None:
+    async def fail() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await run_in_thread(fail)
