@@ -45,7 +45,7 @@ def show_stats(as_json: AsJson = False) -> None:
     else:
         console.print("No worker runs; `nightdesk worker` starts one.")
     count = stats["dead_letters"]
-    console.print(f"{count} dead letters; `nightdesk queue list` shows them." if count else "No dead letters.")
+    console.print(f"Dead letters: {count}; `nightdesk queue list` shows them." if count else "No dead letters.")
 
 
 @app.command("list")
@@ -76,7 +76,8 @@ def show_letter(letter: Annotated[UUID, typer.Argument(help="Id of a dead letter
     for name in ("state", "channel", "inbox", "contact", "ticket_ref", "attempts", "reason"):
         head.add_row(name.replace("_", " "), Text(str(found[name] if found[name] is not None else "–")))
     console.print(head)
-    console.print(_build_table("Attempts", found["errors"]))
+    columns = ("attempt", "failed_at", "worker", "error_class", "message")
+    console.print(_build_table("Attempts", [{name: error[name] for name in columns} for error in found["errors"]]))
     for message in found["messages"]:
         console.print(Text(f"Message {message['id']}, received {message['received_at']}", style="bold"))
         console.print_json(data=message["payload"])

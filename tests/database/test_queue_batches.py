@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from database import queue
-from database.pool import DbConnection, DbPool
+from database.pool import Conn, DbConnection, DbPool
 from tests.database.builders import claim_one, make_message, make_worker_id, publish_texts, wait_until_blocked
 
 
-async def claim_texts(conn: DbConnection) -> dict[str, list[str]]:
+async def claim_texts(conn: Conn) -> dict[str, list[str]]:
     leases = await queue.claim(conn, make_worker_id(), max_threads=100, lease_seconds=60)
     return {lease.contact: [queued.message.text for queued in lease.messages] for lease in leases}
 
