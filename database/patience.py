@@ -40,8 +40,8 @@ async def run_patiently(pool: DbPool, work: Callable[[Conn], Awaitable[T]], *, p
     pause = _FIRST_PAUSE_SECONDS
     while True:
         try:
-            async with pool.acquire(timeout=patience_seconds) as conn:
-                return await work(conn)
+            async with pool.acquire(timeout=max(pause, deadline - time.monotonic())) as conn:
+                return await _run_or_hang_up(conn, work)
         except DATABASE_ERRORS as error:
             if not is_passing(error):
                 raise
@@ -49,3 +49,14 @@ async def run_patiently(pool: DbPool, work: Callable[[Conn], Awaitable[T]], *, p
                 raise DatabaseAway(type(error).__name__) from error
         await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311  # jitter, not a secret
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+async def _run_or_hang_up(conn: Conn, work: Callable[[Conn], Awaitable[T]]) -> T:
+    try:
+        return await work(conn)
+    except asyncpg.PostgresError:
+        raise
+    except DATABASE_ERRORS:
+        # Not the server's answer, so there may be nobody: giving the connection back politely would wait for them.
+        conn.terminate()
+        raise

@@ -18,6 +18,7 @@ from workers.leases import Leases
 _log = get_logger(__name__)
 
 _STATEMENT_TIMEOUT_SECONDS = 10.0
+_SIGN_OFF_SECONDS = 2.0  # a database that is silent at the end must not keep the worker from ending
 # An event loop that has not moved for so long will not recover; its turns are better done by somebody else.
 FROZEN_SECONDS = 300.0
 
@@ -99,8 +100,9 @@ class Heartbeat:
         finally:
             if conn is not None and not conn.is_closed():
                 with suppress(*DATABASE_ERRORS):
-                    await operations.sign_off(conn, self._worker_id)
-                await conn.close()
+                    async with asyncio.timeout(_SIGN_OFF_SECONDS):
+                        await operations.sign_off(conn, self._worker_id)
+                conn.terminate()
 
     def _notice_movement(self) -> None:
         self._moved_at = self._monotonic()

@@ -18,7 +18,8 @@ _MAX_BACKOFF_SECONDS = 5.0
 class Pump(Generic[T]):
     """Runs `handle` for everything `claim` returns, at most `concurrency` at a time.
 
-    `handle` must not raise: it settles what it was given in every case.
+    `handle` must not raise: it settles what it was given in every case. `find_next_due` gives the seconds until there
+    will be something to claim without a wake-up.
     """
 
     def __init__(
@@ -29,12 +30,14 @@ class Pump(Generic[T]):
         handle: Callable[[T], Awaitable[None]],
         concurrency: int,
         poll_seconds: float,
+        find_next_due: Callable[[], Awaitable[float | None]] | None = None,
     ) -> None:
         self._name = name
         self._claim = claim
         self._handle = handle
         self._concurrency = concurrency
         self._poll_seconds = poll_seconds
+        self._find_next_due = find_next_due
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._running: set[asyncio.Task[None]] = set()
@@ -69,8 +72,9 @@ class Pump(Generic[T]):
             for item in claimed:
                 self._start(item)
             if self._may_wait() and (not free or len(claimed) < free):
+                pause = await self._choose_pause() if free else self._poll_seconds
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
+                    await asyncio.wait_for(self._wake.wait(), pause)
 
     def stop(self) -> None:
         """Claim nothing more. What is in flight goes on; `drain` waits for it."""
@@ -95,6 +99,16 @@ class Pump(Generic[T]):
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+    async def _choose_pause(self) -> float:
+        """Until the next poll, or until something becomes claimable by itself, of which nobody sends word."""
+        if self._find_next_due is None or self._wake.is_set():
+            return self._poll_seconds
+        try:
+            due = await self._find_next_due()
+        except DATABASE_ERRORS:
+            return self._poll_seconds
+        return self._poll_seconds if due is None else min(self._poll_seconds, due)
 
     def _may_wait(self) -> bool:
         return not self._is_stopping

@@ -74,7 +74,7 @@ class Worker:
         self._notifier = notifier
         self._only_thread = only_thread
         self._leases = Leases()
-        channels = channels or build_channels()
+        self._channels = channels = channels or build_channels()
         self._claims = Claims(self.id, channels=channels, lease_seconds=settings.worker.lease_seconds)
         self._deliverer = Deliverer(pool, channels, on_sent=self._notify, announce=announce)
         self.deliveries = Pump[OutboundMessage](
@@ -99,6 +99,7 @@ class Worker:
             handle=self._run_turn,
             concurrency=settings.worker.concurrency,
             poll_seconds=settings.worker.poll_seconds,
+            find_next_due=self._find_next_due,
         )
         self.maintenance = Maintenance(
             database_url,
@@ -143,6 +144,10 @@ class Worker:
                 conn, self.id, self._only_thread, lease_seconds=self._settings.lease_seconds
             )
             return [lease] if lease else []
+
+    async def _find_next_due(self) -> float | None:
+        async with self._pool.acquire() as conn:
+            return await queue.find_next_due(conn, list(self._channels))
 
     async def _run_turn(self, lease: Lease) -> None:
         self._leases.hold(lease, asyncio.current_task())

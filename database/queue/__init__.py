@@ -3,7 +3,15 @@
 Functions take a connection and never begin or commit.
 """
 
-from database.queue.claim import MAX_MESSAGES_PER_TURN, NO_FLOOR, Share, claim, claim_thread, renew
+from database.queue.claim import (
+    MAX_MESSAGES_PER_TURN,
+    NO_FLOOR,
+    Share,
+    claim,
+    claim_thread,
+    find_next_due,
+    renew,
+)
 from database.queue.depth import measure_channels, measure_depth
 from database.queue.publish import (
     MAX_PAYLOAD_BYTES,
@@ -44,6 +52,7 @@ __all__ = [
     "delay_before_retry",
     "fail",
     "fence",
+    "find_next_due",
     "find_published",
     "measure_channels",
     "measure_depth",

@@ -57,6 +57,12 @@ async def claim(
     return _build_leases(rows, worker_id, token, max_messages)
 
 
+async def find_next_due(conn: Conn, channels: Sequence[str]) -> float | None:
+    """Seconds until a thread of these channels becomes claimable by the passing of time; None if none will."""
+    seconds: float | None = await _SQL["find_next_due"].fetch_value(conn, channels=list(channels))
+    return seconds
+
+
 async def claim_thread(conn: Conn, worker_id: WorkerId, thread_id: ThreadId, *, lease_seconds: float) -> Lease | None:
     """Lease this thread alone, if it is claimable."""
     token = uuid4()

@@ -119,6 +119,15 @@ SELECT l.id AS thread_id, l.channel, l.inbox, l.contact, l.attempts, l.last_seq,
         WHERE q.thread_id = l.id AND q.seq > l.done_seq ORDER BY q.seq LIMIT :max_messages) m ON true
  ORDER BY l.ready_since, l.id, m.seq;
 
+-- name: find_next_due
+-- When the next thread becomes claimable whose quiet period, delay or lease is still running: one index entry a channel.
+SELECT extract(epoch FROM min(w.ready_at) - statement_timestamp())::float8
+  FROM unnest(:channels::text[]) AS c (channel)
+ CROSS JOIN LATERAL (
+       SELECT t.ready_at FROM queue_threads t
+        WHERE t.channel = c.channel AND t.ready_at > statement_timestamp()
+        ORDER BY t.ready_at LIMIT 1) w;
+
 -- name: claim_thread
 -- The same for one thread alone, for `nightdesk ask`, which must not take other customers' messages.
 WITH held AS MATERIALIZED (

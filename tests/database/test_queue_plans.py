@@ -106,6 +106,7 @@ def publish_values(contact: str) -> dict[str, object]:
         ("complete_many", {"queue_threads_pkey"}),
         ("fail", {"queue_threads_pkey", "queue_failures_pkey"}),
         ("fence", {"queue_threads_pkey"}),
+        ("find_next_due", {"queue_threads_ready"}),
         ("find_many_published", {"message_queue_channel_inbox_external_id_key"}),
         ("find_published", {"message_queue_channel_inbox_external_id_key"}),
         ("publish", {"message_queue_channel_inbox_external_id_key"}),

@@ -11,7 +11,7 @@ from database import queue
 from database.notify import Notifier
 from database.pool import DbPool, open_pool
 from tests.database.builders import make_message, make_request
-from tests.workers.stubs import Desk, StubAgent, Thinking
+from tests.workers.stubs import Desk, StubAgent, Thinking, fail_to_think
 from workers.worker import Worker
 
 NEVER = 3600.0
@@ -134,6 +134,25 @@ async def test_a_message_that_cannot_be_read_does_not_stop_the_desk_for_everybod
     running.start()
     await wait_until(desk, "SELECT count(*) = 1 FROM outbox WHERE state = 'sent'")
     assert [turn.messages for turn in running.agent.turns] == [("a good question",)]
+
+
+async def test_a_quiet_period_that_ends_is_noticed_without_a_wake_up_or_a_poll(
+    desk: Desk, running: RunningWorker
+) -> None:
+    running.start()
+    await desk.publish(make_message("+49170", channel="whatsapp", inbox="ask"))
+    running.worker.turns.wake()
+    await wait_until(desk, "SELECT count(*) = 1 FROM outbox WHERE state = 'sent'")
+
+
+async def test_a_retry_that_becomes_due_is_noticed_without_a_wake_up_or_a_poll(
+    desk: Desk, running: RunningWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.turn._jitter", lambda: 0.0)
+    running.agent.think = fail_to_think
+    await desk.submit()
+    running.start()
+    await wait_until(desk, "SELECT count(*) = 2 FROM queue_failures")
 
 
 async def test_one_worker_holds_hundreds_of_turns_in_flight_on_a_handful_of_connections(
