@@ -16,7 +16,7 @@ WEB_NEEDS := $(STAMPS)/node
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench web lock clean
+.PHONY: help setup run test lint chaos bench web lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -38,7 +38,10 @@ lint: setup $(STAMPS)/dev $(STAMPS)/npm ## Only lint, types and contracts
 	$(BIN)/lint-imports
 	cd web && $(NPM) run --silent check
 
-bench: setup $(STAMPS)/dev ## Measure; tables on screen, JSON in .data/results/
+chaos: setup $(STAMPS)/dev ## Kill workers a thousand times; table on screen, JSON in .data/results/
+	CHAOS_KILLS=1000 CHAOS_RESULTS=.data/results/chaos.json $(BIN)/python -m pytest tests/chaos
+
+bench: setup $(STAMPS)/bench ## Measure; tables on screen, JSON in .data/results/
 	$(BIN)/python -m benchmarks
 
 web: web/dist/index.html ## Build the web pages
@@ -46,6 +49,7 @@ web: web/dist/index.html ## Build the web pages
 lock: $(STAMPS)/dev ## Pin requirements*.in again, for every platform, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements-bench.in -o requirements-bench.txt
 
 clean: ## Remove everything that was built or installed; .data/postgres stays
 	rm -rf $(VENV) $(STAMPS) web/dist web/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache
@@ -65,6 +69,10 @@ $(STAMPS)/python: requirements.txt requirements-model.txt pyproject.toml | $(BIN
 
 $(STAMPS)/dev: requirements-dev.txt $(STAMPS)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(STAMPS)/bench: requirements-bench.txt $(STAMPS)/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.txt
 	@touch $@
 
 $(STAMPS)/node: $(STAMPS)/python

@@ -43,7 +43,7 @@ def open_site(*, with_knowledge: bool) -> Iterator[Site]:
         directory = Path(folder)
         with run_embedded(directory / "postgres") as url:
             asyncio.run(init_db(url))
-            site = Site(url, directory, asyncio.run(_read_version(url)))
+            site = Site(url, directory, asyncio.run(read_version(url)))
             if with_knowledge:
                 asyncio.run(load_folder(site.settings, url, SAMPLE_KNOWLEDGE))
             yield site
@@ -75,7 +75,8 @@ def _has_worker(body: bytes) -> bool:
     return bool(json.loads(body)["status"] == "ok")
 
 
-async def _read_version(url: str) -> str:
+async def read_version(url: str) -> str:
+    """The version of the server."""
     conn = await connect(url, application="benchmark")
     try:
         return str(await conn.fetchval("SHOW server_version")).split()[0]

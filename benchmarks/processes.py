@@ -23,7 +23,12 @@ class BenchmarkError(Exception):
 
 @contextmanager
 def run_module(
-    arguments: Sequence[str], *, directory: Path, environment: dict[str, str] | None = None
+    arguments: Sequence[str],
+    *,
+    directory: Path,
+    environment: dict[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m <arguments>` until the block ends. It works and logs in `directory`, where no .env file is."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
@@ -33,14 +38,17 @@ def run_module(
             [sys.executable, "-m", *arguments],
             cwd=directory,
             env={**kept, "PYTHONPATH": str(Path(__file__).parents[1]), **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdin=stdin,
+            stdout=log if stdout is None else stdout,
             stderr=log,
             start_new_session=True,
         )
         try:
             yield process
             _require_running(process, directory, arguments)
+        except BenchmarkError:
+            _require_running(process, directory, arguments)  # its log says more
+            raise
         finally:
             _stop(process)
 

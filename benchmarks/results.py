@@ -83,7 +83,7 @@ def print_results(console: Console, machine: dict[str, Any], rows: Sequence[Row]
         style = "" if row.target is None else ("green" if row.target.is_met(row.value) else "red")
         table.add_row(
             row.measure,
-            Text(f"{_format_value(row.value)} {row.unit}".rstrip(), style=style),
+            Text(f"{format_value(row.value)} {row.unit}".rstrip(), style=style),
             str(row.target or ""),
             ", ".join(f"{name} {value}" for name, value in row.params.items()),
         )
@@ -100,7 +100,8 @@ def _to_json(row: Row) -> dict[str, Any]:
     }
 
 
-def _format_value(value: float) -> str:
+def format_value(value: float) -> str:
+    """For a table: about three digits."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}" if value < 10 else f"{value:.1f}"
 
 
