@@ -12,6 +12,7 @@ from agent.knowledge.search import KnowledgeSearch
 from agent.models.brain import build_brain
 from agent.run import SupportAgent
 from core.settings import Settings
+from database.patience import READ_SECONDS, run_patiently
 from database.pool import DbPool
 from database.queries.customers import list_history
 from database.types import ConversationState
@@ -30,8 +31,11 @@ async def build_agent(settings: Settings, pool: DbPool) -> SupportAgent:
     checker = PolicyChecker(guard, async_embedder)
 
     async def read_history(conversation: ConversationState) -> list[dict[str, Any]]:
-        async with pool.acquire() as conn:
-            return await list_history(conn, conversation.customer_id, leave_out=conversation.id)
+        return await run_patiently(
+            pool,
+            lambda conn: list_history(conn, conversation.customer_id, leave_out=conversation.id),
+            patience_seconds=READ_SECONDS,
+        )
 
     return SupportAgent(
         settings.agent,

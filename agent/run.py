@@ -24,6 +24,7 @@ from agent.prompts import PROMPT_HASH, write_instructions
 from agent.tools import TOOLS
 from core.logging import get_logger
 from core.settings import AgentSettings
+from database.patience import DatabaseAway
 from database.queries.runs import ToolCallRecord
 
 _log = get_logger(__name__)
@@ -79,13 +80,19 @@ class SupportAgent:
         await self._brain.close()
 
     async def run_turn(self, turn: Turn) -> TurnResult:
-        """Think about the waiting messages. A model that fails is replaced by the offline brain for this turn."""
+        """Think about the waiting messages. A model that fails is replaced by the offline brain for this turn.
+
+        Raises DatabaseAway when the knowledge base could not be read.
+        """
         policy = await self._check_policy(turn.everything_said)
         # A message that must go to a person is not put before a model that could be talked out of it.
         brain = OFFLINE_BRAIN if any(match.level == "always" for match in policy) else self._brain
         try:
             return await self._think(turn, policy, brain)
         except Exception as error:
+            outage = _find_outage(error)
+            if outage is not None:
+                raise outage from error
             # Whatever a model or its server makes of a request, the customer still gets an answer or a person.
             if brain is OFFLINE_BRAIN:
                 raise
@@ -211,6 +218,13 @@ class ToolRecorder(RunHooks[TurnContext]):
             arguments = _make_storable(context.tool_arguments or "{}")
             output = clean_model_text(str(result))
             context.context.calls.append(ToolCallRecord(tool.name, arguments, output, seconds * 1000))
+
+
+def _find_outage(error: BaseException | None) -> DatabaseAway | None:
+    """The outage behind an error; the SDK wraps what its tools raise."""
+    while error is not None and not isinstance(error, DatabaseAway):
+        error = error.__cause__
+    return error
 
 
 def _make_storable(arguments: str) -> str:

@@ -49,7 +49,7 @@ class DatabaseSettings(BaseModel):
 
     url: Annotated[str, AfterValidator(_require_postgres_url)] | None = None
     pool_size: PositiveInt = 10
-    statement_timeout_seconds: PositiveInt = 30
+    statement_timeout_seconds: PositiveInt = 10
 
 
 class ApiSettings(BaseModel):

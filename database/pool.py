@@ -27,10 +27,14 @@ DATABASE_ERRORS = (
 
 _CONNECT_SECONDS = 5.0  # a server that accepts and never answers would otherwise hold whoever asks for a minute
 _CLOSE_SECONDS = 5.0
+_RELEASE_SECONDS = 1.0
 
 
 class _ImpatientPool(DbPool):
-    """A pool whose `acquire` gives up. Without that, requests pile up behind a database that does not answer."""
+    """A pool that never waits for ever: requests would pile up behind a database that does not answer.
+
+    `acquire` gives up in time, and so does `release`, which after a timeout asks the server to cancel the statement.
+    """
 
     __slots__ = ("_acquire_seconds",)
 
@@ -40,6 +44,14 @@ class _ImpatientPool(DbPool):
 
     def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ANN401  # the driver does not name its type
         return super().acquire(timeout=self._acquire_seconds if timeout is None else timeout)
+
+    async def release(  # the driver's signature
+        self,
+        connection: Any,  # noqa: ANN401
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> None:
+        await super().release(connection, timeout=_RELEASE_SECONDS if timeout is None else timeout)
 
 
 def _session_settings(application: str) -> dict[str, str]:

@@ -128,7 +128,7 @@ class Lease:
     """The right to work on one thread until `expires_at`, with the messages waiting in it.
 
     `last_seq` is the newest message at the claim; after a flood it may be beyond the last one that is leased.
-    `ready_since` is when the thread became claimable.
+    `ready_since` is when the thread became claimable. A suspect has cost two workers their leases already.
     """
 
     thread_id: ThreadId
@@ -141,6 +141,7 @@ class Lease:
     last_seq: int
     done_seq: int
     ready_since: datetime
+    is_suspect: bool
     expires_at: datetime
     messages: tuple[QueuedMessage, ...]
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import asyncpg
@@ -28,9 +29,15 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The embedded server of this test run."""
-    with run_embedded(tmp_path_factory.mktemp("postgres") / "data", extra_settings=FAST_SETTINGS) as url:
+def server_url() -> Iterator[str]:
+    """The embedded server of this test run.
+
+    Not below pytest's own folder: a second run closes that to the user the server runs as.
+    """
+    with (
+        TemporaryDirectory(prefix="nightdesk-tests-") as folder,
+        run_embedded(Path(folder) / "data", extra_settings=FAST_SETTINGS) as url,
+    ):
         yield url
 
 

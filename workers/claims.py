@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import cycle
 
 from database import queue
 from database.pool import Conn
@@ -23,7 +24,7 @@ class _Lane:
 
     channel: str
     in_flight: int = 0
-    is_hungry: bool = False
+    is_hungry: bool = True
     floor: datetime = queue.NO_FLOOR
 
 
@@ -32,6 +33,9 @@ class Claims:
 
     A channel with a backlog gets an equal share of the free slots beside others that have one too, and what these
     do not need; a channel without comes first with the little it has. So a flood on one never delays another.
+
+    A suspect thread, which may be what its workers died of, is taken only while no other suspect is in flight: so a
+    poisoned message does not drag along, attempt by attempt, the threads that happened to be claimed beside it.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class Claims:
         self._max_messages = max_messages
         self._monotonic = monotonic
         self._lanes = {channel: _Lane(channel) for channel in channels}
+        self._suspect_turns = cycle(self._lanes)
+        self._suspects_in_flight = 0
         self._last_full_scan = float("-inf")
         self._is_idle = True
 
@@ -75,19 +81,24 @@ class Claims:
     def settled(self, lease: Lease) -> None:
         """The turn of this lease has ended, in whatever way."""
         self._lanes[lease.channel].in_flight -= 1
+        self._suspects_in_flight -= lease.is_suspect
 
     def _share_out(self, free: int) -> list[queue.Share]:
         is_full_scan = self._is_full_scan_due()
         lanes = sorted(self._lanes.values(), key=lambda lane: (lane.is_hungry, lane.in_flight))
         hungry = sum(lane.is_hungry for lane in lanes)
-        return [
+        shares = [
             queue.Share(
                 lane.channel,
                 -(-free // hungry) if lane.is_hungry else free,
                 queue.NO_FLOOR if is_full_scan else lane.floor,
+                of_suspects=False,
             )
             for lane in lanes
         ]
+        if is_full_scan and not self._suspects_in_flight:
+            shares.insert(0, queue.Share(next(self._suspect_turns), 1, of_suspects=True))
+        return shares
 
     def _is_full_scan_due(self) -> bool:
         now = self._monotonic()
@@ -101,14 +112,17 @@ class Claims:
         has_more = False
         for share in shares:
             lane = self._lanes[share.channel]
-            mine = [lease for lease in claimed if lease.channel == share.channel]
+            mine = [
+                lease for lease in claimed if lease.channel == share.channel and lease.is_suspect == share.of_suspects
+            ]
             asked = min(share.threads, free)
             free -= len(mine)
-            if asked == 0:
-                continue  # nothing was asked of it
             lane.in_flight += len(mine)
-            lane.is_hungry = len(mine) == asked
-            has_more |= lane.is_hungry
-            if mine:
-                lane.floor = min(lease.ready_since for lease in mine) - SLACK
+            if share.of_suspects:
+                self._suspects_in_flight += len(mine)
+            elif asked:
+                lane.is_hungry = len(mine) == asked
+                has_more |= lane.is_hungry
+                if mine:
+                    lane.floor = min(lease.ready_since for lease in mine) - SLACK
         return has_more and free > 0

@@ -1,6 +1,6 @@
 """The one commit of a turn: effects, reply, outbox, record and queue, all or nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from agent.run import TurnResult
@@ -11,6 +11,9 @@ from database import outbox, queue
 from database.pool import Conn
 from database.queries import conversations, operations, runs, tickets
 from database.types import Citation, ConversationState, Failure, Lease, MessageId, Outcome, RunId
+
+# Each costs a whole turn, and nobody is answered meanwhile.
+MAX_SUPERSEDED = 4
 
 
 class Settled(Enum):
@@ -36,7 +39,7 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     """Write the turn inside the caller's transaction; raises LeaseLost when it is no longer ours to write.
 
     Looks again before speaking: when a person took the conversation, or the customer has written more since the
-    claim, the draft is recorded and not sent.
+    claim, the draft is recorded and not sent. Whoever keeps writing during one turn after the other gets a person.
     """
     has_newer = await queue.fence(conn, turn.lease)
     if await conversations.lock_owner(conn, turn.conversation.id) != "agent":
@@ -44,9 +47,12 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
         await _settle(conn, turn)
         return Settled.PERSON_OWNS
     if turn.failure is None and has_newer:
-        await _record(conn, turn, "superseded")
-        await queue.release(conn, turn.lease)
-        return Settled.SUPERSEDED
+        superseded = await runs.count_superseded(conn, turn.conversation.id, after_seq=turn.lease.done_seq)
+        if superseded < MAX_SUPERSEDED:
+            await _record(conn, turn, "superseded")
+            await queue.release(conn, turn.lease)
+            return Settled.SUPERSEDED
+        turn = _give_to_person(turn)
     letter = await _open_letter(conn, turn.conversation, company)
     if turn.result.categorise is not None:
         wanted = turn.result.categorise
@@ -69,6 +75,20 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     await _measure(conn, turn, run_id)
     await _settle(conn, turn)
     return Settled.REPLIED
+
+
+def _give_to_person(turn: TurnCommit) -> TurnCommit:
+    if turn.result.decision.action == "hand_over":
+        return turn
+    decision = replace(
+        turn.result.decision,
+        action="hand_over",
+        rule="kept_writing",
+        reason="the customer kept writing while one answer after the other was prepared",
+    )
+    changed = {"action": decision.action, "rule": decision.rule, "reason": decision.reason}
+    description = {**turn.result.description, **changed}
+    return replace(turn, result=replace(turn.result, decision=decision, description=description))
 
 
 async def _settle(conn: Conn, turn: TurnCommit) -> None:

@@ -12,6 +12,7 @@ from database.queue import upkeep
 _log = get_logger(__name__)
 
 _BATCHES_PER_ROUND = 20
+_COMMAND_SECONDS = 60.0
 OVERDUE_SECONDS = 600.0
 _SILENT_ROUNDS = 3  # then the elected worker is taken to be paused or frozen, and another is elected
 
@@ -42,10 +43,10 @@ class Maintenance:
         is_lost = False
         while True:
             try:
-                conn = await connect(self._url, application="nightdesk maintenance")
+                conn = await connect(self._url, application="nightdesk maintenance", command_timeout=_COMMAND_SECONDS)
                 try:
-                    is_lost = False
                     await self._work_while_elected(conn)
+                    is_lost = False
                 finally:
                     self.is_elected = False
                     conn.terminate()

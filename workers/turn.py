@@ -76,7 +76,9 @@ class TurnProcessor:
             try:
                 await self._run_until_deadline(lease)
             except queue.LeaseLost:
-                _log.warning("lease lost, nothing was written")
+                # Settled, perhaps, by a commit of ours whose answer did not arrive: then a reply waits to be sent.
+                _log.warning("lease lost, or settled before")
+                self._on_reply()
             except asyncio.CancelledError:
                 await asyncio.shield(self._give_back(lease))
                 raise
@@ -192,7 +194,7 @@ class TurnProcessor:
         await self._patiently(write)
 
     async def _give_back(self, lease: Lease) -> None:
-        _log.info("turn given back at shutdown")
+        _log.info("turn cancelled, its thread is given back if it is still ours")
         await self._settle_or_leave(lambda conn: queue.release(conn, lease))
 
     async def _settle_or_leave(self, settle: Callable[[Conn], Awaitable[None]]) -> None:
@@ -207,7 +209,8 @@ class TurnProcessor:
             _log.warning("could not settle, the lease will expire", error=type(error).__name__)
 
     async def _patiently(self, work: Callable[[Conn], Awaitable[T]]) -> T:
-        return await run_patiently(self._pool, work, patience_seconds=self._settings.worker.lease_seconds / 2)
+        # As long as the lease may last: what was thought out is not thought out again for a moment's outage.
+        return await run_patiently(self._pool, work, patience_seconds=self._settings.worker.lease_seconds)
 
     def _measure_wait(self, lease: Lease) -> float:
         """Milliseconds from the first message's arrival to the claim, both on the database's clock."""

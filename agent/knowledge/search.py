@@ -1,6 +1,7 @@
 """Searching the knowledge base by meaning and by words."""
 
 from agent.knowledge.embed import AsyncEmbedder
+from database.patience import READ_SECONDS, run_patiently
 from database.pool import DbPool
 from database.queries.knowledge import search_passages
 from database.types import Passage
@@ -17,14 +18,17 @@ class KnowledgeSearch:
         self._embedder = embedder
 
     async def search(self, query: str) -> list[Passage]:
-        """The best passages, best first."""
+        """The best passages, best first. Raises DatabaseAway, which is not the same as finding none."""
         words = query[:MAX_QUERY_CHARACTERS]
         vector = (await self._embedder.embed([words]))[0].tolist() if self._embedder else None
-        async with self._pool.acquire() as conn:
-            return await search_passages(
+        return await run_patiently(
+            self._pool,
+            lambda conn: search_passages(
                 conn,
                 words,
                 embedding=vector,
                 embedding_model=self._embedder.name if self._embedder else None,
                 max_passages=MAX_PASSAGES,
-            )
+            ),
+            patience_seconds=READ_SECONDS,
+        )

@@ -101,12 +101,13 @@ async def follow_ticket(
         try:
             view = await _view(desk, ref)
         except DATABASE_ERRORS as error:
+            # The stream outlasts an outage: hundreds that broke at once would all come again at once.
             if not is_passing(error):
                 raise
-            view = last  # the stream outlasts an outage: hundreds that broke at once would all come again at once
-        if view is not None and view != last:
-            yield ServerSentEvent(event="ticket", data=view)
-            last = view
+        else:
+            if view != last:
+                yield ServerSentEvent(event="ticket", data=view)
+                last = view
         with suppress(TimeoutError):
             await asyncio.wait_for(changed.wait(), STREAM_RECHECK_SECONDS)
 

@@ -75,6 +75,12 @@ async def add_run(conn: Conn, run: RunRecord) -> None:
     )
 
 
+async def count_superseded(conn: Conn, conversation_id: ConversationId, *, after_seq: int) -> int:
+    """How many turns over the messages after this one were overtaken by newer messages."""
+    count: int = await _SQL["count_superseded"].fetch_value(conn, conversation_id=conversation_id, after_seq=after_seq)
+    return count
+
+
 async def add_metric(
     conn: Conn,
     run_id: RunId,

@@ -21,11 +21,15 @@ NO_FLOOR = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one claim may take of a channel: at most `threads`, none that became claimable before `floor`."""
+    """What one claim may take of a channel: at most `threads`, none that became claimable before `floor`.
+
+    A thread is suspect when its lease has run out for the second time. `of_suspects` None means: both kinds.
+    """
 
     channel: str
     threads: int
     floor: datetime = NO_FLOOR
+    of_suspects: bool | None = None
 
 
 async def claim(
@@ -53,6 +57,7 @@ async def claim(
         channels=[share.channel for share in shares],
         floors=[share.floor for share in shares],
         shares=[share.threads for share in shares],
+        suspects=[share.of_suspects for share in shares],
     )
     return _build_leases(rows, worker_id, token, max_messages)
 
@@ -115,6 +120,7 @@ def _build_leases(rows: list[Record], worker_id: WorkerId, token: UUID, max_mess
                 last_seq=first["last_seq"] if is_cut else seen,
                 done_seq=first["done_seq"],
                 ready_since=first["ready_since"],
+                is_suspect=first["is_suspect"],
                 expires_at=first["ready_at"],
                 messages=messages,
             )

@@ -86,16 +86,19 @@ SELECT q.channel, q.inbox, q.external_id, q.thread_id, q.id, q.payload
   JOIN message_queue q USING (channel, inbox, external_id);
 
 -- name: claim
--- The longest waiting threads of each channel, from its floor on and up to its share, channels in the order given.
--- Attempts rise here, so that a message which kills its worker still runs out of them; the lease that such a
+-- The longest waiting threads of each channel, from its floor on and up to its share, shares in the order given.
+-- A thread whose lease has run out for the second time is suspect: its worker died of it, or beside it. A share is of
+-- suspects, of all others, or (NULL) of both. Attempts rise here, so that a message which kills its worker still runs out of them; the lease that such a
 -- worker left behind is noted as a failure. A thread arrives with all its waiting messages: a burst is one turn.
 WITH candidate AS (
     SELECT w.*
-      FROM unnest(:channels::text[], :floors::timestamptz[], :shares::integer[]) AS s (channel, floor, share)
+      FROM unnest(:channels::text[], :floors::timestamptz[], :shares::integer[], :suspects::boolean[])
+           AS s (channel, floor, share, is_suspect)
      CROSS JOIN LATERAL (
            SELECT t.id, t.ready_at, t.lease_token, t.leased_by, t.attempts, t.done_seq
              FROM queue_threads t
             WHERE t.channel = s.channel AND t.ready_at >= s.floor AND t.ready_at <= statement_timestamp()
+              AND (s.is_suspect IS NULL OR (t.lease_token IS NOT NULL AND t.attempts > 1) = s.is_suspect)
             ORDER BY t.ready_at LIMIT s.share FOR UPDATE SKIP LOCKED) w
      LIMIT :max_threads
 ), crashed AS (
@@ -110,10 +113,10 @@ WITH candidate AS (
            ready_at = statement_timestamp() + make_interval(secs => :lease_seconds::float8)
       FROM candidate c WHERE t.id = c.id
     RETURNING t.id, t.channel, t.inbox, t.contact, t.attempts, t.last_seq, t.done_seq, t.ready_at,
-              c.ready_at AS ready_since
+              c.ready_at AS ready_since, c.lease_token IS NOT NULL AND c.attempts > 1 AS is_suspect
 )
 SELECT l.id AS thread_id, l.channel, l.inbox, l.contact, l.attempts, l.last_seq, l.done_seq, l.ready_at,
-       l.ready_since, m.id, m.seq, m.received_at, m.payload
+       l.ready_since, l.is_suspect, m.id, m.seq, m.received_at, m.payload
   FROM leased l LEFT JOIN LATERAL (
        SELECT q.id, q.seq, q.received_at, q.payload FROM message_queue q
         WHERE q.thread_id = l.id AND q.seq > l.done_seq ORDER BY q.seq LIMIT :max_messages) m ON true
@@ -141,7 +144,7 @@ WITH held AS MATERIALIZED (
               h.ready_at AS ready_since
 )
 SELECT l.id AS thread_id, l.channel, l.inbox, l.contact, l.attempts, l.last_seq, l.done_seq, l.ready_at,
-       l.ready_since, m.id, m.seq, m.received_at, m.payload
+       l.ready_since, false AS is_suspect, m.id, m.seq, m.received_at, m.payload
   FROM leased l LEFT JOIN LATERAL (
        SELECT q.id, q.seq, q.received_at, q.payload FROM message_queue q
         WHERE q.thread_id = l.id AND q.seq > l.done_seq ORDER BY q.seq LIMIT :max_messages) m ON true

@@ -26,3 +26,8 @@ SELECT r.id, r.conversation_id, r.outcome, r.brain, r.model, r.decision, r.stage
                       ORDER BY m.created_at DESC LIMIT 1) m ON true
   LEFT JOIN outbox o ON o.id = m.id
  WHERE v.thread_id = :thread_id;
+
+-- name: count_superseded
+-- Turns in vain over messages that are still not settled.
+SELECT count(*) FROM agent_runs
+ WHERE conversation_id = :conversation_id AND outcome = 'superseded' AND through_seq > :after_seq;

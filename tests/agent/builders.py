@@ -79,6 +79,7 @@ def make_agent(
     settings: AgentSettings | None = None,
     history: list[dict[str, Any]] | None = None,
     searched: list[str] | None = None,
+    search_error: Exception | None = None,
 ) -> SupportAgent:
     """An agent whose surroundings are given: what search finds, which rules match, and which model thinks."""
 
@@ -86,6 +87,8 @@ def make_agent(
         return policy
 
     async def search(query: str) -> list[Passage]:
+        if search_error is not None:
+            raise search_error
         if searched is not None:
             searched.append(query)
         return [make_passage()] if passages is None else passages

@@ -79,6 +79,7 @@ def claim_values(max_threads: int, **changes: object) -> dict[str, object]:
         "channels": channels,
         "floors": [NO_FLOOR] * len(channels),
         "shares": [max_threads] * len(channels),
+        "suspects": [False] * len(channels),
         **changes,
     }
 

@@ -132,3 +132,50 @@ async def test_a_message_committed_a_moment_late_is_within_the_slack_of_the_floo
     assert len(await claims.claim(conn, 5)) == 1
     await fill(conn, "web", 2, seconds_ago=1.1)
     assert len(await claims.claim(conn, 5)) == 1
+
+
+async def die_with(conn: DbConnection, contact: str, times: int) -> None:
+    """As if so many workers had died while they held the thread."""
+    await conn.execute(
+        "UPDATE queue_threads SET lease_token = gen_random_uuid(), leased_by = gen_random_uuid(), attempts = $2, "
+        "ready_at = now() - interval '1 minute' WHERE contact = $1",
+        contact,
+        times,
+    )
+
+
+async def test_suspect_threads_are_taken_one_at_a_time_and_the_others_meanwhile(
+    claims: Claims, clock: Clock, conn: DbConnection
+) -> None:
+    await fill(conn, "web", 6)
+    for number in range(3):
+        await die_with(conn, f"web {number:03}", 2)
+    first = await claims.claim(conn, 10)
+    for _ in range(3):  # the suspects of each channel have their turn once in three full scans
+        clock.now += IDLE_FULL_SCAN_SECONDS
+        first += await claims.claim(conn, 10)
+    assert [lease.contact for lease in first if not lease.is_suspect] == ["web 003", "web 004", "web 005"]
+    (suspect,) = [lease for lease in first if lease.is_suspect]
+    assert suspect.attempt == 3
+    clock.now += FULL_SCAN_SECONDS
+    assert await claims.claim(conn, 10) == []
+    claims.settled(suspect)
+    following: list[Lease] = []
+    for _ in range(3):
+        clock.now += IDLE_FULL_SCAN_SECONDS
+        following += await claims.claim(conn, 10)
+    (following_suspect,) = following
+    assert following_suspect.is_suspect
+
+
+async def test_a_thread_whose_worker_died_once_is_not_suspect(claims: Claims, conn: DbConnection) -> None:
+    await fill(conn, "web", 3)
+    for number in range(3):
+        await die_with(conn, f"web {number:03}", 1)
+    assert [lease.is_suspect for lease in await claims.claim(conn, 10)] == [False] * 3
+
+
+async def test_the_first_claim_of_a_new_worker_favours_no_channel(claims: Claims, conn: DbConnection) -> None:
+    for channel in ("web", "gmail", "whatsapp"):
+        await fill(conn, channel, 20)
+    assert count(await claims.claim(conn, 9)) == {"web": 3, "gmail": 3, "whatsapp": 3}

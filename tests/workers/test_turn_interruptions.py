@@ -4,6 +4,7 @@ from agent.context import Turn
 from agent.run import TurnResult
 from database.types import Lease
 from tests.workers.stubs import Desk, build_answer, build_handover, fail_to_think, make_lease_of_nobody, think_an_answer
+from workers.commit import MAX_SUPERSEDED
 
 
 async def test_a_lease_lost_before_the_commit_writes_nothing(desk: Desk) -> None:
@@ -23,7 +24,6 @@ async def test_a_lease_lost_before_the_commit_writes_nothing(desk: Desk) -> None
     assert await desk.read_status() == "open"
     thread = await desk.read_thread(thread_id)
     assert (thread["lease_token"], thread["attempts"]) == (heirs[0].token, 2)
-    assert desk.replies == 0
 
     desk.agent.think = think_an_answer
     await desk.processor.process(heirs[0])
@@ -118,3 +118,41 @@ async def test_a_message_during_the_run_supersedes_the_draft_and_the_next_turn_h
     assert [author for author, _ in await desk.list_messages()] == ["customer", "customer", "assistant"]
     assert await desk.count("outbox") == await desk.count("agent_metrics") == 1
     assert (await desk.read_thread(thread_id))["ready_at"] is None
+
+
+async def test_a_customer_who_never_stops_writing_gets_a_person_and_not_silence(desk: Desk) -> None:
+    async def be_interrupted(turn: Turn) -> TurnResult:
+        await desk.reply("one more thing")
+        return build_answer(turn)
+
+    desk.agent.think = be_interrupted
+    await desk.submit()
+    for _ in range(MAX_SUPERSEDED):
+        await desk.work()
+    assert await desk.read_status() == "open"
+    await desk.work()
+    assert await desk.fetch_value("SELECT array_agg(outcome ORDER BY created_at) FROM agent_runs") == [
+        *["superseded"] * MAX_SUPERSEDED,
+        "escalated",
+    ]
+    (ticket,) = await desk.fetch("SELECT * FROM tickets")
+    assert ticket["status"] == "escalated"
+    assert "kept writing" in ticket["handover_reason"]
+    assert ticket["handover_draft"] is not None
+    assert [author for author, _ in await desk.list_messages()].count("system") == 1
+    assert await desk.count("outbox") == 1
+
+
+async def test_superseded_turns_of_an_earlier_question_do_not_count(desk: Desk) -> None:
+    async def be_interrupted(turn: Turn) -> TurnResult:
+        await desk.reply("one more thing")
+        return build_answer(turn)
+
+    await desk.submit()
+    for _ in range(MAX_SUPERSEDED + 2):
+        desk.agent.think = be_interrupted
+        await desk.work()
+        desk.agent.think = think_an_answer
+        await desk.work()
+        await desk.reply("another question")
+    assert await desk.read_status() == "auto_resolved"

@@ -132,7 +132,7 @@ async def test_a_message_that_cannot_be_read_does_not_stop_the_desk_for_everybod
     await desk.execute("UPDATE queue_threads SET ready_at = now() - interval '1 minute'")
     await desk.submit("a good question", "TF-2")
     running.start()
-    await wait_until(desk, "SELECT count(*) = 1 FROM outbox WHERE state = 'sent'")
+    await wait_until(desk, "SELECT count(*) = 2 FROM outbox WHERE state = 'sent'")
     assert [turn.messages for turn in running.agent.turns] == [("a good question",)]
 
 

@@ -1,0 +1,61 @@
+"""A server that these tests may stop, and the log of what is said meanwhile."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from api import problems
+from core.logging import RareLog
+from core.settings import Settings
+from database.embedded import run_embedded
+from database.init_db import init_db
+from tests.conftest import cloned, create_database
+from tests.outages.desk import Log, OpenDesk, listen_to
+from tests.outages.server import OwnServer, Proxy, proxied
+
+# A crash of the server alone keeps what it has handed to the operating system, so fsync may be off; what it has not
+# handed over when it says "committed" would be lost, so synchronous_commit may not.
+SETTINGS = "fsync = off\nfull_page_writes = off\nmax_connections = 40\n"
+
+
+@pytest.fixture(scope="session")
+async def failing_server() -> AsyncIterator[OwnServer]:
+    """The server of all tests of this folder, with few connections."""
+    # Not in pytest's own folder: as root, every new run of pytest closes that to all other users, among them the one
+    # that runs the server, which could then not start again.
+    with TemporaryDirectory(prefix="nightdesk-outages-") as folder:
+        directory = Path(folder) / "data"
+        with run_embedded(directory, extra_settings=SETTINGS, is_owner=True) as url:
+            await init_db(await create_database(url, "nightdesk_template"))
+            yield OwnServer(directory, url)
+
+
+@pytest.fixture
+async def url(failing_server: OwnServer) -> AsyncIterator[str]:
+    """A migrated database on that server, for this test alone."""
+    async with cloned(failing_server.url, "nightdesk_template") as url:
+        yield url
+        await failing_server.heal()
+
+
+@pytest.fixture
+async def proxy(url: str) -> AsyncIterator[Proxy]:
+    """A proxy before that database."""
+    async with proxied(url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
+    """What is said during the test."""
+    with listen_to(caplog) as log:
+        monkeypatch.setattr(problems, "_outage_log", RareLog(problems._log))
+        yield log
+
+
+@pytest.fixture
+def open_desk(settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch) -> OpenDesk:
+    """Opens desks on this test's database."""
+    return OpenDesk(settings, url, monkeypatch)
