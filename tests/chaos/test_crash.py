@@ -32,8 +32,9 @@ AT_ONCE = 4
 THREADS = 90
 CLAIMABLE = 5  # as much work as lies ready; more would have to queue, and recovery with it
 LEASE_SECONDS = 1.5
-# A recovery may also take a poll, and on two busy cores a free moment of a live worker.
-SLACK_SECONDS = 1.5
+# A recovery may also take a poll, and on a busy machine a free moment of a live worker. `slowest_recovery_leases` in
+# the results is the figure; this only tells a thread that stands still from one that goes on.
+SLACK_SECONDS = 10.0
 
 
 @pytest.mark.timeout(90 + KILLS)
