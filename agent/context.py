@@ -53,7 +53,8 @@ class Turn:
 
     @property
     def _has_been_answered(self) -> bool:
-        return any(author != "customer" for author, _ in self.conversation.history)
+        # Not by a system message: that a person would look into it answered nothing, and may have been taken back.
+        return any(author in {"assistant", "person"} for author, _ in self.conversation.history)
 
 
 def _adds_content(subject: str, question: str) -> bool:

@@ -24,7 +24,7 @@ from agent.prompts import PROMPT_HASH, write_instructions
 from agent.tools import TOOLS
 from core.logging import get_logger
 from core.settings import AgentSettings
-from database.patience import DatabaseAway
+from database.patience import DATABASE_TROUBLE
 from database.queries.runs import ToolCallRecord
 
 _log = get_logger(__name__)
@@ -82,7 +82,7 @@ class SupportAgent:
     async def run_turn(self, turn: Turn) -> TurnResult:
         """Think about the waiting messages. A model that fails is replaced by the offline brain for this turn.
 
-        Raises DatabaseAway when the knowledge base could not be read.
+        Raises DATABASE_TROUBLE when the knowledge base could not be read.
         """
         policy = await self._check_policy(turn.everything_said)
         # A message that must go to a person is not put before a model that could be talked out of it.
@@ -90,9 +90,9 @@ class SupportAgent:
         try:
             return await self._think(turn, policy, brain)
         except Exception as error:
-            outage = _find_outage(error)
-            if outage is not None:
-                raise outage from error
+            trouble = _find_database_trouble(error)
+            if trouble is not None:
+                raise trouble from error
             # Whatever a model or its server makes of a request, the customer still gets an answer or a person.
             if brain is OFFLINE_BRAIN:
                 raise
@@ -187,10 +187,9 @@ def stop_when_settled(
 
 def list_input(turn: Turn) -> list[TResponseInputItem]:
     """The conversation so far and the waiting messages, as the model reads them."""
-    waiting = len(turn.messages)
-    earlier = turn.conversation.history[:-waiting] if waiting else turn.conversation.history
     items: list[TResponseInputItem] = [
-        {"role": "user" if author == "customer" else "assistant", "content": text} for author, text in earlier
+        {"role": "user" if author == "customer" else "assistant", "content": text}
+        for author, text in turn.conversation.history
     ]
     items.append({"role": "user", "content": turn.queries[-1]})
     return items
@@ -220,9 +219,9 @@ class ToolRecorder(RunHooks[TurnContext]):
             context.context.calls.append(ToolCallRecord(tool.name, arguments, output, seconds * 1000))
 
 
-def _find_outage(error: BaseException | None) -> DatabaseAway | None:
-    """The outage behind an error; the SDK wraps what its tools raise."""
-    while error is not None and not isinstance(error, DatabaseAway):
+def _find_database_trouble(error: BaseException | None) -> BaseException | None:
+    """The database's error behind another one; the SDK wraps what its tools raise."""
+    while error is not None and not isinstance(error, DATABASE_TROUBLE):
         error = error.__cause__
     return error
 

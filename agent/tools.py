@@ -11,7 +11,7 @@ from agents import FunctionTool, RunContextWrapper, function_tool
 from agent.context import TurnContext
 from agent.decision.sentiment import analyze
 from agent.effects import Categorise, Draft, Escalate, clean_model_text
-from database.patience import DatabaseAway
+from database.patience import DATABASE_TROUBLE
 from database.types import Priority, TicketCategory
 
 Context = RunContextWrapper[TurnContext]
@@ -23,9 +23,9 @@ MAX_QUERY_CHARACTERS = 4_000
 def explain_failure(_context: RunContextWrapper[Any], error: Exception) -> str:
     """What a tool tells the model when its call failed: what to change, and nothing of our insides.
 
-    A database that is away ends the turn instead: to the model it would look like an empty knowledge base.
+    A database that does not answer ends the turn instead: to the model it would look like an empty knowledge base.
     """
-    if isinstance(error, DatabaseAway):
+    if isinstance(error, DATABASE_TROUBLE):
         raise error
     return f"The call failed ({type(error).__name__}). Check the arguments against the tool's description."
 

@@ -1,6 +1,6 @@
 """Every error as RFC 9457 problem details."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -15,7 +15,6 @@ from database.patience import is_passing
 from database.pool import DATABASE_ERRORS
 
 _log = get_logger(__name__)
-_outage_log = RareLog(_log)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -39,8 +38,9 @@ def install_problem_handlers(app: FastAPI) -> None:
     """Answer every kind of failure with a problem document."""
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    answer_database_error = _answer_database_errors(RareLog(_log))
     for error in DATABASE_ERRORS:
-        app.add_exception_handler(error, _answer_database_error)
+        app.add_exception_handler(error, answer_database_error)
     app.add_exception_handler(Exception, _answer_bug)
 
 
@@ -100,11 +100,14 @@ _OUTAGE = (
 )
 
 
-async def _answer_database_error(request: Request, error: Exception) -> JSONResponse:
-    if not is_passing(error):
-        return await _answer_bug(request, error)
-    _outage_log.warning("database not available", error=type(error).__name__)
-    return build_problem(503, _OUTAGE, headers={"Retry-After": "2"})
+def _answer_database_errors(outage_log: RareLog) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        if not is_passing(error):
+            return await _answer_bug(request, error)
+        outage_log.warning("database not available", error=type(error).__name__)
+        return build_problem(503, _OUTAGE, headers={"Retry-After": "2"})
+
+    return answer
 
 
 async def _answer_bug(request: Request, error: Exception) -> JSONResponse:

@@ -42,11 +42,15 @@ class Receipt:
 
 
 class DeliveryFailed(Exception):
-    """The channel surely did not accept the message. `permanent` means that trying again is pointless."""
+    """The channel surely did not accept the message.
 
-    def __init__(self, reason: str, *, permanent: bool) -> None:
+    `permanent` means that trying again is pointless; `retry_after` is how many seconds the vendor asked us to wait.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.permanent = permanent
+        self.retry_after = retry_after
 
 
 class DeliveryUncertain(Exception):

@@ -35,8 +35,8 @@ def main() -> None:
         app()
     except OperatorError as error:
         _fail(str(error))
-    except asyncpg.UndefinedTableError:
-        _fail("the database has no Nightdesk tables yet; run `nightdesk migrate` first")
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        _fail("the database does not have this version's tables; run `nightdesk migrate` first")
     except DATABASE_ERRORS as error:
         _fail(f"the database cannot be used: {type(error).__name__}: {error}; check DATABASE_URL")
     except KeyboardInterrupt:

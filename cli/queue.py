@@ -50,7 +50,7 @@ def show_stats(as_json: AsJson = False) -> None:
 
 @app.command("list")
 def show_list(
-    limit: Annotated[int, typer.Option(min=1, help="Show so many at most.")] = 100, as_json: AsJson = False
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show so many at most.")] = 100, as_json: AsJson = False
 ) -> None:
     """Dead letters that wait for a decision, oldest first."""
     letters = _run(lambda conn: dead_letters.list_dead_letters(conn, max_rows=limit))
@@ -74,7 +74,7 @@ def show_letter(letter: Annotated[UUID, typer.Argument(help="Id of a dead letter
     console = Console()
     head = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name in ("state", "channel", "inbox", "contact", "ticket_ref", "attempts", "reason"):
-        head.add_row(name.replace("_", " "), Text(str(found[name] if found[name] is not None else "–")))
+        head.add_row(name.replace("_", " "), Text(_format(found[name] if found[name] is not None else "–")))
     console.print(head)
     columns = ("attempt", "failed_at", "worker", "error_class", "message")
     console.print(_build_table("Attempts", [{name: error[name] for name in columns} for error in found["errors"]]))
@@ -107,13 +107,19 @@ def _settle(letters: list[UUID] | None, all_open: bool, settle: Callable[[Conn, 
 
     async def settle_each(conn: Conn) -> int:
         chosen = letters or [row["id"] for row in await dead_letters.list_dead_letters(conn, max_rows=1_000_000)]
-        for letter in chosen:
+        settled = 0
+        for letter in dict.fromkeys(chosen):
             try:
                 async with conn.transaction():
                     await settle(conn, letter)
             except dead_letters.NotOpen as error:
+                if all_open:
+                    continue  # somebody else has just settled it
                 raise CommandError(f"{error}; it was settled before, or the id is wrong") from None
-        return len(chosen)
+            except dead_letters.MessagesGone as error:
+                raise CommandError(f"{error}; `nightdesk queue discard {letter}` settles it") from None
+            settled += 1
+        return settled
 
     return _run(settle_each)
 
@@ -154,7 +160,7 @@ def _shorten(letter: dict[str, Any]) -> dict[str, Any]:
 
 def _build_table(title: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(title=title, title_justify="left")
-    for name in rows[0]:
+    for name in rows[0] if rows else ():
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(Text(_format(value)) for value in row.values()))
@@ -164,7 +170,9 @@ def _build_table(title: str, rows: list[dict[str, Any]]) -> Table:
 def _format(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    text = f"{value:.1f}" if isinstance(value, float) else str(value)
+    # What customers and vendors wrote must not drive the operator's terminal.
+    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def _print_json(value: object) -> None:

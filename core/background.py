@@ -12,11 +12,22 @@ _log = get_logger(__name__)
 
 
 @asynccontextmanager
-async def run_in_background(*jobs: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    """Run `jobs` while the block does and cancel them at its end. A job that dies is logged with its traceback."""
+async def run_in_background(
+    *jobs: Coroutine[object, object, None], on_death: Callable[[], None] = lambda: None
+) -> AsyncIterator[None]:
+    """Run `jobs` while the block does and cancel them at its end.
+
+    A job that dies is logged with its traceback, and `on_death` is called: what depends on it had better stop.
+    """
     tasks = [asyncio.ensure_future(job) for job in jobs]
+
+    def note_death(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("background job died", job=repr(task.get_coro()), exc_info=error)
+            on_death()
+
     for task in tasks:
-        task.add_done_callback(_log_failure)
+        task.add_done_callback(note_death)
     try:
         yield
     finally:
@@ -58,8 +69,3 @@ async def run_in_thread(job: Callable[[], Coroutine[object, object, None]]) -> N
             loop.call_soon_threadsafe(task.cancel)
         await waiting
         raise
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("background job died", job=repr(task.get_coro()), exc_info=error)

@@ -66,7 +66,7 @@ class WorkerSettings(BaseModel):
     """The worker process."""
 
     concurrency: PositiveInt = 16
-    lease_seconds: Annotated[int, Field(ge=5)] = 60
+    lease_seconds: Annotated[int, Field(ge=5, le=300)] = 60
     poll_seconds: Annotated[float, Field(gt=0)] = 2.0
     max_attempts: PositiveInt = 5
 

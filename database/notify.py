@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from core.logging import RareLog, get_logger
+from database.patience import is_passing
 from database.pool import DATABASE_ERRORS, DbConnection, connect
 
 _log = get_logger(__name__)
@@ -63,9 +64,11 @@ class Notifier:
                     [channel for channel, _ in batch],
                     [payload for _, payload in batch],
                 )
-            except DATABASE_ERRORS:
-                self._pending |= batch
-                self._wake.set()
+            except DATABASE_ERRORS as error:
+                # One that can never be sent, such as a payload beyond 8,000 bytes, must not silence all others.
+                if is_passing(error):
+                    self._pending |= batch
+                    self._wake.set()
                 raise
             outage.end()
             await asyncio.sleep(_MIN_INTERVAL_SECONDS)

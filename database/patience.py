@@ -24,6 +24,10 @@ class DatabaseAway(Exception):
     """The database could not do it now; later it may. Nothing was written, or it was written whole."""
 
 
+# What reading patiently may raise all the same. Not DATABASE_ERRORS: a model's connection breaks with the same OSError.
+DATABASE_TROUBLE = (DatabaseAway, asyncpg.PostgresError)
+
+
 def is_passing(error: BaseException) -> bool:
     """Whether this error of the driver speaks of the database's state and not of what was asked of it."""
     if isinstance(error, asyncpg.PostgresError):

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, NewType
+from typing import Annotated, Literal, NewType
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import PermanentError
 from core.ids import derive_id
@@ -73,9 +73,9 @@ class InboundMessage(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     channel: Channel
-    inbox: str
-    contact: str
-    external_id: str
+    inbox: Annotated[str, Field(max_length=320)]
+    contact: Annotated[str, Field(max_length=500)]
+    external_id: Annotated[str, Field(max_length=1000)]
     fingerprint: str
     sender: Identity | None
     text: str
@@ -128,7 +128,7 @@ class Lease:
     """The right to work on one thread until `expires_at`, with the messages waiting in it.
 
     `last_seq` is the newest message at the claim; after a flood it may be beyond the last one that is leased.
-    `ready_since` is when the thread became claimable. A suspect has cost two workers their leases already.
+    `ready_since` is when the thread became claimable. A suspect has cost three workers their leases already.
     """
 
     thread_id: ThreadId
@@ -182,7 +182,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class ConversationState:
-    """A conversation as the turn needs it: who, where, and what has been said, oldest first."""
+    """A conversation as the turn needs it: who, where, and what else has been said, oldest first."""
 
     id: ConversationId
     customer_id: CustomerId

@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import cycle
 
 from database import queue
-from database.pool import Conn
+from database.pool import DATABASE_ERRORS, Conn
 from database.types import Lease, WorkerId
 
 # Index entries of claimed threads stay in front of the scan until vacuum may remove them, which an old snapshot
@@ -52,25 +51,31 @@ class Claims:
         self._max_messages = max_messages
         self._monotonic = monotonic
         self._lanes = {channel: _Lane(channel) for channel in channels}
-        self._suspect_turns = cycle(self._lanes)
         self._suspects_in_flight = 0
         self._last_full_scan = float("-inf")
         self._is_idle = True
 
     async def claim(self, conn: Conn, free: int) -> list[Lease]:
-        """Lease at most `free` threads."""
+        """Lease at most `free` threads. What an error on the way leaves leased is returned, not stranded."""
         leases: list[Lease] = []
         while len(leases) < free:
             wanted = free - len(leases)
-            shares = self._share_out(wanted)
-            claimed = await queue.claim(
-                conn,
-                self._worker_id,
-                shares=shares,
-                max_threads=wanted,
-                lease_seconds=self._lease_seconds,
-                max_messages=self._max_messages,
-            )
+            is_full_scan = self._is_full_scan_due()
+            shares = self._share_out(wanted, is_full_scan=is_full_scan)
+            try:
+                claimed = await queue.claim(
+                    conn,
+                    self._worker_id,
+                    shares=shares,
+                    max_threads=wanted,
+                    max_suspects=int(is_full_scan and not self._suspects_in_flight),
+                    lease_seconds=self._lease_seconds,
+                    max_messages=self._max_messages,
+                )
+            except DATABASE_ERRORS:
+                if leases:
+                    break
+                raise
             leases += claimed
             # Slots that one hungry channel left unused go to the others at once.
             if not self._note(shares, claimed, wanted) or not claimed:
@@ -83,22 +88,17 @@ class Claims:
         self._lanes[lease.channel].in_flight -= 1
         self._suspects_in_flight -= lease.is_suspect
 
-    def _share_out(self, free: int) -> list[queue.Share]:
-        is_full_scan = self._is_full_scan_due()
+    def _share_out(self, free: int, *, is_full_scan: bool) -> list[queue.Share]:
         lanes = sorted(self._lanes.values(), key=lambda lane: (lane.is_hungry, lane.in_flight))
         hungry = sum(lane.is_hungry for lane in lanes)
-        shares = [
+        return [
             queue.Share(
                 lane.channel,
                 -(-free // hungry) if lane.is_hungry else free,
                 queue.NO_FLOOR if is_full_scan else lane.floor,
-                of_suspects=False,
             )
             for lane in lanes
         ]
-        if is_full_scan and not self._suspects_in_flight:
-            shares.insert(0, queue.Share(next(self._suspect_turns), 1, of_suspects=True))
-        return shares
 
     def _is_full_scan_due(self) -> bool:
         now = self._monotonic()
@@ -109,20 +109,19 @@ class Claims:
 
     def _note(self, shares: list[queue.Share], claimed: list[Lease], free: int) -> bool:
         """Remember what the claim has shown. Whether a channel may have more than it was allowed to give."""
+        for lease in claimed:
+            self._lanes[lease.channel].in_flight += 1
+            self._suspects_in_flight += lease.is_suspect
+            free -= lease.is_suspect
         has_more = False
         for share in shares:
             lane = self._lanes[share.channel]
-            mine = [
-                lease for lease in claimed if lease.channel == share.channel and lease.is_suspect == share.of_suspects
-            ]
+            mine = [lease for lease in claimed if lease.channel == share.channel and not lease.is_suspect]
             asked = min(share.threads, free)
             free -= len(mine)
-            lane.in_flight += len(mine)
-            if share.of_suspects:
-                self._suspects_in_flight += len(mine)
-            elif asked:
+            if asked:
                 lane.is_hungry = len(mine) == asked
                 has_more |= lane.is_hungry
-                if mine:
-                    lane.floor = min(lease.ready_since for lease in mine) - SLACK
+            if mine:
+                lane.floor = min(lease.ready_since for lease in mine) - SLACK
         return has_more and free > 0

@@ -44,7 +44,7 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     has_newer = await queue.fence(conn, turn.lease)
     if await conversations.lock_owner(conn, turn.conversation.id) != "agent":
         await _record(conn, turn, "person_owns")
-        await _settle(conn, turn)
+        await _settle(conn, turn, handed_over=False)
         return Settled.PERSON_OWNS
     if turn.failure is None and has_newer:
         superseded = await runs.count_superseded(conn, turn.conversation.id, after_seq=turn.lease.done_seq)
@@ -73,7 +73,7 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
         await _hand_over(conn, turn, channels, letter)
         run_id = await _record(conn, turn, "escalated")
     await _measure(conn, turn, run_id)
-    await _settle(conn, turn)
+    await _settle(conn, turn, handed_over=True)
     return Settled.REPLIED
 
 
@@ -91,11 +91,11 @@ def _give_to_person(turn: TurnCommit) -> TurnCommit:
     return replace(turn, result=replace(turn.result, decision=decision, description=description))
 
 
-async def _settle(conn: Conn, turn: TurnCommit) -> None:
+async def _settle(conn: Conn, turn: TurnCommit, *, handed_over: bool) -> None:
     if turn.failure is None:
         await queue.complete(conn, turn.lease)
     else:
-        await queue.fail(conn, turn.lease, turn.failure)
+        await queue.fail(conn, turn.lease, turn.failure, handed_over=handed_over)
 
 
 async def _answer(conn: Conn, turn: TurnCommit, text: str, citations: list[Citation]) -> None:

@@ -82,7 +82,7 @@ class Deliverer:
         if error.permanent or reply.attempt >= MAX_SEND_ATTEMPTS:
             await self._give_up(reply, "failed", str(error))
             return
-        delay = delay_before_retry(reply.attempt, random.random())  # noqa: S311  # jitter, not a secret
+        delay = delay_before_retry(reply.attempt, random.random(), error.retry_after)  # noqa: S311  # jitter, not a secret
         await self._record(lambda conn: outbox.retry(conn, reply, str(error), delay_seconds=delay))
         _log.warning("send failed, will be retried", reason=str(error), delay_seconds=round(delay, 1))
 

@@ -59,8 +59,6 @@ class Heartbeat:
 
     async def beat(self, conn: DbConnection, turns: asyncio.AbstractEventLoop) -> None:
         """One round: renew, cancel what was lost, report."""
-        with suppress(RuntimeError):  # the loop has closed: the worker is gone
-            turns.call_soon_threadsafe(self._notice_movement)
         held = self._leases.list()
         if held and self._monotonic() - self._moved_at > FROZEN_SECONDS:
             _log.error("the worker is frozen, its leases are given up", leases=len(held))
@@ -83,6 +81,8 @@ class Heartbeat:
         is_lost = False
         try:
             while True:
+                with suppress(RuntimeError):  # the loop has closed: the worker is gone
+                    turns.call_soon_threadsafe(self._notice_movement)
                 try:
                     if conn is None or conn.is_closed():
                         conn = await connect(self._url, application="nightdesk heartbeat")

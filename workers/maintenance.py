@@ -1,9 +1,10 @@
 """What one worker does for all: taking back sends of dead workers, retention, and looking for stuck threads."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 
-from core.logging import get_logger
+from core.logging import RareLog, get_logger
 from database import outbox
 from database.pool import DATABASE_ERRORS, DbConnection, connect
 from database.queries import operations
@@ -36,6 +37,7 @@ class Maintenance:
         self._channels = channels
         self._repeatable_channels = repeatable_channels
         self._on_recovered = on_recovered
+        self._overdue_logs = defaultdict[str, RareLog](lambda: RareLog(_log, seconds=OVERDUE_SECONDS))
         self.is_elected = False
 
     async def run(self) -> None:
@@ -81,7 +83,8 @@ class Maintenance:
             _log.error("threads were put off far into the future, made claimable", threads=rescued)
         for overdue in await upkeep.count_overdue(conn, overdue_seconds=OVERDUE_SECONDS):
             is_served = overdue["channel"] in self._channels
-            _log.warning("threads wait for too long" if is_served else "no worker serves this channel", **overdue)
+            event = "threads wait for too long" if is_served else "no worker serves this channel"
+            self._overdue_logs[overdue["channel"]].warning(event, **overdue)
 
     async def _delete_old(self, conn: DbConnection) -> None:
         total = 0

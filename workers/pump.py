@@ -39,7 +39,7 @@ class Pump(Generic[T]):
         self._poll_seconds = poll_seconds
         self._find_next_due = find_next_due
         self._wake = asyncio.Event()
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._outage_log = RareLog(_log)
 
@@ -55,7 +55,7 @@ class Pump(Generic[T]):
     async def run(self) -> None:
         """Claim and handle until `stop`. A claim under way is never cancelled: its leases would be stranded."""
         failures = 0
-        while not self._is_stopping:
+        while not self._stopping.is_set():
             self._wake.clear()
             free = self._concurrency - len(self._running)
             try:
@@ -67,7 +67,8 @@ class Pump(Generic[T]):
                         "cannot claim, waiting for the database", pump=self._name, error=type(error).__name__
                     )
                 failures += 1
-                await asyncio.sleep(min(_MAX_BACKOFF_SECONDS, 0.1 * 2**failures))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), min(_MAX_BACKOFF_SECONDS, 0.1 * 2**failures))
                 continue
             for item in claimed:
                 self._start(item)
@@ -78,7 +79,7 @@ class Pump(Generic[T]):
 
     def stop(self) -> None:
         """Claim nothing more. What is in flight goes on; `drain` waits for it."""
-        self._is_stopping = True
+        self._stopping.set()
         self._wake.set()
 
     async def flush(self) -> None:
@@ -111,7 +112,7 @@ class Pump(Generic[T]):
         return self._poll_seconds if due is None else min(self._poll_seconds, due)
 
     def _may_wait(self) -> bool:
-        return not self._is_stopping
+        return not self._stopping.is_set()
 
     def _start(self, item: T) -> None:
         task = asyncio.ensure_future(self._handle(item))

@@ -41,12 +41,12 @@ async def resolve_thread(
             await _store(conn, conversation_id, queued, queued.message.text)
         await tickets.reopen_ticket(conn, conversation_id)
         announce(Step.RESOLVING)
-        return await conversations.load_state(conn, conversation_id)
+        return await conversations.load_state(conn, conversation_id, waiting=[queued.id for queued in lease.messages])
 
 
 async def resolve_anyway(conn: Conn, lease: Lease, settings: TicketSettings) -> ConversationState:
     """The same for messages that cannot be read or name no sender, so that a person gets a ticket for them too."""
-    first = _read_as_from_stranger(lease, lease.messages[0])
+    first = read_anyway(lease, lease.messages[0])
     received_at = lease.messages[0].received_at
     due = received_at + timedelta(minutes=settings.promise_minutes([]))
     # On the web the thread is named by the reference that its customer was given.
@@ -57,8 +57,8 @@ async def resolve_anyway(conn: Conn, lease: Lease, settings: TicketSettings) -> 
         await queue.fence(conn, lease)
         conversation_id = await _find_or_begin(conn, lease, first, request, may_be_stranger=True)
         for queued in lease.messages:
-            await _store(conn, conversation_id, queued, _read_as_from_stranger(lease, queued).text)
-        return await conversations.load_state(conn, conversation_id)
+            await _store(conn, conversation_id, queued, read_anyway(lease, queued).text)
+        return await conversations.load_state(conn, conversation_id, waiting=[queued.id for queued in lease.messages])
 
 
 async def _prepare_ticket(conn: Conn, lease: Lease, settings: TicketSettings) -> TicketRequest | None:
@@ -90,7 +90,8 @@ async def _find_or_begin(
     return conversation_id
 
 
-def _read_as_from_stranger(lease: Lease, queued: QueuedMessage) -> InboundMessage:
+def read_anyway(lease: Lease, queued: QueuedMessage) -> InboundMessage:
+    """The message, or what can be said of one that cannot be read."""
     try:
         return queued.message
     except UnreadableMessage:

@@ -22,7 +22,7 @@ from database.pool import Conn, DbPool
 from database.types import ConversationState, Failure, Lease
 from workers.commit import Settled, TurnCommit, commit_turn
 from workers.failures import describe_failure, find_retry_after, is_permanent
-from workers.resolve import resolve_anyway, resolve_thread
+from workers.resolve import read_anyway, resolve_anyway, resolve_thread
 from workers.steps import Announce, Step, announce_nothing
 
 _log = get_logger(__name__)
@@ -155,7 +155,8 @@ class TurnProcessor:
     async def _retry_or_give_up(self, lease: Lease, error: Exception) -> None:
         failure = describe_failure(error)
         if is_permanent(error) or lease.attempt >= self._settings.worker.max_attempts:
-            _log.error("turn failed for good, a person takes over", error=failure.error_class, exc_info=error)
+            _log.error("turn failed for good, a person takes over", error=failure.error_class, reason=failure.message)
+            _log.debug("why the turn failed", exc_info=error)
             await self._give_up_or_leave(lease, failure)
             return
         delay = queue.delay_before_retry(lease.attempt, _jitter(), find_retry_after(error))
@@ -182,8 +183,10 @@ class TurnProcessor:
             await self._give_up(lease, failure)
         except queue.LeaseLost:
             _log.warning("lease lost while giving up")
-        except Exception:  # noqa: BLE001  # the attempt counts, and the next one gives up with less
-            _log.exception("could not give up, the lease will expire")
+        except Exception as error:  # noqa: BLE001  # the attempt counts, and the next one gives up with less
+            _log.error("could not give up", error=type(error).__name__)
+            _log.debug("why giving up failed", exc_info=error)
+            await self._settle_or_leave(lambda conn: queue.retry(conn, lease, failure, delay_seconds=_SNOOZE_SECONDS))
 
     async def _settle_quietly(self, lease: Lease) -> None:
         async def write(conn: Conn) -> None:
@@ -194,7 +197,6 @@ class TurnProcessor:
         await self._patiently(write)
 
     async def _give_back(self, lease: Lease) -> None:
-        _log.info("turn cancelled, its thread is given back if it is still ours")
         await self._settle_or_leave(lambda conn: queue.release(conn, lease))
 
     async def _settle_or_leave(self, settle: Callable[[Conn], Awaitable[None]]) -> None:
@@ -219,8 +221,7 @@ class TurnProcessor:
 
 
 def _build_failure(conversation: ConversationState, lease: Lease, failure: Failure) -> TurnResult:
-    arrived = len(lease.messages)
-    question = "\n".join(text for author, text in conversation.history[-arrived:] if author == "customer")
+    question = "\n".join(read_anyway(lease, queued).text for queued in lease.messages)
     evidence = Evidence((), analyze(question), None, 0.0, conversation.automatic_replies, conversation.ticket_category)
     decision = Decision(
         "hand_over", "given_up", f"the agent could not answer: {failure.error_class}", find_route(evidence), 0.0, 0.0

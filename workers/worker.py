@@ -49,6 +49,7 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
             worker.heartbeat.run(),
             worker.maintenance.run(),
             listen(database_url, wakers, worker.turns.wake),
+            on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
         ):
             await worker.run(stop)
 

@@ -35,6 +35,8 @@ ALTER TABLE queue_threads DROP CONSTRAINT queue_threads_channel_inbox_contact_ke
 -- Per channel, so that a flood on one is never walked through to reach another.
 DROP INDEX queue_threads_ready;
 CREATE INDEX queue_threads_ready ON queue_threads (channel, ready_at) WHERE ready_at IS NOT NULL;
+-- Threads whose lease ran out for the third time: claimed one at a time, and nearly always none.
+CREATE INDEX queue_threads_suspect ON queue_threads (ready_at) WHERE lease_token IS NOT NULL AND attempts > 2;
 -- Leases are renewed by their ids; this index cost a write at every claim.
 DROP INDEX queue_threads_leased;
 
@@ -61,9 +63,12 @@ CREATE INDEX queue_failures_age ON queue_failures (failed_at);
 -- A dead letter stays until a person retries or discards it, and then as long as other finished messages.
 ALTER TABLE dead_letters
     ADD COLUMN errors jsonb NOT NULL DEFAULT '[]',
+    ADD COLUMN handed_over boolean NOT NULL DEFAULT false,  -- its ticket went to a person because of it
     ADD COLUMN state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'retried', 'discarded')),
     ADD COLUMN settled_at timestamptz,
     ADD CHECK ((state = 'open') = (settled_at IS NULL));
+UPDATE dead_letters SET errors = jsonb_build_array(jsonb_build_object(
+    'failed_at', created_at, 'attempt', attempts, 'worker', '', 'error_class', 'Unknown', 'message', reason));
 CREATE INDEX dead_letters_open ON dead_letters (created_at, id) WHERE state = 'open';
 CREATE INDEX dead_letters_settled ON dead_letters (settled_at) WHERE state <> 'open';
 

@@ -74,12 +74,16 @@ async def add_message(
     )
 
 
-async def load_state(conn: Conn, conversation_id: ConversationId) -> ConversationState:
-    """The conversation as one turn needs it."""
+async def load_state(
+    conn: Conn, conversation_id: ConversationId, *, waiting: Sequence[MessageId] = ()
+) -> ConversationState:
+    """The conversation as one turn needs it. Its history leaves out the messages that the turn is about."""
     row = await _SQL["load_state"].fetch_row(conn, id=conversation_id)
     if row is None:
         raise LookupError(f"conversation {conversation_id} has no ticket")
-    recent = await _SQL["list_recent"].fetch(conn, id=conversation_id, max_messages=HISTORY_MESSAGES)
+    recent = await _SQL["list_recent"].fetch(
+        conn, id=conversation_id, waiting=list(waiting), max_messages=HISTORY_MESSAGES
+    )
     return ConversationState(
         id=row["id"],
         customer_id=row["customer_id"],

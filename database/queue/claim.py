@@ -21,15 +21,11 @@ NO_FLOOR = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one claim may take of a channel: at most `threads`, none that became claimable before `floor`.
-
-    A thread is suspect when its lease has run out for the second time. `of_suspects` None means: both kinds.
-    """
+    """What one claim may take of a channel: at most `threads`, none that became claimable before `floor`."""
 
     channel: str
     threads: int
     floor: datetime = NO_FLOOR
-    of_suspects: bool | None = None
 
 
 async def claim(
@@ -40,10 +36,12 @@ async def claim(
     lease_seconds: float,
     shares: Sequence[Share] | None = None,
     max_messages: int = MAX_MESSAGES_PER_TURN,
+    max_suspects: int | None = None,
 ) -> list[Lease]:
     """Lease up to `max_threads` claimable threads, channel by channel, the longest waiting of each first.
 
-    Without `shares` every channel may have all of them. One statement: autocommit is its short transaction.
+    Without `shares` every channel may have all of them, without `max_suspects` all of them may be suspect: threads
+    whose lease has run out for the third time. One statement: autocommit is its short transaction.
     """
     token = uuid4()  # one for all, made here: gen_random_uuid() for each row takes as long as leasing the row
     shares = shares or [Share(channel, max_threads) for channel in get_args(Channel)]
@@ -52,12 +50,12 @@ async def claim(
         worker_id=worker_id,
         token=token,
         max_threads=max_threads,
+        max_suspects=max_threads if max_suspects is None else max_suspects,
         lease_seconds=lease_seconds,
         max_messages=max_messages,
         channels=[share.channel for share in shares],
         floors=[share.floor for share in shares],
         shares=[share.threads for share in shares],
-        suspects=[share.of_suspects for share in shares],
     )
     return _build_leases(rows, worker_id, token, max_messages)
 

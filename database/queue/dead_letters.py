@@ -15,6 +15,10 @@ class NotOpen(LookupError):
     """There is no such dead letter, or it has been retried or discarded already."""
 
 
+class MessagesGone(LookupError):
+    """The dead letter's messages are no longer in the queue; it can only be discarded."""
+
+
 async def count_dead_letters(conn: Conn) -> int:
     """How many wait for a person."""
     count: int = await _SQL["count_open"].fetch_value(conn)
@@ -35,15 +39,20 @@ async def find_dead_letter(conn: Conn, letter_id: UUID) -> dict[str, Any] | None
 
 
 async def retry_dead_letter(conn: Conn, letter_id: UUID) -> list[MessageId]:
-    """Queue its messages again, at the end of their thread, and give the conversation back to the agent.
+    """Queue its messages again, at the end of their thread.
 
-    Inside the caller's transaction. Returns the ids of the messages; raises NotOpen.
+    A conversation that a person got because of this letter goes back to the agent, and what the customer has written
+    since is queued with it. Inside the caller's transaction. Returns the ids of the messages; raises NotOpen or
+    MessagesGone.
     """
     letter = await _settle(conn, letter_id, "retried")
-    rows = await _SQL["requeue"].fetch(conn, **letter)
+    handed_over, thread_id = letter.pop("handed_over"), letter["thread_id"]
+    is_agents = handed_over and await _SQL["return_to_agent"].fetch_value(conn, thread_id=thread_id)
+    rows = await _SQL["requeue"].fetch(conn, **letter, with_later=bool(is_agents))
+    if not rows:
+        raise MessagesGone(f"the messages of dead letter {letter_id} are no longer there")
     ids = [MessageId(row["id"]) for row in rows]
     await _SQL["forget_stored"].execute(conn, ids=ids)
-    await _SQL["return_to_agent"].execute(conn, thread_id=letter["thread_id"])
     return ids
 
 

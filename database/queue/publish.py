@@ -12,7 +12,8 @@ from database.types import InboundMessage, MessageId, Published
 
 _SQL = load_statements("queue")
 
-MAX_PAYLOAD_BYTES = 1024 * 1024
+# A claim may bring 50 such messages for each free slot of a worker.
+MAX_PAYLOAD_BYTES = 256 * 1024
 # On chat customers write in bursts: so long after their last message, or at most so long after the first, the turn
 # begins. An inbox may say otherwise in channel_configs; channels that are not named here have no quiet period.
 QUIET_SECONDS = {"whatsapp": 1.5}

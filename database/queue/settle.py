@@ -86,10 +86,10 @@ async def retry(conn: Conn, lease: Lease, failure: Failure, *, delay_seconds: fl
     _require(row, lease)
 
 
-async def fail(conn: Conn, lease: Lease, failure: Failure) -> UUID:
+async def fail(conn: Conn, lease: Lease, failure: Failure, *, handed_over: bool = False) -> UUID:
     """Settle the messages of this lease as a dead letter with the history of their failures. Returns its id.
 
-    The caller tells a person in the same transaction.
+    `handed_over` says that the caller gives the conversation to a person because of it, in the same transaction.
     """
     row = await _SQL["fail"].fetch_value(
         conn,
@@ -99,6 +99,7 @@ async def fail(conn: Conn, lease: Lease, failure: Failure) -> UUID:
         first_seq=lease.done_seq + 1,
         through_seq=lease.through_seq,
         attempts=lease.attempt,
+        handed_over=handed_over,
         worker=failure.worker,
         error_class=failure.error_class,
         message=failure.message,

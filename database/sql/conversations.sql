@@ -19,7 +19,8 @@ SELECT v.id, v.customer_id, v.contact_name, v.channel, v.inbox, v.identity_level
 -- name: list_recent
 SELECT author, text FROM (
     SELECT author, text, created_at, id FROM messages
-     WHERE conversation_id = :id ORDER BY created_at DESC, id DESC LIMIT :max_messages) recent
+     WHERE conversation_id = :id AND NOT id = ANY (:waiting::uuid[])
+     ORDER BY created_at DESC, id DESC LIMIT :max_messages) recent
  ORDER BY created_at, id;
 
 -- name: lock_owner

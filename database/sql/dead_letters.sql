@@ -25,37 +25,44 @@ SELECT d.id, d.thread_id, d.created_at, t.channel, t.inbox, t.contact, d.attempt
 
 -- name: settle
 UPDATE dead_letters SET state = :state, settled_at = now() WHERE id = :id AND state = 'open'
-RETURNING thread_id, first_seq, through_seq;
-
--- name: requeue
--- The messages move to the end of their thread, behind whatever has arrived meanwhile, and keep their ids, so that a
--- late redelivery is still a no-op. The thread's row is locked before its last number is taken, as in publish.
-WITH old AS (
-    SELECT seq, row_number() OVER (ORDER BY seq) AS place, count(*) OVER () AS messages
-      FROM message_queue WHERE thread_id = :thread_id AND seq BETWEEN :first_seq AND :through_seq
-), thread AS (
-    UPDATE queue_threads t
-       SET last_seq = t.last_seq + (SELECT max(messages) FROM old), ready_at = coalesce(t.ready_at, clock_timestamp())
-     WHERE t.id = :thread_id AND EXISTS (SELECT FROM old)
-    RETURNING t.last_seq
-)
-UPDATE message_queue q SET seq = thread.last_seq - old.messages + old.place
-  FROM old, thread
- WHERE q.thread_id = :thread_id AND q.seq = old.seq
-RETURNING q.id;
+RETURNING thread_id, first_seq, through_seq, handed_over;
 
 -- name: return_to_agent
--- The ticket was with a person because the machine had failed, so it comes back with the retry; not where a person
--- has written already.
+-- Only what this letter has handed over, and not where a person has written already.
 WITH conversation AS (
     UPDATE conversations v SET owner = 'agent', updated_at = now()
      WHERE v.thread_id = :thread_id
        AND NOT EXISTS (SELECT FROM messages m WHERE m.conversation_id = v.id AND m.author = 'person')
     RETURNING v.id
+), ticket AS (
+    UPDATE tickets k
+       SET status = 'open', route = NULL, team = NULL, handover_reason = NULL, handover_summary = NULL,
+           handover_draft = NULL, updated_at = now()
+      FROM conversation c WHERE k.conversation_id = c.id AND (k.status = 'escalated') IS TRUE
 )
-UPDATE tickets k SET status = 'open', updated_at = now()
-  FROM conversation c WHERE k.conversation_id = c.id AND (k.status = 'escalated') IS TRUE
-RETURNING k.ref;
+SELECT EXISTS (SELECT FROM conversation);
+
+-- name: requeue
+-- The messages move to the end of their thread and keep their ids, so that a late redelivery is still a no-op. What was
+-- settled after them, unanswered because a person had the conversation, comes with them if :with_later; what belongs
+-- to another open letter stays. The thread's row is locked before its last number is taken, as in publish.
+WITH thread AS MATERIALIZED (
+    SELECT id, last_seq, done_seq FROM queue_threads WHERE id = :thread_id FOR UPDATE
+), old AS (
+    SELECT q.seq, row_number() OVER (ORDER BY q.seq) AS place
+      FROM thread t JOIN message_queue q ON q.thread_id = t.id
+     WHERE q.seq >= :first_seq AND q.seq <= CASE WHEN :with_later THEN t.done_seq ELSE :through_seq END
+       AND NOT EXISTS (SELECT FROM dead_letters d
+                        WHERE d.thread_id = q.thread_id AND d.state = 'open' AND q.seq BETWEEN d.first_seq AND d.through_seq)
+), moved AS (
+    UPDATE queue_threads t
+       SET last_seq = t.last_seq + (SELECT count(*) FROM old), ready_at = coalesce(t.ready_at, clock_timestamp())
+      FROM thread WHERE t.id = thread.id AND EXISTS (SELECT FROM old)
+)
+UPDATE message_queue q SET seq = thread.last_seq + old.place
+  FROM old, thread
+ WHERE q.thread_id = thread.id AND q.seq = old.seq
+RETURNING q.id;
 
 -- name: forget_stored
 -- What was stored of these messages is stored again by the retry: this time they may be readable.

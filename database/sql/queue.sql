@@ -87,20 +87,27 @@ SELECT q.channel, q.inbox, q.external_id, q.thread_id, q.id, q.payload
 
 -- name: claim
 -- The longest waiting threads of each channel, from its floor on and up to its share, shares in the order given.
--- A thread whose lease has run out for the second time is suspect: its worker died of it, or beside it. A share is of
--- suspects, of all others, or (NULL) of both. Attempts rise here, so that a message which kills its worker still runs out of them; the lease that such a
--- worker left behind is noted as a failure. A thread arrives with all its waiting messages: a burst is one turn.
-WITH candidate AS (
+-- A thread whose lease has run out for the third time is suspect: its workers died of it, or beside it. Suspects are
+-- found by an index of their own and taken first, as many as the caller wants. Attempts rise here, so that a message
+-- which kills its worker still runs out of them; the lease that such a worker left behind is noted as a failure.
+-- A thread arrives with all its waiting messages: a burst is one turn.
+WITH suspect AS (
+    SELECT t.id, t.ready_at, t.lease_token, t.leased_by, t.attempts, t.done_seq, true AS is_suspect
+      FROM queue_threads t
+     WHERE t.lease_token IS NOT NULL AND t.attempts > 2 AND t.ready_at <= statement_timestamp()
+     ORDER BY t.ready_at LIMIT :max_suspects FOR UPDATE SKIP LOCKED
+), waiting AS (
     SELECT w.*
-      FROM unnest(:channels::text[], :floors::timestamptz[], :shares::integer[], :suspects::boolean[])
-           AS s (channel, floor, share, is_suspect)
+      FROM unnest(:channels::text[], :floors::timestamptz[], :shares::integer[]) AS s (channel, floor, share)
      CROSS JOIN LATERAL (
-           SELECT t.id, t.ready_at, t.lease_token, t.leased_by, t.attempts, t.done_seq
+           SELECT t.id, t.ready_at, t.lease_token, t.leased_by, t.attempts, t.done_seq, false AS is_suspect
              FROM queue_threads t
             WHERE t.channel = s.channel AND t.ready_at >= s.floor AND t.ready_at <= statement_timestamp()
-              AND (s.is_suspect IS NULL OR (t.lease_token IS NOT NULL AND t.attempts > 1) = s.is_suspect)
+              AND NOT (t.lease_token IS NOT NULL AND t.attempts > 2)
             ORDER BY t.ready_at LIMIT s.share FOR UPDATE SKIP LOCKED) w
-     LIMIT :max_threads
+     LIMIT :max_threads - (SELECT count(*) FROM suspect)
+), candidate AS (
+    SELECT * FROM suspect UNION ALL SELECT * FROM waiting
 ), crashed AS (
     INSERT INTO queue_failures (thread_id, first_seq, attempt, worker, error_class, message)
     SELECT c.id, c.done_seq + 1, c.attempts,
@@ -113,7 +120,7 @@ WITH candidate AS (
            ready_at = statement_timestamp() + make_interval(secs => :lease_seconds::float8)
       FROM candidate c WHERE t.id = c.id
     RETURNING t.id, t.channel, t.inbox, t.contact, t.attempts, t.last_seq, t.done_seq, t.ready_at,
-              c.ready_at AS ready_since, c.lease_token IS NOT NULL AND c.attempts > 1 AS is_suspect
+              c.ready_at AS ready_since, c.is_suspect
 )
 SELECT l.id AS thread_id, l.channel, l.inbox, l.contact, l.attempts, l.last_seq, l.done_seq, l.ready_at,
        l.ready_since, l.is_suspect, m.id, m.seq, m.received_at, m.payload
@@ -237,8 +244,8 @@ WITH settled AS (
     DELETE FROM queue_failures f USING settled s WHERE f.thread_id = s.id AND f.first_seq = :first_seq
     RETURNING f.failed_at, f.attempt, f.worker, f.error_class, f.message
 )
-INSERT INTO dead_letters (id, thread_id, first_seq, through_seq, attempts, reason, errors)
-SELECT :id::uuid, s.id, :first_seq::bigint, :through_seq::bigint, :attempts::integer, :message::text,
+INSERT INTO dead_letters (id, thread_id, first_seq, through_seq, attempts, handed_over, reason, errors)
+SELECT :id::uuid, s.id, :first_seq::bigint, :through_seq::bigint, :attempts::integer, :handed_over, :message::text,
        coalesce((SELECT jsonb_agg(to_jsonb(h) ORDER BY h.failed_at) FROM history h), '[]')
        || jsonb_build_array(jsonb_build_object(
               'failed_at', clock_timestamp(), 'attempt', :attempts::integer, 'worker', :worker::text,
@@ -258,8 +265,10 @@ SELECT count(*) AS threads,
 SELECT channel,
        count(*) FILTER (WHERE ready_at <= statement_timestamp()) AS claimable,
        count(*) FILTER (WHERE lease_token IS NOT NULL AND ready_at > statement_timestamp()) AS leased,
-       count(*) FILTER (WHERE lease_token IS NULL AND ready_at > statement_timestamp() AND attempts = 0) AS quiet,
-       count(*) FILTER (WHERE lease_token IS NULL AND ready_at > statement_timestamp() AND attempts > 0) AS backing_off,
+       count(*) FILTER (WHERE lease_token IS NULL AND ready_at > statement_timestamp() AND ready_at <= quiet_until)
+           AS quiet,
+       count(*) FILTER (WHERE lease_token IS NULL AND ready_at > statement_timestamp()
+                          AND (ready_at <= quiet_until) IS NOT TRUE) AS delayed,
        sum(last_seq - done_seq)::bigint AS messages,
        greatest(coalesce(extract(epoch FROM statement_timestamp() - min(ready_at)), 0), 0)::float8 AS oldest_seconds
   FROM queue_threads WHERE ready_at IS NOT NULL

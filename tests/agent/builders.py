@@ -51,7 +51,7 @@ def make_turn(
     automatic_replies: int = 0,
     subject: str = "Forgotten password",
 ) -> Turn:
-    """A turn over these messages, which are also the conversation's history."""
+    """A turn over these messages, the first of their conversation."""
     texts = messages or ("How can I reset my forgotten password?",)
     conversation = ConversationState(
         id=ConversationId(new_id()),
@@ -66,7 +66,7 @@ def make_turn(
         ticket_subject=subject,
         ticket_category="general",
         ticket_priority="medium",
-        history=tuple(("customer", text) for text in texts),
+        history=(),
     )
     return Turn(conversation, texts)
 

@@ -1,6 +1,7 @@
 """A turn in which a language model thinks: scripted here, through the same loop, tools and gate."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -212,3 +213,9 @@ async def test_a_reply_in_another_script_needs_ground_as_well() -> None:
 async def test_policy_sees_the_subject_whatever_search_makes_of_it() -> None:
     turn = make_turn("I have an issue with your app. When will it finish?", subject="Will sue you")
     assert any("Will sue you" in text for text in turn.everything_said)
+
+
+def test_a_notice_that_a_person_will_look_answers_nothing_so_the_subject_still_counts() -> None:
+    turn = make_turn("please see the subject", subject="Will sue you")
+    notice = replace(turn.conversation, history=(("customer", "hello"), ("system", "A colleague will look into it.")))
+    assert any("Will sue you" in text for text in replace(turn, conversation=notice).everything_said)

@@ -10,6 +10,7 @@ from database import queue
 from database.pool import Conn, DbConnection, DbPool
 from database.queries import conversations, tickets
 from database.queue.dead_letters import (
+    MessagesGone,
     NotOpen,
     count_dead_letters,
     discard_dead_letter,
@@ -30,12 +31,12 @@ from tests.database.builders import (
 )
 
 
-async def bury(conn: Conn, contact: str, *texts: str) -> UUID:
+async def bury(conn: Conn, contact: str, *texts: str, handed_over: bool = False) -> UUID:
     """A dead letter with these messages."""
     thread_id = await publish_texts(conn, contact, *texts)
     await queue.retry(conn, await claim_one(conn), make_failure("first try"), delay_seconds=0)
     await expire_lease(conn, thread_id)
-    return await queue.fail(conn, await claim_one(conn), make_failure("last try"))
+    return await queue.fail(conn, await claim_one(conn), make_failure("last try"), handed_over=handed_over)
 
 
 async def test_open_letters_are_listed_oldest_first_with_what_went_wrong(conn: DbConnection) -> None:
@@ -118,10 +119,10 @@ async def test_a_discarded_letter_wakes_nobody_and_keeps_its_messages(conn: DbCo
     assert await conn.fetchval("SELECT count(*) FROM message_queue") == 1
 
 
-async def bury_conversation(conn: DbConnection) -> tuple[UUID, object]:
-    """A dead letter in a conversation that was handed to a person because of it."""
+async def bury_conversation(conn: DbConnection, *, handed_over: bool = True) -> tuple[UUID, object]:
+    """A dead letter in a conversation that a person has, because of it or for another reason."""
     conversation_id = await open_conversation(conn, "alice")
-    letter_id = await bury(conn, "alice", "one")
+    letter_id = await bury(conn, "alice", "one", handed_over=handed_over)
     letter = await find_dead_letter(conn, letter_id)
     assert letter is not None
     stored = MessageId(UUID(letter["messages"][0]["id"]))
@@ -141,6 +142,33 @@ async def test_a_retry_gives_the_conversation_back_to_the_agent_and_stores_its_m
     assert await conn.fetchval("SELECT owner FROM conversations WHERE id = $1", conversation_id) == "agent"
     assert await conn.fetchval("SELECT status FROM tickets") == "open"
     assert await conn.fetchval("SELECT count(*) FROM messages WHERE text = '(unreadable)'") == 0
+
+
+async def test_a_retry_takes_no_conversation_that_was_handed_over_for_another_reason(conn: DbConnection) -> None:
+    letter_id, conversation_id = await bury_conversation(conn, handed_over=False)
+    await retry_dead_letter(conn, letter_id)
+    assert await conn.fetchval("SELECT owner FROM conversations WHERE id = $1", conversation_id) == "person"
+    (ticket,) = await conn.fetch("SELECT status, handover_reason FROM tickets")
+    assert tuple(ticket) == ("escalated", "it failed")
+
+
+async def test_what_the_customer_wrote_to_the_person_meanwhile_comes_back_with_the_retry(conn: DbConnection) -> None:
+    letter_id, _ = await bury_conversation(conn)
+    await publish_texts(conn, "alice", "two")
+    await queue.complete(conn, await claim_one(conn))  # stored for the person, and not answered
+    await publish_texts(conn, "alice", "three")
+    await retry_dead_letter(conn, letter_id)
+    lease = await claim_one(conn)
+    assert sorted(queued.message.text for queued in lease.messages) == ["one", "three", "two"]
+    (ticket,) = await conn.fetch("SELECT team, route, handover_reason FROM tickets")
+    assert tuple(ticket) == (None, None, None)
+
+
+async def test_a_letter_whose_messages_are_gone_cannot_be_retried(conn: DbConnection) -> None:
+    letter_id = await bury(conn, "alice", "one")
+    await conn.execute("DELETE FROM message_queue")
+    with pytest.raises(MessagesGone, match=str(letter_id)):
+        await retry_dead_letter(conn, letter_id)
 
 
 async def test_a_retry_takes_no_conversation_from_a_person_who_has_written(conn: DbConnection) -> None:

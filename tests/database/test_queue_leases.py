@@ -104,6 +104,19 @@ async def test_an_expired_lease_is_lost_even_before_anybody_else_claims(
     assert (await read_thread(conn, thread_id))["done_seq"] == 0
 
 
+@pytest.mark.parametrize("settlement", SETTLEMENTS)
+async def test_whose_lease_has_run_out_can_settle_nothing_even_if_nobody_took_it(
+    settlement: Settlement, conn: DbConnection, thread_id: ThreadId
+) -> None:
+    lease = await claim_one(conn)
+    await expire_lease(conn, thread_id)
+    before = await read_row(conn, thread_id)
+    with pytest.raises(queue.LeaseLost):
+        await settlement(conn, lease)
+    assert await queue.complete_many(conn, [lease]) == [lease]
+    assert await read_row(conn, thread_id) == before
+
+
 async def test_attempts_rise_at_each_claim_and_start_anew_after_completion(
     conn: DbConnection, thread_id: ThreadId
 ) -> None:

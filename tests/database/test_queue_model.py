@@ -143,7 +143,8 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, max_threads: int) -> Any:  # Hypothesis has no type for several results
         claimed = self.run(queue.claim(self.conn, make_worker_id(), max_threads=max_threads, lease_seconds=HOUR))
         waiting = sorted(
-            (contact in CHATS, thread.since, contact)  # without shares, channels come one after the other
+            # Suspects first; without shares, the channels come one after the other.
+            ((0, 0) if thread.lease and thread.attempts > 2 else (1, contact in CHATS), thread.since, contact)
             for contact, thread in self.threads.items()
             if thread.state is State.CLAIMABLE
         )

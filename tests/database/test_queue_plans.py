@@ -79,7 +79,7 @@ def claim_values(max_threads: int, **changes: object) -> dict[str, object]:
         "channels": channels,
         "floors": [NO_FLOOR] * len(channels),
         "shares": [max_threads] * len(channels),
-        "suspects": [False] * len(channels),
+        "max_suspects": 1,
         **changes,
     }
 
@@ -101,7 +101,7 @@ def publish_values(contact: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("name", "indexes"),
     [
-        ("claim", {"queue_threads_ready", "queue_threads_pkey", "message_queue_pkey"}),
+        ("claim", {"queue_threads_suspect", "queue_threads_ready", "queue_threads_pkey", "message_queue_pkey"}),
         ("claim_thread", {"queue_threads_pkey", "message_queue_pkey"}),
         ("complete", {"queue_threads_pkey"}),
         ("complete_many", {"queue_threads_pkey"}),

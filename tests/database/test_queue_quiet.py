@@ -1,12 +1,13 @@
 """Quiet periods: on chat a turn waits until the customer has stopped typing, but not for long."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Literal
 
 import pytest
 
 from database import queue
-from database.pool import DbConnection
+from database.pool import Conn, DbConnection
 from database.types import Lease, ThreadId
 from tests.database.builders import claim_one, make_failure, make_message, make_worker_id, read_thread
 
@@ -79,12 +80,23 @@ async def test_a_batch_is_as_quiet_as_its_messages_one_by_one(conn: DbConnection
         assert await read_delay(conn, published.thread_id) == pytest.approx(expected, abs=0.5)
 
 
-async def test_a_message_during_the_turn_lets_the_next_turn_wait_for_silence(conn: DbConnection) -> None:
+async def complete_as_batch(conn: Conn, lease: Lease) -> None:
+    await queue.complete_many(conn, [lease])
+
+
+async def bury(conn: Conn, lease: Lease) -> None:
+    await queue.fail(conn, lease, make_failure())
+
+
+@pytest.mark.parametrize("settlement", [queue.release, queue.complete, complete_as_batch, bury])
+async def test_a_message_during_the_turn_lets_the_next_turn_wait_for_silence(
+    settlement: Callable[[Conn, Lease], Awaitable[object]], conn: DbConnection
+) -> None:
     thread_id = await write(conn)
     await pass_time(conn, 1.6)
     lease = await claim_one(conn)
     await write(conn)
-    await queue.release(conn, lease)  # superseded
+    await settlement(conn, lease)
     assert await read_delay(conn, thread_id) == pytest.approx(1.5, abs=0.5)
 
 
@@ -95,3 +107,12 @@ async def test_a_message_does_not_end_a_backoff(conn: DbConnection) -> None:
     await write(conn)
     await write(conn)
     assert await read_delay(conn, thread_id) == pytest.approx(60, abs=1)
+
+
+async def test_a_message_does_not_put_off_a_thread_that_is_about_to_be_tried_again(conn: DbConnection) -> None:
+    await conn.execute("INSERT INTO channel_configs (channel, inbox, quiet_seconds) VALUES ('whatsapp', 'form', 8)")
+    thread_id = await write(conn)
+    await pass_time(conn, 8.1)
+    await queue.retry(conn, await claim_one(conn), make_failure(), delay_seconds=1)
+    await write(conn)
+    assert await read_delay(conn, thread_id) <= 1

@@ -6,8 +6,6 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from api import problems
-from core.logging import RareLog
 from core.settings import Settings
 from database.embedded import run_embedded
 from database.init_db import init_db
@@ -48,10 +46,9 @@ async def proxy(url: str) -> AsyncIterator[Proxy]:
 
 
 @pytest.fixture
-def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[Log]:
     """What is said during the test."""
     with listen_to(caplog) as log:
-        monkeypatch.setattr(problems, "_outage_log", RareLog(problems._log))
         yield log
 
 

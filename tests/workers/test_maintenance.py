@@ -132,6 +132,19 @@ async def test_finished_messages_leave_after_their_retention_and_no_others(
     assert {row["text"] for row in left} == {"waiting", "leased", "finished today"}
 
 
+async def test_retention_does_not_wait_for_a_row_that_somebody_is_moving(desk: DbConnection, database_url: str) -> None:
+    for contact in ("alice", "bob"):
+        await publish_texts(desk, contact, contact)
+        await settle(desk, await claim_one(desk))
+    await age(desk, 31)
+    moving = await connect(database_url, application="test")
+    async with moving.transaction(), asyncio.timeout(10):
+        await moving.execute("SELECT FROM message_queue WHERE payload ->> 'text' = 'alice' FOR UPDATE")
+        await Upkeep(database_url).maintenance.do_round(desk)
+        assert await desk.fetchval("SELECT array_agg(payload ->> 'text') FROM message_queue") == ["alice"]
+    await moving.close()
+
+
 async def test_a_dead_letter_keeps_its_messages_until_somebody_has_decided(
     desk: DbConnection, database_url: str
 ) -> None:

@@ -1,8 +1,9 @@
 """The claim loop: prompt, bounded, and neither shutdown nor a failing database strands what was claimed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import pytest
@@ -234,18 +235,22 @@ async def test_a_claim_that_fails_is_tried_again(error: Exception, work: Work, m
 
 async def test_waits_longer_after_each_failed_claim_up_to_a_limit(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    real_sleep = asyncio.sleep
+    real_wait_for = asyncio.wait_for
 
-    async def remember(seconds: float) -> None:
+    async def remember(waiting: Coroutine[Any, Any, Any], seconds: float) -> None:
+        if len(waits) == 9:
+            await real_wait_for(waiting, seconds)
+            return
+        waiting.close()
         waits.append(seconds)
-        await real_sleep(0)
+        raise TimeoutError
 
     async def fail_nine_times(free: int) -> Sequence[int]:
         if len(waits) < 9:
             raise ConnectionError
         return await work.claim(free)
 
-    monkeypatch.setattr("workers.pump.asyncio.sleep", remember)
+    monkeypatch.setattr("workers.pump.asyncio.wait_for", remember)
     pump = build_pump(work, claim=fail_nine_times)
     async with running(pump, work):
         await work.wait_until(lambda: len(work.claims) == 1)

@@ -31,7 +31,7 @@ async def test_a_form_ticket_keeps_its_reference_and_what_its_customer_chose(des
     assert (conversation.ticket_ref, conversation.ticket_subject) == ("TF-1", "Exporting my data")
     assert (conversation.contact_name, conversation.identity_level) == ("Alice Abbott", "self_reported")
     assert (conversation.owner, conversation.automatic_replies) == ("agent", 0)
-    assert conversation.history == (("customer", "How do I export my data?"),)
+    assert conversation.history == ()
     assert await desk.fetch_value("SELECT first_reply_due FROM tickets") == DUE
     assert await desk.count("ticket_days") == 0
 
@@ -90,7 +90,7 @@ async def test_resolving_again_stores_nothing_again_and_takes_no_second_referenc
     first = await desk.resolve(lease)
     again = await desk.resolve(lease)
     assert again == first
-    assert [text for _, text in again.history] == ["one", "two"]
+    assert again.history == ()  # what waits is not what was said before
     assert await desk.count("messages") == 2
     assert await desk.fetch_value("SELECT last FROM ticket_days") == 1
 
