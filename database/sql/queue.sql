@@ -95,6 +95,7 @@ WITH suspect AS (
     SELECT t.id, t.ready_at, t.lease_token, t.leased_by, t.attempts, t.done_seq, true AS is_suspect
       FROM queue_threads t
      WHERE t.lease_token IS NOT NULL AND t.attempts > 2 AND t.ready_at <= statement_timestamp()
+       AND t.channel = ANY (:channels::text[])
      ORDER BY t.ready_at LIMIT :max_suspects FOR UPDATE SKIP LOCKED
 ), waiting AS (
     SELECT w.*

@@ -162,6 +162,12 @@ async def test_suspect_threads_are_taken_one_at_a_time_and_the_others_meanwhile(
     assert following.is_suspect
 
 
+async def test_a_suspect_of_a_channel_that_this_worker_does_not_serve_is_left_to_others(conn: DbConnection) -> None:
+    await fill(conn, "whatsapp", 1)
+    await die_with(conn, "whatsapp 000", 3)
+    assert await Claims(make_worker_id(), channels=["web"], lease_seconds=60).claim(conn, 10) == []
+
+
 async def test_a_thread_whose_worker_died_twice_is_not_suspect(claims: Claims, conn: DbConnection) -> None:
     await fill(conn, "web", 3)
     for number in range(3):

@@ -7,9 +7,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol
 
+import asyncpg
+
 from benchmarks.queue.case import Load, Setting
 from benchmarks.queue.meter import Meter
-from database.pool import DbConnection, connect
+from database.pool import DbConnection
 
 # Publishes the jobs of these numbers, and returns when they are committed.
 Publish = Callable[[Sequence[int]], Awaitable[None]]
@@ -68,9 +70,13 @@ def load_system(name: str) -> System:
 
 @asynccontextmanager
 async def open_connections(url: str, count: int) -> AsyncIterator[list[DbConnection]]:
-    """So many connections without a pool, which would only add its own time."""
+    """So many connections without a pool, which would only add its own time, and with the server's own settings.
+
+    Ours plan each statement once for all values; a claim whose batch is a parameter and whose table has no order to
+    walk then sorts a tenth of it: 170 instead of 4,000 jobs/s.
+    """
     async with AsyncExitStack() as stack:
-        conns = await asyncio.gather(*(connect(url, application="benchmark") for _ in range(count)))
+        conns = await asyncio.gather(*(asyncpg.connect(url) for _ in range(count)))
         for conn in conns:
             stack.push_async_callback(conn.close)
         yield list(conns)
