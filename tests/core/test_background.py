@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from core.background import run_in_thread
+from core.background import run_in_background, run_in_thread
 
 
 async def test_a_job_in_a_thread_goes_on_while_the_event_loop_stands_still() -> None:
@@ -56,3 +56,22 @@ async def test_the_error_of_a_job_in_a_thread_reaches_whoever_waits() -> None:
 
     with pytest.raises(ValueError, match="broken"):
         await run_in_thread(fail)
+
+
+async def test_the_death_of_a_job_is_told_and_its_end_is_not() -> None:
+    deaths = 0
+
+    def count_death() -> None:
+        nonlocal deaths
+        deaths += 1
+
+    async def die() -> None:
+        raise ValueError("broken")
+
+    async def end() -> None:
+        return
+
+    async with run_in_background(die(), end(), on_death=count_death):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert deaths == 1
