@@ -136,7 +136,6 @@ class Lease:
     inbox: str
     contact: str
     token: UUID
-    worker_id: WorkerId
     attempt: int
     last_seq: int
     done_seq: int

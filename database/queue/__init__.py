@@ -15,8 +15,6 @@ from database.queue.claim import (
 from database.queue.depth import measure_channels, measure_depth
 from database.queue.publish import (
     MAX_PAYLOAD_BYTES,
-    QUIET_LIMIT_SECONDS,
-    QUIET_SECONDS,
     MessageTooLarge,
     find_published,
     publish,
@@ -39,8 +37,6 @@ __all__ = [
     "MAX_MESSAGES_PER_TURN",
     "MAX_PAYLOAD_BYTES",
     "NO_FLOOR",
-    "QUIET_LIMIT_SECONDS",
-    "QUIET_SECONDS",
     "LeaseLost",
     "MessageTooLarge",
     "Share",

@@ -57,7 +57,7 @@ async def claim(
         floors=[share.floor for share in shares],
         shares=[share.threads for share in shares],
     )
-    return _build_leases(rows, worker_id, token, max_messages)
+    return _build_leases(rows, token, max_messages)
 
 
 async def find_next_due(conn: Conn, channels: Sequence[str]) -> float | None:
@@ -77,7 +77,7 @@ async def claim_thread(conn: Conn, worker_id: WorkerId, thread_id: ThreadId, *, 
         lease_seconds=lease_seconds,
         max_messages=MAX_MESSAGES_PER_TURN,
     )
-    return next(iter(_build_leases(rows, worker_id, token, MAX_MESSAGES_PER_TURN)), None)
+    return next(iter(_build_leases(rows, token, MAX_MESSAGES_PER_TURN)), None)
 
 
 async def renew(conn: Conn, leases: Sequence[Lease], *, lease_seconds: float) -> list[Lease]:
@@ -92,7 +92,7 @@ async def renew(conn: Conn, leases: Sequence[Lease], *, lease_seconds: float) ->
     return [lease for lease in leases if lease.key not in held]
 
 
-def _build_leases(rows: list[Record], worker_id: WorkerId, token: UUID, max_messages: int) -> list[Lease]:
+def _build_leases(rows: list[Record], token: UUID, max_messages: int) -> list[Lease]:
     leases = []
     for _thread_id, group in groupby(rows, key=lambda row: row["thread_id"]):
         members = list(group)
@@ -113,7 +113,6 @@ def _build_leases(rows: list[Record], worker_id: WorkerId, token: UUID, max_mess
                 inbox=first["inbox"],
                 contact=first["contact"],
                 token=token,
-                worker_id=worker_id,
                 attempt=first["attempts"],
                 last_seq=first["last_seq"] if is_cut else seen,
                 done_seq=first["done_seq"],

@@ -69,11 +69,11 @@ async def publish_many(conn: Conn, messages: Sequence[InboundMessage]) -> list[P
         try:
             async with conn.transaction() if conn.is_in_transaction() else nullcontext():
                 rows = await _send_many(conn, first_of, ids)
-            found = {row["id"]: row["thread_id"] for row in rows}
+            stored = {row["id"] for row in rows}
             new = {
-                key: Published(found[message_id], message_id, first_of[key], is_new=True)
+                key: Published(first_of[key].thread_id, message_id, first_of[key], is_new=True)
                 for key, message_id in ids.items()
-                if message_id in found
+                if message_id in stored
             }
             break
         except (UniqueViolationError, DeadlockDetectedError):

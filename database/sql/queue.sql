@@ -73,7 +73,7 @@ SELECT t.id, t.last_seq - b.messages + row_number() OVER (PARTITION BY t.id ORDE
   FROM given g
   JOIN burst b USING (thread_id)
   JOIN thread t ON t.id = g.thread_id
-RETURNING thread_id, id;
+RETURNING id;
 
 -- name: find_published
 SELECT q.thread_id, q.id, q.payload

@@ -1,12 +1,12 @@
 """Plans: no statement gets slower because much has already been done. Read from EXPLAIN on a big, idle desk."""
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 
 from database.pool import DbConnection, connect
 from database.statements import load_statements
+from tests.conftest import cloned
 from tests.database.plans import explain, list_indexes, list_sequential_scans, walk
 
 IDLE_THREADS = 50_000
@@ -71,17 +71,13 @@ STATEMENTS = {
 async def big_desk(server_url: str, template_url: str) -> AsyncIterator[DbConnection]:
     """A connection to a database with fifty thousand finished conversations, planning as a long-lived pool does."""
     assert template_url.endswith(server_url.rsplit("?", 1)[1])
-    name = f"big_{uuid4().hex[:12]}"
-    admin = await connect(server_url, application="test")
-    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE nightdesk_template STRATEGY file_copy')
-    conn = await connect(server_url.replace("/postgres?", f"/{name}?"), application="test")
-    await conn.execute(BIG_DESK)
-    await conn.execute("ANALYZE")
-    await conn.execute("SET plan_cache_mode = force_generic_plan")
-    yield conn
-    await conn.close()
-    await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await admin.close()
+    async with cloned(server_url, "nightdesk_template") as url:
+        conn = await connect(url, application="test")
+        await conn.execute(BIG_DESK)
+        await conn.execute("ANALYZE")
+        await conn.execute("SET plan_cache_mode = force_generic_plan")
+        yield conn
+        await conn.close()
 
 
 @pytest.mark.parametrize("name", sorted(STATEMENTS))

@@ -10,6 +10,7 @@ from database.pool import DbConnection, connect
 from database.queue import NO_FLOOR
 from database.statements import load_statements
 from database.types import derive_thread_id
+from tests.conftest import cloned
 from tests.database.plans import (
     count_blocks,
     count_rows_seen,
@@ -52,15 +53,11 @@ LEASED: dict[str, object] = {"worker": "desk:7", "error_class": "E", "message": 
 async def million(server_url: str, template_url: str) -> AsyncIterator[DbConnection]:
     """A connection to a database with a million messages in a hundred thousand threads."""
     assert template_url.endswith(server_url.rsplit("?", 1)[1])
-    name = f"million_{uuid4().hex[:12]}"
-    admin = await connect(server_url, application="test")
-    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE nightdesk_template STRATEGY file_copy')
-    conn = await connect(server_url.replace("/postgres?", f"/{name}?"), application="test")
-    await conn.execute(FILL)
-    yield conn
-    await conn.close()
-    await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await admin.close()
+    async with cloned(server_url, "nightdesk_template") as url:
+        conn = await connect(url, application="test")
+        await conn.execute(FILL)
+        yield conn
+        await conn.close()
 
 
 async def find_leases(conn: DbConnection, count: int) -> list[UUID]:
