@@ -1,19 +1,21 @@
 """The channels of this desk, one line each."""
 
-from channels import gmail, web, whatsapp
+from channels import gmail, mailbox, web, whatsapp
 from channels.base import Channels, Sender
 from channels.web.send import WebSender
+from core.settings import Settings
 
 # Messages that the desk sends to itself, on any channel: the reply is only recorded, never sent out.
 LOCAL_INBOXES = frozenset({"ask", "probe"})
 
 
-def build_channels() -> Channels:
-    """Every channel by its name."""
+def build_channels(settings: Settings) -> Channels:
+    """Every channel by its name. One that is not configured can still be written for, and has nothing else."""
     kits = [
-        gmail.build(),
-        web.build(),
-        whatsapp.build(),
+        gmail.build(settings),
+        mailbox.build(settings),
+        web.build(settings),
+        whatsapp.build(settings),
     ]
     return {kit.name: kit for kit in kits}
 

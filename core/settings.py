@@ -19,7 +19,15 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 
+from core.channel_settings import (
+    AttachmentSettings,
+    GmailSettings,
+    MailboxSettings,
+    MetaSettings,
+    TwilioSettings,
+)
 from core.errors import OperatorError
+from core.setting_types import HttpUrl
 
 Environment = Literal["development", "test", "production"]
 
@@ -32,16 +40,6 @@ def _require_postgres_url(url: str) -> str:
     if urlsplit(url).scheme not in {"postgres", "postgresql"}:
         raise ValueError("expected a URL that starts with postgresql://")
     return url
-
-
-def _require_http_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ValueError("expected a URL that starts with http:// or https://")
-    return url.rstrip("/")
-
-
-HttpUrl = Annotated[str, AfterValidator(_require_http_url)]
 
 
 class DatabaseSettings(BaseModel):
@@ -162,19 +160,26 @@ class Settings(BaseSettings):
 
     agent: AgentSettings = AgentSettings()
     api: ApiSettings = ApiSettings()
+    attachment: AttachmentSettings = AttachmentSettings()
     company: CompanySettings = CompanySettings()
     database: DatabaseSettings = DatabaseSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
+    gmail: GmailSettings = GmailSettings()
     log: LogSettings = LogSettings()
+    mailbox: MailboxSettings = MailboxSettings()
+    meta: MetaSettings = MetaSettings()
     openai: OpenAISettings = OpenAISettings()
     queue: QueueSettings = QueueSettings()
     ticket: TicketSettings = TicketSettings()
+    twilio: TwilioSettings = TwilioSettings()
     worker: WorkerSettings = WorkerSettings()
 
     @model_validator(mode="after")
     def _require_production_values(self) -> "Settings":
         if self.environment != "production":
             return self
+        if not self.twilio.require_signature:
+            raise ValueError("TWILIO_REQUIRE_SIGNATURE: cannot be switched off when ENVIRONMENT=production")
         if self.secret_key is None or len(self.secret_key.get_secret_value()) < 32:
             raise ValueError("SECRET_KEY: expected at least 32 characters when ENVIRONMENT=production")
         if self.database.url is None:

@@ -17,8 +17,9 @@ ConversationId = NewType("ConversationId", UUID)
 CustomerId = NewType("CustomerId", UUID)
 RunId = NewType("RunId", UUID)
 WorkerId = NewType("WorkerId", UUID)
+SourceId = NewType("SourceId", UUID)
 
-Channel = Literal["gmail", "web", "whatsapp"]
+Channel = Literal["gmail", "mailbox", "web", "whatsapp"]
 IdentityLevel = Literal["proven", "channel_asserted", "self_reported"]
 IdentifierKind = Literal["email", "phone", "whatsapp"]
 Author = Literal["customer", "assistant", "person", "system"]
@@ -27,7 +28,10 @@ TicketCategory = Literal["general", "account", "billing", "technical", "security
 Priority = Literal["low", "medium", "high", "urgent"]
 Owner = Literal["agent", "person"]
 Outcome = Literal["answered", "escalated", "superseded", "person_owns"]
-DeliveryState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown"]
+DeliveryState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown", "needs_template"]
+# A template invites a customer back whom WhatsApp lets us write nothing else; a code proves an address.
+DeliveryKind = Literal["reply", "template", "code"]
+WhatsAppProvider = Literal["twilio", "meta"]
 
 
 def derive_thread_id(channel: str, inbox: str, contact: str) -> ThreadId:
@@ -62,12 +66,69 @@ class TicketRequest(BaseModel):
     promised_minutes: int | None = None
 
 
+class Attachment(BaseModel):
+    """A file that came with a message. `content_type` is what the sender says, never what it is served as.
+
+    `digest` is the SHA-256 of its content where that is at hand already. Otherwise `locator` is the vendor's name for
+    it, and a worker fetches it; `problem` says why it will not be had.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    content_type: str
+    size: int | None = None
+    digest: str | None = None
+    locator: str | None = None
+    problem: str | None = None
+
+
+class MailPath(BaseModel):
+    """How a reply reaches a customer who writes mail, and how it becomes part of their thread.
+
+    `in_reply_to` and `references` are Message-IDs with their angle brackets; `vendor_thread` is Gmail's threadId.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["mail"] = "mail"
+    to: str
+    name: str = ""
+    subject: str
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    vendor_thread: str | None = None
+
+
+class WhatsAppPath(BaseModel):
+    """How a reply reaches a customer on WhatsApp.
+
+    `phone` is E.164 with its plus; `user_id` is Meta's business-scoped id. One of them is there, and often both.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["whatsapp"] = "whatsapp"
+    provider: WhatsAppProvider
+    phone: str | None = None
+    user_id: str | None = None
+
+
+ReplyPath = Annotated[MailPath | WhatsAppPath, Field(discriminator="kind")]
+
+
 class InboundMessage(BaseModel):
     """One message from a customer, as every channel hands it to the queue.
 
     `contact` names the thread within its inbox before anything is looked up; `external_id` makes redelivery a
     no-op; `fingerprint` tells a true redelivery from a different message that reuses the id. `sender` is None where
-    the thread itself says who writes, as on a ticket page.
+    the thread itself says who writes, as on a ticket page; `also` are further identifiers the channel vouches for.
+
+    On mail the thread is found by what it is known as: `follows` are the keys of earlier messages, best first, and
+    `known_as` those under which later ones will find this one. Where nothing is found, `contact` begins a thread.
+
+    `text` is what the customer wrote now and `quoted` what stood below it. A message that starts no turn is kept for
+    people: a reaction, an automatic reply. `problem` says why its source could not be read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -80,6 +141,15 @@ class InboundMessage(BaseModel):
     sender: Identity | None
     text: str
     ticket: TicketRequest | None = None
+    also: tuple[Identity, ...] = ()
+    reply_path: ReplyPath | None = None
+    follows: tuple[str, ...] = ()
+    known_as: tuple[str, ...] = ()
+    quoted: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    starts_turn: bool = True
+    problem: str | None = None
+    source_id: UUID | None = None
 
     @property
     def thread_id(self) -> ThreadId:
@@ -220,7 +290,12 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
-    """A committed reply, ready for its channel. `id` is the key to pass where a vendor deduplicates."""
+    """A committed reply, ready for its channel. `id` is the key to pass where a vendor deduplicates or echoes one.
+
+    `window_until` is when WhatsApp stops taking anything but templates for this customer. `tried_at` is the first
+    attempt, and `known_vendor_ids` are the vendor's names for other replies of the conversation: with both, a reply
+    whose fate is unknown can be told from its neighbours.
+    """
 
     id: MessageId
     conversation_id: ConversationId
@@ -231,3 +306,35 @@ class OutboundMessage:
     attempt: int
     lease_token: UUID
     in_reply_to: MessageId | None = None
+    kind: DeliveryKind = "reply"
+    path: ReplyPath | None = None
+    ticket_ref: str = ""
+    customer_name: str = ""
+    window_until: datetime | None = None
+    tried_at: datetime | None = None
+    known_vendor_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusUpdate:
+    """What a vendor says became of a reply. It names the reply by our id, or by the vendor's, or by its Message-ID.
+
+    `is_window_closed` marks the refusal that a template can mend.
+    """
+
+    state: Literal["sent", "delivered", "read", "failed"]
+    outbox_id: MessageId | None = None
+    vendor_id: str | None = None
+    mail_id: str | None = None
+    error: str | None = None
+    is_window_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A customer said STOP, or START again. `address` is that of their ReplyPath: phone, or else user_id."""
+
+    channel: Channel
+    inbox: str
+    address: str
+    is_given: bool

@@ -75,7 +75,7 @@ class Worker:
         self._notifier = notifier
         self._only_thread = only_thread
         self._leases = Leases()
-        self._channels = channels = channels or build_channels()
+        self._channels = channels = channels or build_channels(settings)
         self._claims = Claims(self.id, channels=channels, lease_seconds=settings.worker.lease_seconds)
         self._deliverer = Deliverer(pool, channels, on_sent=self._notify, announce=announce)
         self.deliveries = Pump[OutboundMessage](

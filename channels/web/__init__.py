@@ -3,8 +3,9 @@
 from channels.base import ChannelKit
 from channels.web.send import WebSender
 from channels.web.write import WebWriter
+from core.settings import Settings
 
 
-def build() -> ChannelKit:
+def build(_settings: Settings) -> ChannelKit:
     """The web channel."""
     return ChannelKit("web", WebWriter(), WebSender())

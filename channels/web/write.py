@@ -22,6 +22,10 @@ class WebWriter:
             f"and will reply here.\n\n{letter.signature}\nTicket {letter.ticket_ref}"
         )
 
+    def split(self, text: str) -> list[str]:
+        """The page takes any length."""
+        return [text]
+
 
 def _greet(letter: Letter) -> str:
     return f"Hi {letter.first_name}," if letter.first_name else "Hi,"

@@ -1,9 +1,11 @@
-"""WhatsApp: so far how replies are written there."""
+"""WhatsApp, through Twilio or straight from Meta."""
 
 from channels.base import ChannelKit
 from channels.whatsapp.write import WhatsAppWriter
+from core.settings import Settings
 
 
-def build() -> ChannelKit:
-    """The WhatsApp channel."""
+def build(settings: Settings) -> ChannelKit:
+    """The WhatsApp channel; without a provider it neither receives nor sends."""
+    del settings
     return ChannelKit("whatsapp", WhatsAppWriter())

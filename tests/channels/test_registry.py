@@ -8,6 +8,7 @@ import pytest
 from channels.base import DeliveryFailed
 from channels.registry import LOCAL_INBOXES, build_channels, find_sender
 from channels.web.send import WebSender
+from core.settings import Settings
 from database.types import Channel, ConversationId, MessageId, OutboundMessage
 
 
@@ -26,23 +27,23 @@ def make_reply() -> OutboundMessage:
 
 
 def test_every_channel_of_the_vocabulary_is_built_under_its_name() -> None:
-    channels = build_channels()
+    channels = build_channels(Settings.model_construct())
     assert set(channels) == set(get_args(Channel))
     assert all(name == kit.name for name, kit in channels.items())
 
 
 def test_the_web_form_is_delivered_by_the_web() -> None:
-    assert isinstance(find_sender(build_channels(), "web", "form"), WebSender)
+    assert isinstance(find_sender(build_channels(Settings.model_construct()), "web", "form"), WebSender)
 
 
 @pytest.mark.parametrize("inbox", sorted(LOCAL_INBOXES))
 @pytest.mark.parametrize("channel", get_args(Channel))
 def test_what_the_desk_sends_to_itself_never_leaves_it(channel: str, inbox: str) -> None:
-    assert isinstance(find_sender(build_channels(), channel, inbox), WebSender)
+    assert isinstance(find_sender(build_channels(Settings.model_construct()), channel, inbox), WebSender)
 
 
 def test_a_channel_has_the_sender_of_its_kit() -> None:
-    channels = build_channels()
+    channels = build_channels(Settings.model_construct())
     for name, kit in channels.items():
         if kit.sender is None:
             assert find_sender(channels, name, "main") is None

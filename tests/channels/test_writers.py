@@ -5,16 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.base import Writer
-from channels.gmail.write import MailWriter
+from channels.mail.write import MailWriter
 from channels.registry import build_channels
 from channels.web.write import WebWriter
 from channels.whatsapp.write import WhatsAppWriter
+from core.settings import Settings
 from database.types import Citation
 from tests.channels.letters import REF, make_citation, make_letter
 
 ANSWER = "Choose “Forgot password” [1] and follow the link [2]."
 SOURCES = [make_citation(1, "Reset a password"), make_citation(2, "Sign in")]
-WRITERS = [kit.writer for kit in build_channels().values()]
+WRITERS = [kit.writer for kit in build_channels(Settings.model_construct()).values()]
 EACH_WRITER = pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: type(writer).__name__)
 SEARCH = settings(deadline=None, database=None)
 # With a reference as long as years of growth could make it.

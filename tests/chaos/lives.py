@@ -9,7 +9,7 @@ from dataclasses import replace
 from agent.context import Turn
 from agent.run import TurnResult
 from channels.base import Channels, Receipt
-from channels.gmail.write import MailWriter
+from channels.mail.write import MailWriter
 from channels.registry import build_channels
 from core.background import run_in_background
 from core.settings import Settings, WorkerSettings
@@ -148,5 +148,5 @@ def _record_sends(journal: Journal) -> Channels:
     """Every channel with such a vendor; only the web's may be sent to twice. No writer cuts what a reply covers."""
     return {
         name: replace(kit, writer=MailWriter(), sender=RecordingSender(journal, is_repeatable=name == "web"))
-        for name, kit in build_channels().items()
+        for name, kit in build_channels(Settings.model_construct()).items()
     }

@@ -121,7 +121,7 @@ class Desk:
     pool: DbPool
     settings: Settings
     agent: StubAgent = field(default_factory=StubAgent)
-    channels: Channels = field(default_factory=build_channels)
+    channels: Channels = field(default_factory=lambda: build_channels(Settings.model_construct()))
     replies: int = 0
     stored: list[str] = field(default_factory=list)
 

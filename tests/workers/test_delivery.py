@@ -7,7 +7,7 @@ import pytest
 from asyncpg import Record
 
 from channels.base import ChannelKit, DeliveryFailed, DeliveryUncertain, Receipt
-from channels.gmail.write import MailWriter
+from channels.mail.write import MailWriter
 from database import outbox
 from database.pool import DbPool
 from database.types import OutboundMessage

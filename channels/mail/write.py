@@ -24,6 +24,10 @@ class MailWriter:
             f"{_sign(letter)}"
         )
 
+    def split(self, text: str) -> list[str]:
+        """A letter is sent whole."""
+        return [text]
+
 
 def _greet(letter: Letter) -> str:
     return f"Dear {letter.customer_name}," if letter.customer_name.strip() else "Dear customer,"
