@@ -10,46 +10,12 @@ from database.types import (
     Attachment,
     Channel,
     Citation,
-    Consent,
-    Identity,
-    InboundMessage,
     OutboundMessage,
-    StatusUpdate,
+    Parsed,
+    Source,
 )
 
 # What comes in ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What arrived, as it arrived: the body of a webhook, or a mail with all its headers.
-
-    `external_id` is the vendor's name for it within its inbox. `facts` are what the vendor said beside the body, such
-    as Gmail's thread and labels.
-    """
-
-    channel: Channel
-    inbox: str
-    external_id: str
-    body: bytes
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """What a source says. `contents` are the files found in it, named by the digests of the attachments.
-
-    `wakes` are inboxes of the channel that have something new to be fetched. `revoked` are identifiers whose proof
-    no longer holds. `ignored` has a reason for each event that is nothing to us; they are counted and logged.
-    """
-
-    messages: tuple[InboundMessage, ...] = ()
-    contents: Mapping[str, bytes] = field(default_factory=dict)
-    statuses: tuple[StatusUpdate, ...] = ()
-    consents: tuple[Consent, ...] = ()
-    wakes: tuple[str, ...] = ()
-    revoked: tuple[Identity, ...] = ()
-    ignored: tuple[str, ...] = ()
 
 
 class MalformedSource(Exception):
@@ -137,6 +103,11 @@ class Poller(Protocol):
     @property
     def inbox(self) -> str:
         """The inbox it looks into."""
+        ...
+
+    @property
+    def poll_seconds(self) -> float:
+        """How often to look where nothing tells us of news."""
         ...
 
     async def list_new(self, cursor: str | None, synced_at: datetime | None) -> Listing:
@@ -299,3 +270,4 @@ class ChannelKit:
 
 
 Channels = Mapping[str, ChannelKit]
+

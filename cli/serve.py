@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from cli.context import open_database, prepare, read_secret_key
 from core.settings import Settings
@@ -65,6 +66,8 @@ def run_worker(
         settings = settings.model_copy(
             update={"worker": settings.worker.model_copy(update={"concurrency": concurrency})}
         )
+    # Codes that prove an address are made from it.
+    settings = settings.model_copy(update={"secret_key": SecretStr(read_secret_key(settings))})
     with open_database(settings) as url:
         uvloop.run(_until_signal(settings, url, work))
 

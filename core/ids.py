@@ -28,6 +28,11 @@ def derive_token(secret: str, purpose: str, subject: str) -> str:
     return hmac.digest(secret.encode(), f"{purpose}:{subject}".encode(), "sha256").hex()
 
 
+def derive_code(secret: str, subject: str) -> str:
+    """Six digits that only the holder of `secret` can make for this subject; few, so attempts must be limited."""
+    return f"{int(derive_token(secret, 'code', subject), 16) % 1_000_000:06d}"
+
+
 def matches_token(expected: str, given: str) -> bool:
     """Compare in constant time, so that response times do not reveal a token piece by piece."""
     return hmac.compare_digest(expected.encode(), given.encode())

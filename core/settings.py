@@ -67,6 +67,7 @@ class WorkerSettings(BaseModel):
     lease_seconds: Annotated[int, Field(ge=5, le=300)] = 60
     poll_seconds: Annotated[float, Field(gt=0)] = 2.0
     max_attempts: PositiveInt = 5
+    reconcile_seconds: Annotated[float, Field(gt=0)] = 30.0
 
 
 class QueueSettings(BaseModel):

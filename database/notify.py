@@ -14,6 +14,8 @@ from database.pool import DATABASE_ERRORS, DbConnection, connect
 _log = get_logger(__name__)
 
 WAKE_CHANNEL = "nightdesk_queue"  # a thread has become claimable
+OUTBOX_CHANNEL = "nightdesk_outbox"  # a reply may go out that could not before
+INBOX_CHANNEL = "nightdesk_inbox"  # payload: an inbox that has something new
 TICKET_CHANNEL = "nightdesk_ticket"  # payload: the contact of the thread whose ticket has changed
 
 _MIN_INTERVAL_SECONDS = 0.004

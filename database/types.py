@@ -1,6 +1,7 @@
 """The vocabulary that channels, agent, workers and api share. Pure: no SQL, no I/O."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Literal, NewType
@@ -251,7 +252,10 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class ConversationState:
-    """A conversation as the turn needs it: who, where, and what else has been said, oldest first."""
+    """A conversation as the turn needs it: who, where, and what else has been said, oldest first.
+
+    It is not reachable where a message named nobody who could be answered.
+    """
 
     id: ConversationId
     customer_id: CustomerId
@@ -266,6 +270,7 @@ class ConversationState:
     ticket_category: TicketCategory
     ticket_priority: Priority
     history: tuple[tuple[Author, str], ...]
+    is_reachable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +318,8 @@ class OutboundMessage:
     window_until: datetime | None = None
     tried_at: datetime | None = None
     known_vendor_ids: frozenset[str] = frozenset()
+    is_opted_out: bool = False
+    code_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,3 +345,35 @@ class Consent:
     inbox: str
     address: str
     is_given: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What arrived, as it arrived: the body of a webhook, or a mail with all its headers.
+
+    `external_id` is the vendor's name for it within its inbox. `facts` are what the vendor said beside the body, such
+    as Gmail's thread and labels.
+    """
+
+    channel: Channel
+    inbox: str
+    external_id: str
+    body: bytes
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a source says. `contents` are the files found in it, named by the digests of the attachments.
+
+    `wakes` are inboxes of the channel that have something new to be fetched. `revoked` are identifiers whose proof
+    no longer holds. `ignored` has a reason for each event that is nothing to us; they are counted and logged.
+    """
+
+    messages: tuple[InboundMessage, ...] = ()
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    statuses: tuple[StatusUpdate, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    wakes: tuple[str, ...] = ()
+    revoked: tuple[Identity, ...] = ()
+    ignored: tuple[str, ...] = ()

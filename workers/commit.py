@@ -1,5 +1,6 @@
 """The one commit of a turn: effects, reply, outbox, record and queue, all or nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -10,7 +11,7 @@ from core.settings import CompanySettings
 from database import outbox, queue
 from database.pool import Conn
 from database.queries import conversations, operations, runs, tickets
-from database.types import Citation, ConversationState, Failure, Lease, MessageId, Outcome, RunId
+from database.types import Author, Citation, ConversationState, Failure, Lease, MessageId, Outcome, RunId
 
 # Each costs a whole turn, and nobody is answered meanwhile.
 MAX_SUPERSEDED = 4
@@ -67,7 +68,7 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     draft = turn.result.draft
     if turn.result.decision.action == "answer" and draft is not None:
         text = writer.write_answer(draft.text, list(draft.citations), letter)
-        await _answer(conn, turn, text, list(draft.citations))
+        await _answer(conn, turn, channels, text, list(draft.citations))
         run_id = await _record(conn, turn, "answered")
     else:
         await _hand_over(conn, turn, channels, letter)
@@ -98,11 +99,9 @@ async def _settle(conn: Conn, turn: TurnCommit, *, handed_over: bool) -> None:
         await queue.fail(conn, turn.lease, turn.failure, handed_over=handed_over)
 
 
-async def _answer(conn: Conn, turn: TurnCommit, text: str, citations: list[Citation]) -> None:
-    message_id = MessageId(new_id())
+async def _answer(conn: Conn, turn: TurnCommit, channels: Channels, text: str, citations: list[Citation]) -> None:
     conversation = turn.conversation
-    await conversations.add_message(conn, message_id, conversation.id, "assistant", text, citations=citations)
-    await _queue_reply(conn, turn, message_id)
+    await _reply(conn, turn, channels, "assistant", text, citations=citations)
     await tickets.resolve_automatically(conn, conversation.id, confidence=turn.result.decision.confidence)
     await conversations.record_turn(
         conn, conversation.id, owner="agent", sentiment=turn.result.sentiment, automatic_replies=1
@@ -121,25 +120,30 @@ async def _hand_over(conn: Conn, turn: TurnCommit, channels: Channels, letter: L
         draft=draft.text if draft else None,
         confidence=decision.confidence,
     )
-    message_id = MessageId(new_id())
-    text = channels[conversation.channel].writer.write_handover(team, letter)
-    await conversations.add_message(conn, message_id, conversation.id, "system", text)
-    await _queue_reply(conn, turn, message_id)
+    if conversation.is_reachable:
+        text = channels[conversation.channel].writer.write_handover(team, letter)
+        await _reply(conn, turn, channels, "system", text)
     await conversations.record_turn(
         conn, conversation.id, owner="person", sentiment=turn.result.sentiment, automatic_replies=0
     )
 
 
-async def _queue_reply(conn: Conn, turn: TurnCommit, message_id: MessageId) -> None:
+async def _reply(
+    conn: Conn, turn: TurnCommit, channels: Channels, author: Author, text: str, *, citations: Sequence[Citation] = ()
+) -> None:
+    """Each part that the channel needs is a message of its own, with a delivery of its own."""
     conversation = turn.conversation
-    await outbox.add(
-        conn,
-        message_id,
-        conversation.id,
-        conversation.channel,
-        conversation.inbox,
-        in_reply_to=turn.lease.messages[-1].id,
-    )
+    for part in channels[conversation.channel].writer.split(text):
+        message_id = MessageId(new_id())
+        await conversations.add_message(conn, message_id, conversation.id, author, part, citations=citations)
+        await outbox.add(
+            conn,
+            message_id,
+            conversation.id,
+            conversation.channel,
+            conversation.inbox,
+            in_reply_to=turn.lease.messages[-1].id,
+        )
 
 
 async def _open_letter(conn: Conn, conversation: ConversationState, company: CompanySettings) -> Letter:

@@ -8,6 +8,7 @@ from core.logging import RareLog, get_logger
 from database import outbox
 from database.pool import DATABASE_ERRORS, DbConnection, connect
 from database.queries import operations
+from database.queries.notices import report_undelivered
 from database.queue import upkeep
 
 _log = get_logger(__name__)
@@ -29,6 +30,8 @@ class Maintenance:
         retention_days: int,
         channels: frozenset[str],
         repeatable_channels: list[str],
+        askable_channels: list[str],
+        check_seconds: float,
         on_recovered: Callable[[], None],
     ) -> None:
         self._url = url
@@ -36,6 +39,8 @@ class Maintenance:
         self._retention_days = retention_days
         self._channels = channels
         self._repeatable_channels = repeatable_channels
+        self._askable_channels = askable_channels
+        self._check_seconds = check_seconds
         self._on_recovered = on_recovered
         self._overdue_logs = defaultdict[str, RareLog](lambda: RareLog(_log, seconds=OVERDUE_SECONDS))
         self.is_elected = False
@@ -60,11 +65,7 @@ class Maintenance:
 
     async def do_round(self, conn: DbConnection) -> None:
         """Everything once. Each statement is its own short transaction."""
-        requeued, doubted = await outbox.recover_expired(conn, self._repeatable_channels)
-        if doubted:
-            _log.error("sends in doubt after a worker died, a person must look", replies=doubted)
-        if requeued:
-            self._on_recovered()
+        await self._recover_sends(conn)
         await operations.forget_silent_workers(conn)
         await self._look_for_stuck_threads(conn)
         await self._delete_old(conn)
@@ -77,6 +78,20 @@ class Maintenance:
         while True:
             await self.do_round(conn)
             await asyncio.sleep(self._round_seconds)
+
+    async def _recover_sends(self, conn: DbConnection) -> None:
+        async with conn.transaction():
+            recovered = await outbox.recover_expired(
+                conn, self._repeatable_channels, self._askable_channels, check_seconds=self._check_seconds
+            )
+            for reply_id, reason in recovered.given_up:
+                await report_undelivered(conn, reply_id, "in_doubt", reason)
+        if recovered.doubted:
+            _log.error(
+                "sends in doubt after a worker died", replies=recovered.doubted, for_a_person=len(recovered.given_up)
+            )
+        if recovered.requeued or recovered.doubted:
+            self._on_recovered()
 
     async def _look_for_stuck_threads(self, conn: DbConnection) -> None:
         if rescued := await upkeep.rescue(conn):

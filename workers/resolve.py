@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from core.errors import PermanentError
 from core.settings import TicketSettings
-from database import queue
+from database import outbox, queue
 from database.pool import Conn
-from database.queries import conversations, customers, tickets
+from database.queries import attachments, conversations, customers, tickets
 from database.types import (
     ConversationId,
     ConversationState,
@@ -33,13 +33,17 @@ async def resolve_thread(
 
     Raises UnknownSender or UnreadableMessage where that cannot be done; `resolve_anyway` then does what it can.
     """
+    for queued in lease.messages:
+        if queued.message.problem is not None:
+            raise UnreadableMessage(queued.message.problem)
     request = await _prepare_ticket(conn, lease, settings)
     async with conn.transaction():
         await queue.fence(conn, lease)
         conversation_id = await _find_or_begin(conn, lease, lease.messages[0].message, request)
         for queued in lease.messages:
-            await _store(conn, conversation_id, queued, queued.message.text)
+            await _store(conn, conversation_id, queued, queued.message)
         await tickets.reopen_ticket(conn, conversation_id)
+        await outbox.reopen_window(conn, conversation_id)
         announce(Step.RESOLVING)
         return await conversations.load_state(conn, conversation_id, waiting=[queued.id for queued in lease.messages])
 
@@ -57,8 +61,18 @@ async def resolve_anyway(conn: Conn, lease: Lease, settings: TicketSettings) -> 
         await queue.fence(conn, lease)
         conversation_id = await _find_or_begin(conn, lease, first, request, may_be_stranger=True)
         for queued in lease.messages:
-            await _store(conn, conversation_id, queued, read_anyway(lease, queued).text)
+            await _store(conn, conversation_id, queued, read_anyway(lease, queued))
         return await conversations.load_state(conn, conversation_id, waiting=[queued.id for queued in lease.messages])
+
+
+async def store_silently(conn: Conn, lease: Lease) -> None:
+    """Keep messages that start no turn, such as an automatic reply, where a conversation is there to keep them in."""
+    async with conn.transaction():
+        await queue.fence(conn, lease)
+        conversation_id = await conversations.find_conversation(conn, lease.thread_id)
+        if conversation_id is not None:
+            for queued in lease.messages:
+                await _store(conn, conversation_id, queued, queued.message)
 
 
 async def _prepare_ticket(conn: Conn, lease: Lease, settings: TicketSettings) -> TicketRequest | None:
@@ -84,7 +98,11 @@ async def _find_or_begin(
     if request is None or (first.sender is None and not may_be_stranger):
         raise UnknownSender(f"thread {lease.thread_id} begins with a message that names no sender")
     sender = first.sender or Identity(kind="email", value="", level="self_reported")
-    customer_id = await (customers.resolve_customer(conn, sender) if first.sender else customers.add_stranger(conn))
+    customer_id = (
+        await customers.resolve_customer(conn, sender, first.also)
+        if first.sender
+        else await customers.add_stranger(conn)
+    )
     conversation_id = await conversations.add_conversation(conn, lease.thread_id, customer_id, first, sender)
     await tickets.add_ticket(conn, conversation_id, request)
     return conversation_id
@@ -93,9 +111,9 @@ async def _find_or_begin(
 def read_anyway(lease: Lease, queued: QueuedMessage) -> InboundMessage:
     """The message, or what can be said of one that cannot be read."""
     try:
-        return queued.message
+        message = queued.message
     except UnreadableMessage:
-        return InboundMessage(
+        message = InboundMessage(
             channel=lease.channel,
             inbox=lease.inbox,
             contact=lease.contact,
@@ -104,7 +122,23 @@ def read_anyway(lease: Lease, queued: QueuedMessage) -> InboundMessage:
             sender=None,
             text=UNREADABLE_TEXT,
         )
+    if message.problem is None:
+        return message
+    return message.model_copy(update={"text": f"{UNREADABLE_TEXT}\n{message.problem}"})
 
 
-async def _store(conn: Conn, conversation_id: ConversationId, queued: QueuedMessage, text: str) -> None:
-    await conversations.add_message(conn, queued.id, conversation_id, "customer", text, created_at=queued.received_at)
+async def _store(conn: Conn, conversation_id: ConversationId, queued: QueuedMessage, message: InboundMessage) -> None:
+    await conversations.add_message(
+        conn,
+        queued.id,
+        conversation_id,
+        "customer",
+        message.text,
+        created_at=queued.received_at,
+        quoted=message.quoted,
+        source_id=message.source_id,
+    )
+    if message.attachments:
+        await attachments.add_attachments(conn, queued.id, message.attachments)
+    if message.reply_path is not None:
+        await conversations.note_inbound(conn, conversation_id, message, queued.received_at)

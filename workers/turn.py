@@ -22,7 +22,7 @@ from database.pool import Conn, DbPool
 from database.types import ConversationState, Failure, Lease
 from workers.commit import Settled, TurnCommit, commit_turn
 from workers.failures import describe_failure, find_retry_after, is_permanent
-from workers.resolve import read_anyway, resolve_anyway, resolve_thread
+from workers.resolve import read_anyway, resolve_anyway, resolve_thread, store_silently
 from workers.steps import Announce, Step, announce_nothing
 
 _log = get_logger(__name__)
@@ -109,6 +109,10 @@ class TurnProcessor:
         if lease.attempt > max_attempts:
             # Its last attempt was not allowed to say what went wrong: the worker died, or could not settle.
             await self._give_up(lease, describe_failure(WorkerDied("its worker died or stalled at every attempt")))
+            return
+        if not any(queued.message.starts_turn for queued in lease.messages):
+            await self._patiently(lambda conn: store_silently(conn, lease))
+            await self._settle_quietly(lease)
             return
         started = time.perf_counter()
         conversation = await self._patiently(

@@ -1,7 +1,7 @@
 """One worker process: everything it runs, started and stopped in one place."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from agent.assemble import build_agent
@@ -13,21 +13,29 @@ from core.ids import new_id
 from core.logging import get_logger
 from core.settings import Settings
 from database import outbox, queue
-from database.notify import TICKET_CHANNEL, WAKE_CHANNEL, Notifier, listen
+from database.files import PostgresFiles
+from database.notify import INBOX_CHANNEL, OUTBOX_CHANNEL, TICKET_CHANNEL, WAKE_CHANNEL, Notifier, listen
+from database.outbox import Doubtful
 from database.pool import DbPool, open_pool
+from database.queries import attachments
+from database.queries.attachments import MissingFile
 from database.types import Lease, OutboundMessage, ThreadId, WorkerId
 from workers.claims import Claims
 from workers.delivery import Deliverer
 from workers.heartbeat import Heartbeat
+from workers.inboxes import Inboxes
 from workers.leases import Leases
 from workers.maintenance import Maintenance
+from workers.media import MediaKeeper
 from workers.pump import Pump
+from workers.reconcile import Reconciliation
 from workers.steps import Announce, announce_nothing
 from workers.turn import TurnProcessor
 
 _log = get_logger(__name__)
 
 DRAIN_SECONDS = 3.0
+_SIDE_CONCURRENCY = 4  # questions to vendors and files; replies must not wait for them
 
 
 async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
@@ -43,12 +51,17 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
     ):
         notifier = Notifier(database_url)
         worker = Worker(settings, database_url, pool, agent, notifier)
-        wakers = {WAKE_CHANNEL: worker.turns.wake}
+        wakers: dict[str, Callable[[str], None]] = {
+            WAKE_CHANNEL: worker.turns.wake,
+            OUTBOX_CHANNEL: worker.deliveries.wake,
+            INBOX_CHANNEL: worker.inboxes.wake,
+        }
         async with run_in_background(
             notifier.run(),
             worker.heartbeat.run(),
             worker.maintenance.run(),
-            listen(database_url, wakers, worker.turns.wake),
+            listen(database_url, wakers, worker.wake),
+            worker.inboxes.run(),
             on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
         ):
             await worker.run(stop)
@@ -77,13 +90,44 @@ class Worker:
         self._leases = Leases()
         self._channels = channels = channels or build_channels(settings)
         self._claims = Claims(self.id, channels=channels, lease_seconds=settings.worker.lease_seconds)
-        self._deliverer = Deliverer(pool, channels, on_sent=self._notify, announce=announce)
+        self._deliverer = Deliverer(pool, channels, settings, on_sent=self._notify, announce=announce)
         self.deliveries = Pump[OutboundMessage](
             "deliveries",
             claim=self._claim_replies,
             handle=self._deliverer.deliver,
             concurrency=settings.worker.concurrency,
             poll_seconds=settings.worker.poll_seconds,
+        )
+        reconciliation = Reconciliation(
+            pool,
+            channels,
+            check_seconds=settings.worker.reconcile_seconds,
+            on_sent=self._notify,
+            on_requeued=self.deliveries.wake,
+        )
+        self.doubts = Pump[Doubtful](
+            "doubts",
+            claim=self._claim_doubts,
+            handle=reconciliation.settle,
+            concurrency=_SIDE_CONCURRENCY,
+            poll_seconds=min(settings.worker.poll_seconds, settings.worker.reconcile_seconds),
+        )
+        files = PostgresFiles(pool)
+        keeper = MediaKeeper(pool, files, channels, max_bytes=settings.attachment.max_bytes)
+        self.media = Pump[MissingFile](
+            "media",
+            claim=self._claim_files,
+            handle=keeper.keep,
+            concurrency=_SIDE_CONCURRENCY,
+            poll_seconds=settings.worker.poll_seconds,
+        )
+        self.inboxes = Inboxes(
+            pool,
+            files,
+            channels,
+            lease_seconds=settings.worker.lease_seconds,
+            on_published=self.wake,
+            on_moved=self.deliveries.wake,
         )
         self._processor = TurnProcessor(
             pool,
@@ -108,6 +152,8 @@ class Worker:
             retention_days=settings.queue.retention_days,
             channels=frozenset(channels),
             repeatable_channels=self._deliverer.repeatable_channels,
+            askable_channels=self._deliverer.askable_channels,
+            check_seconds=settings.worker.reconcile_seconds,
             on_recovered=self.deliveries.wake,
         )
         self.heartbeat = Heartbeat(
@@ -123,15 +169,21 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Claim until `stop`, then drain: turns first, so that their replies still go out."""
         turns, deliveries = asyncio.create_task(self.turns.run()), asyncio.create_task(self.deliveries.run())
+        side_pumps = (self.doubts, self.media)
+        side_work = [asyncio.create_task(pump.run()) for pump in side_pumps]
         _log.info("worker ready", worker_id=str(self.id), concurrency=self._settings.concurrency)
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({turns, deliveries, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({turns, deliveries, *side_work, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         _log.info("worker stopping", in_flight=self.turns.in_flight)
-        self.turns.stop()
+        for pump in (*side_pumps, self.turns):
+            pump.stop()
         # Not drained before the loop has ended: a claim under way still brings its leases.
         await turns
         await self.turns.drain(DRAIN_SECONDS)
+        await asyncio.gather(*side_work)
+        for pump in side_pumps:
+            await pump.drain(DRAIN_SECONDS / 3)
         self.deliveries.stop()
         await deliveries
         await self.deliveries.drain(DRAIN_SECONDS / 3)
@@ -167,6 +219,27 @@ class Worker:
                 lease_seconds=self._settings.lease_seconds,
                 only_thread=self._only_thread,
             )
+
+    async def _claim_doubts(self, free: int) -> Sequence[Doubtful]:
+        async with self._pool.acquire() as conn:
+            return await outbox.claim_doubtful(
+                conn,
+                channels=self._deliverer.askable_channels,
+                max_replies=free,
+                lease_seconds=self._settings.lease_seconds,
+                only_thread=self._only_thread,
+            )
+
+    async def _claim_files(self, free: int) -> Sequence[MissingFile]:
+        if self._only_thread is not None:
+            return []
+        async with self._pool.acquire() as conn:
+            return await attachments.claim_missing(conn, max_files=free, lease_seconds=self._settings.lease_seconds)
+
+    def wake(self, _payload: str = "") -> None:
+        """Something may have happened that nobody told us: look everywhere."""
+        for pump in (self.turns, self.deliveries, self.media):
+            pump.wake()
 
     def _notify(self, contact: str) -> None:
         self._notifier.notify(TICKET_CHANNEL, contact)

@@ -4,9 +4,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from core.ids import new_id
 from database.pool import Conn
+from database.queries.attachments import list_attachments
 from database.statements import load_statements
 from database.types import (
     Author,
@@ -61,6 +63,8 @@ async def add_message(
     *,
     citations: Sequence[Citation] = (),
     created_at: datetime | None = None,
+    quoted: str = "",
+    source_id: UUID | None = None,
 ) -> None:
     """Store one message; storing the same id again changes nothing."""
     await _SQL["add_message"].execute(
@@ -71,6 +75,21 @@ async def add_message(
         text=text,
         citations=json.dumps([citation.model_dump(mode="json") for citation in citations]),
         created_at=created_at,
+        quoted=quoted,
+        source_id=source_id,
+    )
+
+
+async def note_inbound(
+    conn: Conn, conversation_id: ConversationId, message: InboundMessage, received_at: datetime
+) -> None:
+    """What a message changes in its conversation: how to reply, since when, and how far its sender is proven."""
+    await _SQL["note_inbound"].execute(
+        conn,
+        id=conversation_id,
+        reply_path=None if message.reply_path is None else message.reply_path.model_dump_json(),
+        received_at=received_at,
+        level=None if message.sender is None else message.sender.level,
     )
 
 
@@ -97,6 +116,7 @@ async def load_state(
         ticket_subject=row["subject"],
         ticket_category=row["category"],
         ticket_priority=row["priority"],
+        is_reachable=row["is_reachable"],
         history=tuple((message["author"], message["text"]) for message in recent),
     )
 
@@ -123,8 +143,10 @@ async def view_conversation(conn: Conn, conversation_id: ConversationId) -> dict
         return None
     messages = await _SQL["list_messages"].fetch(conn, id=conversation_id, max_messages=VIEW_MESSAGES)
     runs = await _SQL["list_runs"].fetch(conn, id=conversation_id, max_runs=VIEW_RUNS)
+    files = await list_attachments(conn, conversation_id)
     return {
         **dict(row),
+        "attachments": files,
         "messages": [{**dict(message), "citations": json.loads(message["citations"])} for message in messages],
         "runs": [
             {**dict(run), **{key: json.loads(run[key]) for key in ("decision", "stages", "tool_calls")}} for run in runs

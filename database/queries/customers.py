@@ -1,6 +1,7 @@
 """Customers and their identifiers."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from core.ids import new_id
@@ -13,15 +14,33 @@ _SQL = load_statements("customers")
 LATEST_CONVERSATIONS = 20
 
 
-async def resolve_customer(conn: Conn, identity: Identity) -> CustomerId:
-    """The customer who holds this identifier at this proof level, created if nobody does.
+async def resolve_customer(conn: Conn, identity: Identity, also: Sequence[Identity] = ()) -> CustomerId:
+    """The customer who holds one of these identifiers at its proof level, created if nobody does.
 
-    A self-reported address has a customer of its own, so that typing somebody's address never leads to them.
+    The customer then holds all of them that were free. A self-reported address has a customer of its own, so that
+    typing somebody's address never leads to them.
     """
-    key = {"kind": identity.kind, "value": identity.value, "level": identity.level}
-    known: CustomerId | None = await _SQL["find_by_identifier"].fetch_value(conn, **key)
-    if known is not None:
-        return known
+    customer_id = await _find_holder(conn, [identity, *also]) or await _hold(conn, identity)
+    for further in (identity, *also) if also else ():
+        await _SQL["add_identifier"].fetch_value(conn, **_key(further), customer_id=customer_id)
+    return customer_id
+
+
+async def _find_holder(conn: Conn, identities: Sequence[Identity]) -> CustomerId | None:
+    for identity in identities:
+        holder: CustomerId | None = await _SQL["find_by_identifier"].fetch_value(conn, **_key(identity))
+        if holder is not None:
+            return holder
+    return None
+
+
+def _key(identity: Identity) -> dict[str, str]:
+    return {"kind": identity.kind, "value": identity.value, "level": identity.level}
+
+
+async def _hold(conn: Conn, identity: Identity) -> CustomerId:
+    """A new customer with this identifier, or whoever was faster."""
+    key = _key(identity)
     customer_id = CustomerId(new_id())
     await _SQL["add_customer"].execute(conn, id=customer_id, name=identity.name)
     holder: CustomerId = await _SQL["add_identifier"].fetch_value(conn, **key, customer_id=customer_id)

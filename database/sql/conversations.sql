@@ -6,13 +6,28 @@ INSERT INTO conversations (id, thread_id, customer_id, contact_name, channel, in
 VALUES (:id, :thread_id, :customer_id, :contact_name, :channel, :inbox, :identity_level);
 
 -- name: add_message
-INSERT INTO messages (id, conversation_id, author, text, citations, created_at)
-VALUES (:id, :conversation_id, :author, :text, :citations::jsonb, coalesce(:created_at, clock_timestamp()))
+INSERT INTO messages (id, conversation_id, author, text, citations, created_at, quoted, source_id)
+VALUES (:id, :conversation_id, :author, :text, :citations::jsonb, coalesce(:created_at, clock_timestamp()), :quoted,
+        :source_id)
 ON CONFLICT (id) DO NOTHING;
+
+-- name: note_inbound
+-- How a reply reaches the customer now, and from when WhatsApp counts its 24 hours. An identity is worth what the least
+-- proven of the messages is.
+UPDATE conversations
+   SET reply_path = coalesce(:reply_path::jsonb, reply_path),
+       last_inbound_at = greatest(last_inbound_at, :received_at),
+       identity_level = CASE WHEN :level::text IS NULL OR array_position(ARRAY['self_reported', 'channel_asserted', 'proven'],
+                                                                   identity_level)
+                                  <= array_position(ARRAY['self_reported', 'channel_asserted', 'proven'], :level::text)
+                             THEN identity_level ELSE :level::text END
+ WHERE id = :id;
 
 -- name: load_state
 SELECT v.id, v.customer_id, v.contact_name, v.channel, v.inbox, v.identity_level, v.owner,
-       v.automatic_replies, t.ref, t.subject, t.category, t.priority
+       v.automatic_replies, t.ref, t.subject, t.category, t.priority,
+       v.channel = 'web' OR EXISTS (SELECT FROM customer_identifiers i WHERE i.customer_id = v.customer_id)
+           AS is_reachable
   FROM conversations v JOIN tickets t ON t.conversation_id = v.id
  WHERE v.id = :id;
 
@@ -36,12 +51,13 @@ UPDATE conversations
 SELECT v.id, v.channel, v.inbox, v.owner, v.identity_level, v.sentiment, v.created_at, v.updated_at,
        c.id AS customer_id, c.name AS customer_name, v.contact_name, c.plan,
        t.ref, t.status, t.subject, t.category, t.priority, t.confidence, t.route, t.team,
-       t.handover_reason, t.handover_summary, t.handover_draft
+       t.handover_reason, t.handover_summary, t.handover_draft, t.delivery_problem
   FROM conversations v JOIN customers c ON c.id = v.customer_id LEFT JOIN tickets t ON t.conversation_id = v.id
  WHERE v.id = :id;
 
 -- name: list_messages
-SELECT m.id, m.author, m.text, m.citations, m.created_at, o.state AS delivery
+SELECT m.id, m.author, m.text, m.quoted, m.citations, m.created_at, m.source_id, o.state AS delivery,
+       o.error AS delivery_error
   FROM messages m LEFT JOIN outbox o ON o.id = m.id
  WHERE m.conversation_id = :id ORDER BY m.created_at, m.id LIMIT :max_messages;
 

@@ -1,40 +1,66 @@
 -- name: add
-INSERT INTO outbox (id, conversation_id, in_reply_to, channel, inbox)
-VALUES (:id, :conversation_id, :in_reply_to, :channel, :inbox);
+INSERT INTO outbox (id, conversation_id, in_reply_to, channel, inbox, kind, path, code_id)
+VALUES (:id, :conversation_id, :in_reply_to, :channel, :inbox, :kind, :path::jsonb, :code_id);
 
 -- name: claim
--- The oldest unsent reply of each conversation, and none while an earlier one is on its way: replies keep order.
+-- The oldest unsent reply of each conversation, and none while an earlier one is on its way, in doubt or only just
+-- sent: replies keep order. One that nobody will ask about any more ('infinity') holds up nothing.
 WITH candidate AS (
     SELECT o.id FROM outbox o
      WHERE o.state = 'queued' AND o.ready_at <= now()
        AND (:only_thread::uuid IS NULL
             OR o.conversation_id = (SELECT id FROM conversations WHERE thread_id = :only_thread::uuid))
        AND NOT EXISTS (
-           SELECT FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.state IN ('queued', 'sending')
+           SELECT FROM outbox e WHERE e.conversation_id = o.conversation_id
+              AND e.state IN ('queued', 'sending', 'unknown') AND (e.state <> 'unknown' OR e.ready_at < 'infinity')
               AND (e.created_at, e.id) < (o.created_at, o.id))
+       AND NOT EXISTS (
+           SELECT FROM outbox h WHERE h.conversation_id = o.conversation_id AND h.hold_until > now())
      ORDER BY o.ready_at LIMIT :max_replies FOR UPDATE OF o SKIP LOCKED
+), claimed AS (
+    UPDATE outbox o
+       SET state = 'sending', lease_token = gen_random_uuid(), attempts = o.attempts + 1,
+           tried_at = coalesce(o.tried_at, now()), ready_at = now() + make_interval(secs => :lease_seconds::float8)
+      FROM candidate WHERE o.id = candidate.id
+    RETURNING o.*
 )
-UPDATE outbox o
-   SET state = 'sending', lease_token = gen_random_uuid(), attempts = o.attempts + 1,
-       ready_at = now() + make_interval(secs => :lease_seconds::float8)
-  FROM candidate, messages m, conversations c, queue_threads t
- WHERE o.id = candidate.id AND m.id = o.id AND c.id = o.conversation_id AND t.id = c.thread_id
-RETURNING o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.text, o.attempts, o.lease_token;
+SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.text, o.attempts, o.lease_token,
+       o.kind, o.code_id, o.tried_at, coalesce(o.path, c.reply_path) AS path, k.ref AS ticket_ref, c.contact_name,
+       c.last_inbound_at, ARRAY[]::text[] AS known_vendor_ids,
+       EXISTS (SELECT FROM opt_outs s
+                WHERE s.channel = o.channel AND s.inbox = o.inbox
+                  AND s.address = coalesce(c.reply_path ->> 'phone', c.reply_path ->> 'user_id')) AS is_opted_out
+  FROM claimed o JOIN messages m ON m.id = o.id JOIN conversations c ON c.id = o.conversation_id
+  JOIN queue_threads t ON t.id = c.thread_id LEFT JOIN tickets k ON k.conversation_id = c.id;
 
 -- name: mark_sent
-UPDATE outbox SET state = 'sent', sent_at = clock_timestamp(), vendor_id = :vendor_id, lease_token = NULL, error = NULL
+-- A callback may have been faster: what it said is not taken back.
+UPDATE outbox
+   SET state = CASE WHEN state IN ('sending', 'unknown') THEN 'sent' ELSE state END,
+       hold_until = CASE WHEN state = 'sending' AND :hold_seconds::float8 > 0
+                         THEN now() + make_interval(secs => :hold_seconds::float8) END,
+       sent_at = coalesce(sent_at, clock_timestamp()), vendor_id = coalesce(:vendor_id, vendor_id),
+       mail_id = coalesce(:mail_id, mail_id), lease_token = NULL,
+       error = CASE WHEN state = 'sending' THEN NULL ELSE error END
  WHERE id = :id AND lease_token = :token
 RETURNING id;
 
 -- name: mark_queued
-UPDATE outbox SET state = 'queued', lease_token = NULL, error = :error,
-       ready_at = now() + make_interval(secs => :delay_seconds::float8)
- WHERE id = :id AND lease_token = :token
+UPDATE outbox SET state = 'queued', lease_token = NULL, error = coalesce(:error, error),
+       attempts = attempts - :refund::int, ready_at = now() + make_interval(secs => :delay_seconds::float8)
+ WHERE id = :id AND lease_token = :token AND state = 'sending'
 RETURNING id;
 
 -- name: mark_given_up
-UPDATE outbox SET state = :state, lease_token = NULL, error = :error
- WHERE id = :id AND lease_token = :token
+UPDATE outbox SET state = :state, lease_token = NULL, error = :error, ready_at = 'infinity'
+ WHERE id = :id AND lease_token = :token AND state IN ('sending', 'unknown')
+RETURNING id;
+
+-- name: mark_doubtful
+UPDATE outbox SET state = 'unknown', lease_token = NULL, error = :error, checks = 0, absences = 0,
+       ready_at = CASE WHEN :check_seconds::float8 IS NULL THEN 'infinity'
+                       ELSE now() + make_interval(secs => :check_seconds::float8) END
+ WHERE id = :id AND lease_token = :token AND state = 'sending'
 RETURNING id;
 
 -- name: requeue_expired
@@ -44,7 +70,125 @@ UPDATE outbox SET state = 'queued', lease_token = NULL, ready_at = now()
 RETURNING id;
 
 -- name: doubt_expired
--- The same where the vendor may have accepted the message: never sent blindly again, shown to a person.
-UPDATE outbox SET state = 'unknown', lease_token = NULL, error = 'the worker died while sending'
+-- The same where the vendor may have accepted the message: never sent blindly again. The vendor is asked where it can
+-- be, and a person decides where not.
+UPDATE outbox
+   SET state = 'unknown', lease_token = NULL, error = 'the worker died while sending', checks = 0, absences = 0,
+       ready_at = CASE WHEN channel = ANY (:askable_channels::text[])
+                       THEN now() + make_interval(secs => :check_seconds::float8) ELSE 'infinity' END
  WHERE state = 'sending' AND ready_at <= now() AND NOT channel = ANY (:repeatable_channels::text[])
+RETURNING id, error, ready_at = 'infinity' AS needs_person;
+
+-- name: claim_doubtful
+-- Replies whose vendor is to be asked what became of them. The lease is taken back by whoever asks after it expired.
+WITH candidate AS (
+    SELECT id FROM outbox WHERE state = 'unknown' AND ready_at <= now() AND channel = ANY (:channels::text[])
+       AND (:only_thread::uuid IS NULL
+            OR conversation_id = (SELECT id FROM conversations WHERE thread_id = :only_thread::uuid))
+     ORDER BY ready_at LIMIT :max_replies FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE outbox o SET lease_token = gen_random_uuid(), checks = o.checks + 1,
+           ready_at = now() + make_interval(secs => :lease_seconds::float8)
+      FROM candidate WHERE o.id = candidate.id
+    RETURNING o.*
+)
+SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.text, o.attempts, o.lease_token,
+       o.kind, o.code_id, o.tried_at, coalesce(o.path, c.reply_path) AS path, k.ref AS ticket_ref, c.contact_name,
+       c.last_inbound_at, false AS is_opted_out, o.checks, o.absences,
+       ARRAY(SELECT n.vendor_id FROM messages p JOIN outbox n ON n.id = p.id
+              WHERE p.conversation_id = o.conversation_id AND n.id <> o.id AND n.vendor_id IS NOT NULL)
+           AS known_vendor_ids
+  FROM claimed o JOIN messages m ON m.id = o.id JOIN conversations c ON c.id = o.conversation_id
+  JOIN queue_threads t ON t.id = c.thread_id LEFT JOIN tickets k ON k.conversation_id = c.id;
+
+-- name: ask_again
+UPDATE outbox SET lease_token = NULL, absences = absences + :absent::int,
+       ready_at = now() + make_interval(secs => :delay_seconds::float8)
+ WHERE id = :id AND lease_token = :token AND state = 'unknown'
 RETURNING id;
+
+-- name: send_again
+-- The vendor surely does not have it, or a person says that it was not sent.
+UPDATE outbox SET state = 'queued', lease_token = NULL, ready_at = now()
+ WHERE id = :id AND state IN ('unknown', 'failed', 'needs_template') AND lease_token IS NOT DISTINCT FROM :token
+RETURNING id, conversation_id;
+
+-- name: confirm_sent
+-- A person says that it was sent.
+UPDATE outbox SET state = 'sent', sent_at = coalesce(sent_at, clock_timestamp()), lease_token = NULL
+ WHERE id = :id AND state IN ('unknown', 'failed')
+RETURNING id, conversation_id;
+
+-- name: find_by_vendor
+SELECT id FROM outbox WHERE channel = :channel AND vendor_id = :vendor_id LIMIT 1;
+
+-- name: find_by_mail
+SELECT id FROM outbox WHERE mail_id = :mail_id AND channel = :channel LIMIT 1;
+
+-- name: apply_status
+-- Statuses only move forward, whatever order they come in; a stored error is never erased. The lease stays with
+-- whoever is still waiting for the vendor's answer: their result then changes nothing.
+UPDATE outbox
+   SET state = :state::text, error = coalesce(:error, error), vendor_id = coalesce(vendor_id, :vendor_id),
+       hold_until = NULL, sent_at = CASE WHEN :state::text = 'failed' THEN sent_at
+                                         ELSE coalesce(sent_at, clock_timestamp()) END
+ WHERE id = :id AND channel = :channel
+   AND array_position(ARRAY['queued', 'sending', 'unknown', 'needs_template', 'sent', 'failed', 'delivered', 'read'],
+                      state)
+     < array_position(ARRAY['queued', 'sending', 'unknown', 'needs_template', 'sent', 'failed', 'delivered', 'read'],
+                      :state::text)
+   AND (:state::text <> 'failed' OR state <> 'queued')
+RETURNING id, conversation_id, kind;
+
+-- name: note_status
+-- A status that changes no state still says that the vendor has the message.
+UPDATE outbox SET hold_until = NULL, vendor_id = coalesce(vendor_id, :vendor_id)
+ WHERE id = :id AND channel = :channel AND (hold_until IS NOT NULL OR vendor_id IS NULL);
+
+-- name: close_window
+-- WhatsApp takes nothing but templates for this customer: the reply waits until they write again.
+UPDATE outbox SET state = 'needs_template', lease_token = NULL, error = :error, ready_at = 'infinity', hold_until = NULL
+ WHERE id = :id AND (lease_token = :token OR :token::uuid IS NULL) AND state IN ('sending', 'sent', 'unknown')
+RETURNING id, conversation_id, in_reply_to, channel, inbox, kind;
+
+-- name: find_invitation
+-- The template that has invited this customer back since they last wrote.
+SELECT o.id FROM messages m JOIN outbox o ON o.id = m.id JOIN conversations c ON c.id = m.conversation_id
+ WHERE m.conversation_id = :conversation_id AND o.kind = 'template' AND o.state <> 'failed'
+   AND o.created_at > coalesce(c.last_inbound_at, '-infinity') LIMIT 1;
+
+-- name: reopen_window
+UPDATE outbox SET state = 'queued', ready_at = now(), attempts = 0
+ WHERE conversation_id = :conversation_id AND state = 'needs_template'
+RETURNING id;
+
+-- name: take_slot
+-- One send of this inbox, over all workers. A few may go at once; after that they keep the distance.
+INSERT INTO send_rates AS r (channel, inbox, next_at)
+VALUES (:channel, :inbox, clock_timestamp() - make_interval(secs => :burst_seconds::float8 - :interval_seconds::float8))
+ON CONFLICT (channel, inbox) DO UPDATE
+   SET next_at = greatest(r.next_at, clock_timestamp() - make_interval(secs => :burst_seconds::float8))
+                 + make_interval(secs => :interval_seconds::float8)
+ WHERE r.next_at <= clock_timestamp()
+RETURNING true;
+
+-- name: find_next_slot
+SELECT extract(epoch FROM next_at - clock_timestamp())::float8 FROM send_rates
+ WHERE channel = :channel AND inbox = :inbox;
+
+-- name: pause
+INSERT INTO send_rates AS r (channel, inbox, next_at)
+VALUES (:channel, :inbox, clock_timestamp() + make_interval(secs => :seconds::float8))
+ON CONFLICT (channel, inbox) DO UPDATE SET next_at = greatest(r.next_at, excluded.next_at);
+
+-- name: list_undelivered
+SELECT o.id, o.conversation_id, k.ref AS ticket_ref, k.team, o.channel, o.inbox, o.state, o.kind, o.error, o.attempts,
+       o.vendor_id, m.text, o.created_at, o.tried_at,
+       o.state = 'unknown' AND o.ready_at < 'infinity' AS is_being_asked
+  FROM outbox o JOIN messages m ON m.id = o.id LEFT JOIN tickets k ON k.conversation_id = o.conversation_id
+ WHERE o.state IN ('failed', 'unknown', 'needs_template') AND (:state::text IS NULL OR o.state = :state::text)
+ ORDER BY o.created_at, o.id LIMIT :max_rows;
+
+-- name: measure
+-- Deliveries that a person should know of, by state.
+SELECT state, count(*) AS replies FROM outbox WHERE state IN ('failed', 'unknown', 'needs_template') GROUP BY state;

@@ -137,9 +137,11 @@ async def test_an_expired_send_is_repeated_only_where_that_is_harmless_and_doubt
     mail_conversation = await open_conversation(conn, "a@example.com", channel="gmail", inbox="support")
     mail = await queue_reply(conn, mail_conversation, channel="gmail", inbox="support")
     assert len(await claim_all(conn)) == 2
-    assert await outbox.recover_expired(conn, ["web"]) == (0, 0)  # still under way
+    assert (await outbox.recover_expired(conn, ["web"])).doubted == 0  # still under way
     await expire_sends(conn)
-    assert await outbox.recover_expired(conn, ["web"]) == (1, 1)
+    recovered = await outbox.recover_expired(conn, ["web"])
+    assert (recovered.requeued, recovered.doubted) == (1, 1)
+    assert recovered.given_up == [(mail, "the worker died while sending")]
     assert (await read_state(conn, web), await read_state(conn, mail)) == ("queued", "unknown")
     assert await conn.fetchval("SELECT error FROM outbox WHERE id = $1", mail) == "the worker died while sending"
 
@@ -151,7 +153,7 @@ async def test_a_send_in_doubt_is_never_sent_again_and_does_not_block_its_conver
     await expire_sends(conn)
     await outbox.recover_expired(conn, ["web"])
     assert await claim_all(conn) == []
-    assert await outbox.recover_expired(conn, ["web", "gmail"]) == (0, 0)
+    assert (await outbox.recover_expired(conn, ["web", "gmail"])).requeued == 0
     await queue_reply(conn, conversation_id, "two", channel="gmail", inbox="support")
     assert [reply.text for reply in await claim_all(conn)] == ["two"]
 

@@ -8,6 +8,7 @@ from asyncpg import Record
 
 from channels.base import ChannelKit, DeliveryFailed, DeliveryUncertain, Receipt
 from channels.mail.write import MailWriter
+from core.settings import Settings
 from database import outbox
 from database.pool import DbPool
 from database.types import OutboundMessage
@@ -64,7 +65,7 @@ async def open_post(pool: DbPool, sender: StubSender | None, *, inbox: str = "su
         await queue_reply(conn, conversation_id, "Here is how.", channel="gmail", inbox=inbox)
     announced: list[str] = []
     kit = ChannelKit("gmail", MailWriter(), sender)
-    return Post(pool, Deliverer(pool, {"gmail": kit}, on_sent=announced.append), announced)
+    return Post(pool, Deliverer(pool, {"gmail": kit}, Settings.model_construct(), on_sent=announced.append), announced)
 
 
 async def test_an_accepted_reply_is_sent_and_announced(pool: DbPool) -> None:
@@ -115,7 +116,7 @@ async def test_an_uncertain_send_is_unknown_and_never_repeated(pool: DbPool) -> 
     assert (row["state"], row["error"]) == ("unknown", "no answer after the body was sent")
     async with pool.acquire() as conn:
         assert await outbox.claim(conn, max_replies=5, lease_seconds=60) == []
-        assert await outbox.recover_expired(conn, ["gmail"]) == (0, 0)
+        assert (await outbox.recover_expired(conn, ["gmail"])).requeued == 0
 
 
 async def test_a_channel_without_a_sender_fails_visibly(pool: DbPool) -> None:

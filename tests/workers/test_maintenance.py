@@ -35,6 +35,8 @@ class Upkeep:
             retention_days=30,
             channels=frozenset({"web", "gmail"}),
             repeatable_channels=["web"],
+            askable_channels=[],
+            check_seconds=30,
             on_recovered=self._count_recovered,
         )
 

@@ -1,0 +1,89 @@
+"""Taking in what a channel read: messages to the queue, reports to the outbox, consent and proof to their tables.
+
+In the caller's transaction, so that a source is taken in whole or not at all; taking it in again changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from database import outbox, queue
+from database.pool import Conn
+from database.queries import inboxes, notices, sources
+from database.types import Channel, InboundMessage, Parsed, Published, Source, SourceId, StatusUpdate
+from database.undelivered import wait_for_customer
+
+UNREADABLE = "unreadable"
+
+
+@dataclass
+class TakenIn:
+    """What came of a source. `unmatched` are reports on replies that are not ours; `has_moved` says that the outbox
+    changed, so that deliveries may go on.
+    """
+
+    published: list[Published] = field(default_factory=list)
+    woken: list[str] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    unmatched: int = 0
+    has_moved: bool = False
+
+
+async def take_in(conn: Conn, channel: Channel, source_id: SourceId | None, parsed: Parsed) -> TakenIn:
+    """Write everything that a source said. Contents of files must be stored before."""
+    taken = TakenIn(ignored=Counter(parsed.ignored))
+    for identity in parsed.revoked:
+        await sources.revoke_proof(conn, channel, identity)
+    for consent in parsed.consents:
+        await sources.record_consent(conn, consent)
+    taken.published = await _publish(conn, parsed.messages, source_id)
+    for update in parsed.statuses:
+        await _report(conn, channel, update, taken)
+    for inbox in parsed.wakes:
+        await inboxes.want_sync(conn, channel, inbox)
+        taken.woken.append(inbox)
+    return taken
+
+
+def describe_unreadable(source: Source, reason: str) -> Parsed:
+    """A message that stands for a source that cannot be read: a dead letter, and a ticket for a person."""
+    message = InboundMessage(
+        channel=source.channel,
+        inbox=source.inbox,
+        contact=f"{UNREADABLE}:{source.external_id}"[:500],
+        external_id=f"{UNREADABLE}:{source.external_id}"[:1000],
+        fingerprint="",
+        sender=None,
+        text="",
+        problem=reason[:500],
+    )
+    return Parsed(messages=(message,))
+
+
+async def _publish(conn: Conn, messages: Sequence[InboundMessage], source_id: SourceId | None) -> list[Published]:
+    if not messages:
+        return []
+    placed = [
+        await sources.find_thread(conn, message.model_copy(update={"source_id": source_id})) for message in messages
+    ]
+    if len(placed) == 1:
+        return [await queue.publish(conn, placed[0])]
+    return await queue.publish_many(conn, placed)
+
+
+async def _report(conn: Conn, channel: Channel, update: StatusUpdate, taken: TakenIn) -> None:
+    reply_id = await outbox.find_reply(conn, channel, update)
+    if reply_id is None:
+        taken.unmatched += 1
+        return
+    if update.is_window_closed:
+        taken.has_moved |= await wait_for_customer(conn, reply_id, update.error or "the 24 hours are over")
+        return
+    moved = await outbox.apply_status(conn, channel, reply_id, update)
+    if moved is None:
+        return
+    taken.has_moved = True
+    if update.state == "failed":
+        await notices.report_undelivered(conn, moved.id, "undelivered", update.error or "the vendor did not deliver it")
+    else:
+        await notices.settle_notices(conn, moved.id)

@@ -1,0 +1,56 @@
+"""The outbox: replies that are committed and unsent, claimed with a lease, in order per conversation.
+
+A reply is sent once. Where nobody can tell whether a send happened, the vendor is asked, and where it cannot be asked a
+person decides; what vendors report later moves the reply on and never back.
+"""
+
+from database.outbox.doubt import (
+    Doubtful,
+    ask_again,
+    claim_doubtful,
+    confirm_sent,
+    list_undelivered,
+    measure_undelivered,
+    recover_expired,
+    send_again,
+)
+from database.outbox.rates import pause, take_slot
+from database.outbox.send import (
+    DeliveryLeaseLost,
+    GivenUp,
+    add,
+    claim,
+    give_up,
+    mark_doubtful,
+    mark_sent,
+    postpone,
+    retry,
+)
+from database.outbox.status import apply_status, close_window, find_reply, has_invitation, reopen_window
+
+__all__ = [
+    "DeliveryLeaseLost",
+    "Doubtful",
+    "GivenUp",
+    "add",
+    "apply_status",
+    "ask_again",
+    "claim",
+    "claim_doubtful",
+    "close_window",
+    "confirm_sent",
+    "find_reply",
+    "give_up",
+    "has_invitation",
+    "list_undelivered",
+    "mark_doubtful",
+    "mark_sent",
+    "measure_undelivered",
+    "pause",
+    "postpone",
+    "recover_expired",
+    "reopen_window",
+    "retry",
+    "send_again",
+    "take_slot",
+]

@@ -1,0 +1,138 @@
+"""Sources as they arrived, the threads their messages belong to, and what else they tell us."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from core.ids import derive_id, new_id
+from database.pool import Conn
+from database.statements import load_statements
+from database.types import Channel, Consent, Identity, InboundMessage, Source, SourceId
+
+_SQL = load_statements("sources")
+
+SourceState = Literal["stored", "ignored", "malformed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSource:
+    """A source from the database. `origin` is 'poll' or the address of a webhook; only a fetched one has a body."""
+
+    id: SourceId
+    source: Source
+    origin: str
+    state: str
+    reason: str | None
+    has_body: bool
+    received_at: datetime
+
+
+async def list_ids(conn: Conn, channel: Channel, inbox: str, external_ids: Sequence[str]) -> None:
+    """Note what is to be fetched; what is known already stays as it is."""
+    await _SQL["list_ids"].execute(
+        conn, channel=channel, inbox=inbox, ids=[new_id() for _ in external_ids], external_ids=external_ids
+    )
+
+
+async def find_listed(conn: Conn, channel: Channel, inbox: str, *, max_rows: int) -> list[tuple[SourceId, str]]:
+    """What is still to be fetched, in the order it was listed: ids and external ids."""
+    rows = await _SQL["find_listed"].fetch(conn, channel=channel, inbox=inbox, max_rows=max_rows)
+    return [(SourceId(row["id"]), row["external_id"]) for row in rows]
+
+
+async def keep_source(
+    conn: Conn, source: Source, *, origin: str, state: SourceState, reason: str | None = None
+) -> SourceId:
+    """Store a source as it arrived; one that is known keeps its row."""
+    kept: SourceId = await _SQL["keep"].fetch_value(
+        conn,
+        id=new_id(),
+        channel=source.channel,
+        inbox=source.inbox,
+        external_id=source.external_id,
+        origin=origin,
+        state=state,
+        reason=reason,
+        facts=json.dumps(dict(source.facts)),
+        body=source.body,
+    )
+    return kept
+
+
+async def mark_gone(conn: Conn, source_id: SourceId) -> None:
+    """It was deleted at the vendor's before it could be fetched."""
+    await _SQL["mark_gone"].execute(conn, id=source_id)
+
+
+async def find_source(conn: Conn, source_id: SourceId) -> StoredSource | None:
+    """One source, with its body."""
+    row = await _SQL["find"].fetch_row(conn, id=source_id)
+    if row is None:
+        return None
+    source = Source(row["channel"], row["inbox"], row["external_id"], row["body"] or b"", json.loads(row["facts"]))
+    has_body = row["body"] is not None
+    return StoredSource(
+        row["id"], source, row["origin"], row["state"], row["reason"], has_body, received_at=row["received_at"]
+    )
+
+
+async def mark_read(conn: Conn, source_id: SourceId, state: SourceState, reason: str | None = None) -> None:
+    """What another reading made of it."""
+    await _SQL["mark_read"].execute(conn, id=source_id, state=state, reason=reason)
+
+
+async def find_thread(conn: Conn, message: InboundMessage) -> InboundMessage:
+    """The message in the thread that it follows, if its sender is in one; remembers under which names that is known.
+
+    Needs the inbox to itself: two messages of one new thread that are read at once would begin two.
+    """
+    sender = message.sender
+    if sender is None or not (message.follows or message.known_as):
+        return message
+    if message.follows:
+        found = await _SQL["find_contact"].fetch_value(
+            conn,
+            channel=message.channel,
+            inbox=message.inbox,
+            participant=sender.value,
+            keys=[derive_id(name) for name in message.follows],
+        )
+        message = message.model_copy(update={"contact": found}) if found else message
+    await remember_thread(conn, message, message.known_as)
+    return message
+
+
+async def remember_thread(conn: Conn, message: InboundMessage, names: Sequence[str]) -> None:
+    """From now on these names lead the sender of this message to its thread."""
+    if names and message.sender is not None:
+        await remember_names(
+            conn, (message.channel, message.inbox), message.sender.value, names, contact=message.contact
+        )
+
+
+async def remember_names(
+    conn: Conn, place: tuple[str, str], participant: str, names: Sequence[str], *, contact: str
+) -> None:
+    """The same for a reply that was sent: `place` is its channel and inbox."""
+    await _SQL["remember_keys"].execute(
+        conn,
+        channel=place[0],
+        inbox=place[1],
+        participant=participant,
+        contact=contact,
+        keys=list({derive_id(name) for name in names}),
+    )
+
+
+async def record_consent(conn: Conn, consent: Consent) -> None:
+    """The customer wants no more messages, or wants them again."""
+    statement = _SQL["opt_in"] if consent.is_given else _SQL["opt_out"]
+    await statement.execute(conn, channel=consent.channel, inbox=consent.inbox, address=consent.address)
+
+
+async def revoke_proof(conn: Conn, channel: Channel, identity: Identity) -> None:
+    """The channel no longer vouches for this identifier: nobody is proven by it, in any conversation."""
+    await _SQL["revoke_proof"].execute(conn, kind=identity.kind, value=identity.value)
+    await _SQL["revoke_conversations"].execute(conn, channel=channel, value=identity.value)

@@ -1,0 +1,57 @@
+-- name: list_ids
+-- What an inbox has that we do not. Together with the cursor behind it, so that a crash skips nothing.
+INSERT INTO message_sources (id, channel, inbox, external_id, origin, state)
+SELECT id, :channel, :inbox, external_id, 'poll', 'listed'
+  FROM unnest(:ids::uuid[], :external_ids::text[]) AS new (id, external_id)
+ON CONFLICT (channel, inbox, external_id) DO NOTHING;
+
+-- name: find_listed
+SELECT id, external_id FROM message_sources
+ WHERE channel = :channel AND inbox = :inbox AND state = 'listed' ORDER BY id LIMIT :max_rows;
+
+-- name: keep
+-- As it arrived. A redelivery finds the first one.
+INSERT INTO message_sources AS s (id, channel, inbox, external_id, origin, state, reason, facts, body)
+VALUES (:id, :channel, :inbox, :external_id, :origin, :state, :reason, :facts::jsonb, :body)
+ON CONFLICT (channel, inbox, external_id) DO UPDATE
+   SET state = CASE WHEN s.state = 'listed' THEN excluded.state ELSE s.state END,
+       reason = CASE WHEN s.state = 'listed' THEN excluded.reason ELSE s.reason END,
+       facts = CASE WHEN s.state = 'listed' THEN excluded.facts ELSE s.facts END,
+       body = CASE WHEN s.state = 'listed' THEN excluded.body ELSE s.body END
+RETURNING id;
+
+-- name: mark_gone
+UPDATE message_sources SET state = 'gone' WHERE id = :id AND state = 'listed';
+
+-- name: find
+SELECT id, channel, inbox, external_id, origin, state, reason, facts, body, received_at
+  FROM message_sources WHERE id = :id;
+
+-- name: mark_read
+UPDATE message_sources SET state = :state, reason = :reason WHERE id = :id;
+
+-- name: find_contact
+-- The thread that one of these keys leads to, for this participant; the first key counts most.
+SELECT k.contact FROM unnest(:keys::uuid[]) WITH ORDINALITY AS wanted (key, rank)
+  JOIN thread_keys k ON k.channel = :channel AND k.inbox = :inbox AND k.participant = :participant AND k.key = wanted.key
+ ORDER BY wanted.rank LIMIT 1;
+
+-- name: remember_keys
+INSERT INTO thread_keys (channel, inbox, participant, key, contact)
+SELECT :channel, :inbox, :participant, key, :contact FROM unnest(:keys::uuid[]) AS k (key)
+ON CONFLICT (channel, inbox, participant, key) DO NOTHING;
+
+-- name: opt_out
+INSERT INTO opt_outs (channel, inbox, address) VALUES (:channel, :inbox, :address) ON CONFLICT DO NOTHING;
+
+-- name: opt_in
+DELETE FROM opt_outs WHERE channel = :channel AND inbox = :inbox AND address = :address;
+
+-- name: revoke_proof
+-- The number or account has another owner now: what is proven of it holds no longer.
+DELETE FROM customer_identifiers WHERE kind = :kind AND value = :value AND level = 'proven';
+
+-- name: revoke_conversations
+UPDATE conversations c SET identity_level = 'channel_asserted'
+  FROM queue_threads t
+ WHERE t.id = c.thread_id AND t.channel = :channel AND t.contact = :value AND c.identity_level = 'proven';
