@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from database.types import Channel, Passage
 
-REPLY_CHARACTERS: dict[Channel, int] = {"gmail": 2_000, "web": 1_500, "whatsapp": 200}
+REPLY_CHARACTERS: dict[Channel, int] = {"gmail": 2_000, "mailbox": 2_000, "web": 1_500, "whatsapp": 200}
 SUMMARY_CHARACTERS = 280
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'(])")

@@ -1,14 +1,18 @@
 """What every route may use, opened once for the life of the process."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from api.feed import TicketFeed
+from channels.base import Receiver
 from core.clock import Clock
 from core.ids import derive_token, matches_token
 from core.settings import Settings
+from database.files import FileStore
 from database.notify import Notifier
 from database.pool import DbPool
 
@@ -23,6 +27,9 @@ class Desk:
     notifier: Notifier
     feed: TicketFeed
     clock: Clock
+    files: FileStore
+    receivers: Mapping[str, Receiver]
+    ignored: Counter[str] = field(default_factory=Counter)  # events of webhooks that were nothing to us, by kind
 
     def make_ticket_token(self, ref: str) -> str:
         """The token that opens this ticket, and no other."""

@@ -6,6 +6,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.headers import NO_STORE, SECURITY_HEADERS
 from api.problems import Problem, build_problem
 
+# Meta sends batches of up to 3 MB. https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks
+WEBHOOK_BYTES = 3 * 1024 * 1024
 _TOO_LARGE = "The request is larger than the {limit} KiB the server accepts."
 
 
@@ -40,16 +42,17 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._detail = _TOO_LARGE.format(limit=max_bytes // 1024)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = WEBHOOK_BYTES if scope["path"].startswith("/webhooks/") else self._max_bytes
+        detail = _TOO_LARGE.format(limit=limit // 1024)
         announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            await build_problem(413, self._detail)(scope, receive, send)
+        if announced.isdigit() and int(announced) > limit:
+            await build_problem(413, detail)(scope, receive, send)
             return
         received = 0
 
@@ -57,8 +60,8 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise Problem(413, self._detail)
+            if received > limit:
+                raise Problem(413, detail)
             return message
 
         await self._app(scope, receive_within_limit, send)

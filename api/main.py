@@ -9,12 +9,14 @@ from api.desk import Desk
 from api.edge import BodyLimit, SecurityHeaders
 from api.feed import TicketFeed
 from api.problems import MEDIA_TYPE, install_problem_handlers
-from api.routes import health, pages, probe, staff, support
+from api.routes import attachments, deliveries, health, identity, pages, probe, staff, support, webhooks
 from api.schemas import ProblemDetails
 from api.version import VERSION
+from channels.registry import build_receivers
 from core.background import run_in_background
 from core.clock import Clock, read_system_clock
 from core.settings import Settings
+from database.files import PostgresFiles
 from database.notify import TICKET_CHANNEL, Notifier, listen
 from database.pool import open_pool
 
@@ -37,7 +39,9 @@ def create_app(settings: Settings, *, database_url: str, secret_key: str, clock:
         ) as pool:
             notifier = Notifier(database_url)
             feed = TicketFeed(settings.api.max_streams)
-            app.state.desk = Desk(settings, secret_key, pool, notifier, feed, clock)
+            app.state.desk = Desk(
+                settings, secret_key, pool, notifier, feed, clock, PostgresFiles(pool), build_receivers(settings)
+            )
             following = listen(database_url, {TICKET_CHANNEL: feed.announce}, feed.announce_all)
             async with run_in_background(notifier.run(), following):
                 yield
@@ -54,7 +58,7 @@ def create_app(settings: Settings, *, database_url: str, secret_key: str, clock:
     app.add_middleware(BodyLimit, max_bytes=settings.api.max_body_bytes)
     app.add_middleware(SecurityHeaders)
     install_problem_handlers(app)
-    for routes in (health, support, staff, probe, pages):
+    for routes in (health, support, staff, probe, deliveries, identity, attachments, webhooks, pages):
         app.include_router(routes.router)
     pages.mount_assets(app)
     return app

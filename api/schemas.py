@@ -145,7 +145,11 @@ class Health(BaseModel):
 
 
 class DetailedHealth(BaseModel):
-    """The whole desk: `ok`, `degraded` (it receives, but nothing answers) or `down` (no database)."""
+    """The whole desk: `ok`, `degraded` (nothing answers, or an inbox cannot be read) or `down` (no database).
+
+    `inboxes` are those that are polled: when each was last in step, until when its vendor pushes, what is wrong, and
+    how many messages wait to be fetched. `undelivered` counts replies that failed, are in doubt or wait for a template.
+    """
 
     status: str
     version: str
@@ -153,6 +157,8 @@ class DetailedHealth(BaseModel):
     queue: dict[str, Any]
     workers: list[dict[str, Any]]
     channels: list[dict[str, Any]]
+    inboxes: list[dict[str, Any]]
+    undelivered: dict[str, int]
     brain: str | None
 
 

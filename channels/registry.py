@@ -1,7 +1,9 @@
 """The channels of this desk, one line each."""
 
+from collections.abc import Mapping
+
 from channels import gmail, mailbox, web, whatsapp
-from channels.base import Channels, Sender
+from channels.base import Channels, Receiver, Sender
 from channels.web.send import WebSender
 from core.settings import Settings
 
@@ -18,6 +20,13 @@ def build_channels(settings: Settings) -> Channels:
         whatsapp.build(settings),
     ]
     return {kit.name: kit for kit in kits}
+
+
+def build_receivers(settings: Settings) -> Mapping[str, Receiver]:
+    """Who takes the webhooks, by their address below /webhooks/."""
+    return {
+        address: receiver for kit in build_channels(settings).values() for address, receiver in kit.receivers.items()
+    }
 
 
 def find_sender(channels: Channels, channel: str, inbox: str) -> Sender | None:

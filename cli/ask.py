@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.console import Console
@@ -26,7 +26,7 @@ TIMEOUT_SECONDS = 90.0
 
 def ask_question(
     question: Annotated[str, typer.Argument(help="What a customer would write.")],
-    channel: Annotated[str, typer.Option(help="How the reply is written: web, gmail or whatsapp.")] = "web",
+    channel: Annotated[str, typer.Option(help="How the reply is written: web, gmail, mailbox or whatsapp.")] = "web",
     name: Annotated[str, typer.Option(help="The customer's name.")] = "",
 ) -> None:
     """Ask the desk one question and see the reply, its sources, the decision and the timings.
@@ -34,8 +34,8 @@ def ask_question(
     The message goes through queue, agent, commit and outbox like any other; nothing is sent to anyone.
     """
     settings = prepare("ask", is_quiet=True)
-    if channel not in {"gmail", "web", "whatsapp"}:
-        raise CommandError(f"unknown channel {channel}; expected web, gmail or whatsapp")
+    if channel not in get_args(Channel):
+        raise CommandError(f"unknown channel {channel}; expected one of {', '.join(get_args(Channel))}")
     if not question.strip():
         raise CommandError("the question is empty")
     with open_database(settings) as url:

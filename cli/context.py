@@ -1,17 +1,22 @@
 """What commands share: settings, the database to use, and the secret key."""
 
+import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from core.errors import OperatorError
 from core.logging import configure_logging
 from core.settings import Settings, load_settings
 from database.embedded import run_embedded
+from database.pool import Conn, connect
 
 EMBEDDED_FOLDER = "postgres"
+
+T = TypeVar("T")
 
 
 class CommandError(OperatorError):
@@ -39,6 +44,27 @@ def open_database(settings: Settings, *, is_owner: bool = False) -> Iterator[str
         return
     with run_embedded(settings.data_dir / EMBEDDED_FOLDER, is_owner=is_owner) as url:
         yield url
+
+
+def run_on(url: str, work: Callable[[Conn], Awaitable[T]]) -> T:
+    """Do something on one connection."""
+
+    async def run() -> T:
+        conn = await connect(url, application="nightdesk command")
+        try:
+            return await work(conn)
+        finally:
+            await conn.close()
+
+    return asyncio.run(run())
+
+
+def format_cell(value: object) -> str:
+    """One value for the terminal. What customers and vendors wrote must not drive it."""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    text = f"{value:.1f}" if isinstance(value, float) else str(value)
+    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def read_secret_key(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from database.queries.operations import add_api_key
 
 app = typer.Typer(help="API keys for staff and machines.", no_args_is_help=True)
 
-SCOPES = ("admin", "conversations:read", "customers:read")
+SCOPES = ("admin", "conversations:read", "conversations:write", "customers:read")
 
 
 @app.command("create")

@@ -1,6 +1,5 @@
 """What waits, what has failed, and what to do about it."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
@@ -11,14 +10,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.context import CommandError, open_database, prepare
+from cli import sources
+from cli.context import CommandError, format_cell, open_database, prepare, run_on
 from database import queue
 from database.notify import WAKE_CHANNEL
-from database.pool import Conn, connect
+from database.pool import Conn
 from database.queries import operations
 from database.queue import dead_letters
 
 app = typer.Typer(help="The queue and its dead letters.", no_args_is_help=True)
+
+app.command("show-source")(sources.show_source)
+app.command("replay-source")(sources.replay_source)
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -74,7 +77,7 @@ def show_letter(letter: Annotated[UUID, typer.Argument(help="Id of a dead letter
     console = Console()
     head = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name in ("state", "channel", "inbox", "contact", "ticket_ref", "attempts", "reason"):
-        head.add_row(name.replace("_", " "), Text(_format(found[name] if found[name] is not None else "–")))
+        head.add_row(name.replace("_", " "), Text(format_cell(found[name] if found[name] is not None else "–")))
     console.print(head)
     columns = ("attempt", "failed_at", "worker", "error_class", "message")
     console.print(_build_table("Attempts", [{name: error[name] for name in columns} for error in found["errors"]]))
@@ -135,15 +138,8 @@ async def _read_stats(conn: Conn) -> dict[str, Any]:
 
 
 def _run(work: Callable[[Conn], Awaitable[T]]) -> T:
-    async def run(url: str) -> T:
-        conn = await connect(url, application="nightdesk queue")
-        try:
-            return await work(conn)
-        finally:
-            await conn.close()
-
     with open_database(prepare("queue", is_quiet=True)) as url:
-        return asyncio.run(run(url))
+        return run_on(url, work)
 
 
 def _shorten(letter: dict[str, Any]) -> dict[str, Any]:
@@ -163,16 +159,8 @@ def _build_table(title: str, rows: list[dict[str, Any]]) -> Table:
     for name in rows[0] if rows else ():
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_format(value)) for value in row.values()))
+        table.add_row(*(Text(format_cell(value)) for value in row.values()))
     return table
-
-
-def _format(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    text = f"{value:.1f}" if isinstance(value, float) else str(value)
-    # What customers and vendors wrote must not drive the operator's terminal.
-    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def _print_json(value: object) -> None:

@@ -14,6 +14,10 @@ from database.types import Channel, InboundMessage, Parsed, Published, Source, S
 from database.undelivered import wait_for_customer
 
 UNREADABLE = "unreadable"
+CUT = "(The rest was too long for the desk; the source has all of it.)"
+_MARGIN_BYTES = 1024
+_CUT_CHARACTERS = 20_000
+_CUT_LIST = 20
 
 
 @dataclass
@@ -60,11 +64,28 @@ def describe_unreadable(source: Source, reason: str) -> Parsed:
     return Parsed(messages=(message,))
 
 
+def fit(message: InboundMessage) -> InboundMessage:
+    """The message as large as the queue takes it. What is cut off is still in the source, and the text says so."""
+    if len(message.model_dump_json().encode()) <= queue.MAX_PAYLOAD_BYTES - _MARGIN_BYTES:
+        return message
+    text = f"{message.text[:_CUT_CHARACTERS]}\n{CUT}"
+    return message.model_copy(
+        update={
+            "text": text,
+            "quoted": "",
+            "attachments": message.attachments[:_CUT_LIST],
+            "follows": message.follows[:_CUT_LIST],
+            "known_as": message.known_as[:_CUT_LIST],
+        }
+    )
+
+
 async def _publish(conn: Conn, messages: Sequence[InboundMessage], source_id: SourceId | None) -> list[Published]:
     if not messages:
         return []
     placed = [
-        await sources.find_thread(conn, message.model_copy(update={"source_id": source_id})) for message in messages
+        await sources.find_thread(conn, fit(message).model_copy(update={"source_id": source_id}))
+        for message in messages
     ]
     if len(placed) == 1:
         return [await queue.publish(conn, placed[0])]

@@ -197,6 +197,6 @@ async def record_receipt(conn: Conn, reply: OutboundMessage, receipt: Receipt) -
     """The vendor has the reply: its state, and the names under which answers to it will find its thread."""
     await outbox.mark_sent(conn, reply, receipt.vendor_id, mail_id=receipt.mail_id, hold_seconds=receipt.hold_seconds)
     await notices.settle_notices(conn, reply.id)
-    if receipt.known_as and isinstance(reply.path, MailPath):
+    if receipt.known_as and isinstance(reply.path, MailPath) and reply.kind != "code":
         place = (reply.channel, reply.inbox)
         await sources.remember_names(conn, place, reply.path.to, receipt.known_as, contact=reply.thread_contact)

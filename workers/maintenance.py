@@ -7,7 +7,7 @@ from collections.abc import Callable
 from core.logging import RareLog, get_logger
 from database import outbox
 from database.pool import DATABASE_ERRORS, DbConnection, connect
-from database.queries import operations
+from database.queries import inboxes, operations
 from database.queries.notices import report_undelivered
 from database.queue import upkeep
 
@@ -68,6 +68,7 @@ class Maintenance:
         await self._recover_sends(conn)
         await operations.forget_silent_workers(conn)
         await self._look_for_stuck_threads(conn)
+        await self._look_for_troubled_inboxes(conn)
         await self._delete_old(conn)
 
     async def _work_while_elected(self, conn: DbConnection) -> None:
@@ -100,6 +101,11 @@ class Maintenance:
             is_served = overdue["channel"] in self._channels
             event = "threads wait for too long" if is_served else "no worker serves this channel"
             self._overdue_logs[overdue["channel"]].warning(event, **overdue)
+
+    async def _look_for_troubled_inboxes(self, conn: DbConnection) -> None:
+        for troubled in await inboxes.list_troubled(conn):
+            name = f"{troubled['channel']} {troubled['inbox']}"
+            self._overdue_logs[name].warning("an inbox needs attention", **troubled)
 
     async def _delete_old(self, conn: DbConnection) -> None:
         total = 0

@@ -19,9 +19,11 @@ from core.settings import Settings
 from database import queue
 from database.patience import DatabaseAway, run_patiently
 from database.pool import Conn, DbPool
+from database.queries.identities import has_open_code
 from database.types import ConversationState, Failure, Lease
 from workers.commit import Settled, TurnCommit, commit_turn
 from workers.failures import describe_failure, find_retry_after, is_permanent
+from workers.proof import find_code, take_code
 from workers.resolve import read_anyway, resolve_anyway, resolve_thread, store_silently
 from workers.steps import Announce, Step, announce_nothing
 
@@ -121,6 +123,8 @@ class TurnProcessor:
         stages = {"queue": self._measure_wait(lease), "resolve": _elapsed_ms(started)}
         self._announce(Step.RESOLVED)
         self._on_stored(lease.contact)
+        if await self._take_code(lease, conversation):
+            return
         if conversation.owner == "person":
             # The message is stored and its person sees it; the agent has no say any more.
             await self._settle_quietly(lease)
@@ -131,6 +135,20 @@ class TurnProcessor:
         stages["agent"] = _elapsed_ms(started)
         self._announce(Step.THOUGHT)
         await self._commit(TurnCommit(lease, conversation, result, stages))
+
+    async def _take_code(self, lease: Lease, conversation: ConversationState) -> bool:
+        """Whether this was a one-time code that we wait for; then it is settled, and no agent sees it."""
+        code = find_code(lease)
+        if code is None or not await self._patiently(lambda conn: has_open_code(conn, conversation.id)):
+            return False
+
+        async def write(conn: Conn) -> None:
+            async with conn.transaction():
+                await take_code(conn, lease, conversation, self._channels, code)
+
+        await self._patiently(write)
+        self._on_reply()
+        return True
 
     async def _commit(self, turn: TurnCommit) -> None:
         async def write(conn: Conn) -> Settled:

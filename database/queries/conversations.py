@@ -121,9 +121,9 @@ async def load_state(
     )
 
 
-async def lock_owner(conn: Conn, conversation_id: ConversationId) -> Owner:
+async def lock_owner(conn: Conn, conversation_id: ConversationId) -> Owner | None:
     """Who answers this conversation, locked until the transaction ends so that nobody takes it over meanwhile."""
-    owner: Owner = await _SQL["lock_owner"].fetch_value(conn, id=conversation_id)
+    owner: Owner | None = await _SQL["lock_owner"].fetch_value(conn, id=conversation_id)
     return owner
 
 

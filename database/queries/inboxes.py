@@ -71,6 +71,11 @@ async def clear_problem(conn: Conn, channel: str, inbox: str) -> None:
     await _SQL["clear_problem"].execute(conn, channel=channel, inbox=inbox)
 
 
+async def list_troubled(conn: Conn) -> list[dict[str, Any]]:
+    """Inboxes with a problem, or whose vendor stops pushing within a day, with the seconds until then."""
+    return [dict(row) for row in await _SQL["list_troubled"].fetch(conn)]
+
+
 async def list_inboxes(conn: Conn) -> list[dict[str, Any]]:
     """Every polled inbox: when it was last in step, until when it is watched, its problem, and what waits in it."""
     return [dict(row) for row in await _SQL["list_inboxes"].fetch(conn)]

@@ -36,6 +36,12 @@ ON CONFLICT (channel, inbox) DO UPDATE
 UPDATE channel_cursors SET problem = NULL, problem_since = NULL
  WHERE channel = :channel AND inbox = :inbox AND problem IS NOT NULL;
 
+-- name: list_troubled
+-- Inboxes that somebody must look at: a problem, or pushes that end within a day because they were not renewed.
+SELECT channel, inbox, problem, extract(epoch FROM watch_until - now())::float8 AS watch_seconds
+  FROM channel_cursors WHERE problem IS NOT NULL OR watch_until < now() + interval '1 day'
+ ORDER BY channel, inbox;
+
 -- name: list_inboxes
 SELECT c.channel, c.inbox, c.synced_at, c.watch_until, c.problem, c.problem_since,
        (SELECT count(*) FROM message_sources s

@@ -1,0 +1,55 @@
+"""Files that came with messages: to staff with a key, and to the customer of their ticket."""
+
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from api.access import OpenTicket, require_scope
+from api.desk import Desk, DeskDep
+from api.problems import Problem
+from channels.media import is_inline
+from database.queries.attachments import find_attachment
+
+router = APIRouter(tags=["attachments"])
+
+_NOT_FOUND = "There is no such file."
+
+
+@router.get("/attachments/{file_id}", dependencies=[Depends(require_scope("conversations:read"))])
+async def read_attachment(file_id: UUID, desk: DeskDep) -> Response:
+    """The content of one file."""
+    return await _serve(desk, await _find(desk, file_id))
+
+
+@router.get("/support/ticket/{ref}/attachments/{file_id}")
+async def read_ticket_attachment(file_id: UUID, ref: OpenTicket, desk: DeskDep) -> Response:
+    """The content of one file of this ticket."""
+    found = await _find(desk, file_id)
+    if found["ticket_ref"] != ref:
+        raise Problem(404, _NOT_FOUND)
+    return await _serve(desk, found)
+
+
+async def _find(desk: Desk, file_id: UUID) -> dict[str, Any]:
+    async with desk.pool.acquire() as conn:
+        found = await find_attachment(conn, file_id)
+    if found is None:
+        raise Problem(404, _NOT_FOUND)
+    return found
+
+
+async def _serve(desk: Desk, found: dict[str, Any]) -> Response:
+    if found["problem"] is not None:
+        raise Problem(410, f"This file is not to be had: {found['problem']}")
+    content = None if found["digest"] is None else await desk.files.get(found["digest"])
+    if content is None:
+        raise Problem(404, "This file is still being fetched; try again in a moment.", headers={"Retry-After": "5"})
+    disposition = "inline" if is_inline(found["content_type"]) else "attachment"
+    headers = {
+        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(found['name'], safe='')}",
+        # Whatever a stranger sent, it runs nothing and reads nothing of ours.
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    return Response(content, media_type=found["content_type"], headers=headers)

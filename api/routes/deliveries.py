@@ -1,0 +1,71 @@
+"""Replies that did not reach their customer, and what a person knows about them."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from api.access import require_scope
+from api.desk import DeskDep
+from api.problems import Problem
+from database import outbox
+from database.notify import OUTBOX_CHANNEL
+from database.queries.notices import list_notices, settle_notices
+from database.types import MessageId
+
+router = APIRouter(tags=["deliveries"])
+
+MaxRows = Annotated[int, Query(ge=1, le=500)]
+
+
+class Verdict(BaseModel):
+    """What a person knows of a reply: that it was sent, or that it was not and shall be."""
+
+    outcome: Literal["sent", "not_sent"]
+
+
+class Undelivered(BaseModel):
+    """Replies that failed, are in doubt, or wait until their customer writes again."""
+
+    deliveries: list[dict[str, Any]]
+
+
+class Notices(BaseModel):
+    """What teams must know and nothing else tells them."""
+
+    notices: list[dict[str, Any]]
+
+
+@router.get("/deliveries", dependencies=[Depends(require_scope("conversations:read"))])
+async def list_undelivered(
+    desk: DeskDep,
+    state: Annotated[Literal["failed", "unknown", "needs_template"] | None, Query()] = None,
+    limit: MaxRows = 100,
+) -> Undelivered:
+    """Oldest first. `is_being_asked` says that the vendor is still being asked about one in doubt."""
+    async with desk.pool.acquire() as conn:
+        return Undelivered(deliveries=await outbox.list_undelivered(conn, state, max_rows=limit))
+
+
+@router.post("/deliveries/{reply_id}/verdict", dependencies=[Depends(require_scope("conversations:write"))])
+async def settle_delivery(reply_id: UUID, verdict: Verdict, desk: DeskDep) -> Undelivered:
+    """A person has looked. `sent` closes the matter; `not_sent` sends the reply once more. Answers what is left."""
+    message_id = MessageId(reply_id)
+    settle = outbox.confirm_sent if verdict.outcome == "sent" else outbox.send_again
+    async with desk.pool.acquire() as conn, conn.transaction():
+        if await settle(conn, message_id) is None:
+            raise Problem(409, "This reply does not wait for a verdict; look at the list again.")
+        await settle_notices(conn, message_id)
+        left = await outbox.list_undelivered(conn, None, max_rows=100)
+    desk.notifier.notify(OUTBOX_CHANNEL)
+    return Undelivered(deliveries=left)
+
+
+@router.get("/notices", dependencies=[Depends(require_scope("conversations:read"))])
+async def read_notices(
+    desk: DeskDep, team: Annotated[str | None, Query(max_length=100)] = None, limit: MaxRows = 100
+) -> Notices:
+    """Open notices, oldest first; with a team, only that team's."""
+    async with desk.pool.acquire() as conn:
+        return Notices(notices=await list_notices(conn, team, max_rows=limit))

@@ -1,0 +1,93 @@
+"""Proof of addresses: a one-time code sent to the address that is claimed, and what follows when it comes back."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from core.ids import hash_secret, matches_token
+from database.pool import Conn
+from database.queries.customers import add_stranger
+from database.statements import load_statements
+from database.types import ConversationId, CustomerId
+
+_SQL = load_statements("identities")
+
+VALID_SECONDS = 600.0
+MAX_ATTEMPTS = 3
+# An hour. More would make the desk a machine that fills strangers' mailboxes.
+MAX_CODES_PER_CONVERSATION = 6
+MAX_CODES_PER_ADDRESS = 3
+
+
+class TooManyCodes(Exception):
+    """This conversation, or this address, has had its codes for the hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """An address that a conversation's customer has just proven, and the customer the conversation now belongs to."""
+
+    kind: str
+    value: str
+    customer_id: CustomerId
+
+
+async def add_code(conn: Conn, conversation_id: ConversationId, email: str, code_id: UUID, code: str) -> None:
+    """Remember a code, as a hash, for ten minutes. Raises TooManyCodes."""
+    recent = await _SQL["count_recent"].fetch_row(conn, conversation_id=conversation_id, value=email)
+    if recent is not None and (
+        recent["by_conversation"] >= MAX_CODES_PER_CONVERSATION or recent["for_value"] >= MAX_CODES_PER_ADDRESS
+    ):
+        raise TooManyCodes
+    await _SQL["add"].execute(
+        conn,
+        id=code_id,
+        conversation_id=conversation_id,
+        kind="email",
+        value=email,
+        code_hash=_hash(code_id, code),
+        valid_seconds=VALID_SECONDS,
+    )
+
+
+async def has_open_code(conn: Conn, conversation_id: ConversationId) -> bool:
+    """Whether a code was sent that can still be given."""
+    found = await _SQL["find_open"].fetch_value(conn, conversation_id=conversation_id, max_attempts=MAX_ATTEMPTS)
+    return found is not None
+
+
+async def confirm_code(conn: Conn, conversation_id: ConversationId, code: str) -> Proven | None:
+    """Take a code. The right one proves the address and joins what is proven; None otherwise, and the try counts.
+
+    Commit in both cases, or guessing costs nothing.
+    """
+    tried = await _SQL["try_code"].fetch_row(conn, conversation_id=conversation_id, max_attempts=MAX_ATTEMPTS)
+    if tried is None or not matches_token(tried["code_hash"], _hash(tried["id"], code)):
+        return None
+    if await _SQL["use"].fetch_value(conn, id=tried["id"]) is None:
+        return None
+    customer_id = await _join(conn, conversation_id, tried["kind"], tried["value"])
+    return Proven(tried["kind"], tried["value"], customer_id)
+
+
+async def find_conversation_of_ticket(conn: Conn, ref: str) -> ConversationId | None:
+    """The conversation behind a ticket, once a worker has seen it."""
+    found: ConversationId | None = await _SQL["find_conversation_by_ref"].fetch_value(conn, ref=ref)
+    return found
+
+
+async def _join(conn: Conn, conversation_id: ConversationId, kind: str, value: str) -> CustomerId:
+    """One customer holds the address; the conversation, and what its customer has proven elsewhere, becomes theirs."""
+    current: CustomerId = await _SQL["lock_customer"].fetch_value(conn, conversation_id=conversation_id)
+    holder: CustomerId | None = await _SQL["find_holder"].fetch_value(conn, kind=kind, value=value)
+    if holder is None:
+        # A customer who has proven nothing is everybody who ever typed the same address.
+        holder = current if await _SQL["holds_proof"].fetch_value(conn, id=current) else await add_stranger(conn)
+        await _SQL["prove"].execute(conn, kind=kind, value=value, customer_id=holder)
+    if holder != current:
+        await _SQL["move_proven"].execute(conn, from_id=current, to_id=holder)
+    await _SQL["move_conversation"].execute(conn, conversation_id=conversation_id, customer_id=holder)
+    return holder
+
+
+def _hash(code_id: UUID, code: str) -> str:
+    return hash_secret(f"{code_id}:{code}")

@@ -1,0 +1,55 @@
+-- name: count_recent
+-- How many codes were asked for lately: by this conversation, and for this address by anybody.
+SELECT (SELECT count(*) FROM identity_codes
+         WHERE conversation_id = :conversation_id AND created_at > now() - interval '1 hour') AS by_conversation,
+       (SELECT count(*) FROM identity_codes
+         WHERE value = :value AND created_at > now() - interval '1 hour') AS for_value;
+
+-- name: add
+INSERT INTO identity_codes (id, conversation_id, kind, value, code_hash, expires_at)
+VALUES (:id, :conversation_id, :kind, :value, :code_hash, now() + make_interval(secs => :valid_seconds::float8));
+
+-- name: try_code
+-- The newest code of the conversation. Every try counts, also one that races with another.
+UPDATE identity_codes SET attempts = attempts + 1
+ WHERE id = (SELECT id FROM identity_codes WHERE conversation_id = :conversation_id
+              ORDER BY created_at DESC, id DESC LIMIT 1)
+   AND used_at IS NULL AND expires_at > now() AND attempts < :max_attempts::int
+RETURNING id, kind, value, code_hash, attempts;
+
+-- name: use
+UPDATE identity_codes SET used_at = now() WHERE id = :id AND used_at IS NULL RETURNING id;
+
+-- name: find_open
+SELECT id FROM identity_codes
+ WHERE conversation_id = :conversation_id AND used_at IS NULL AND expires_at > now() AND attempts < :max_attempts::int
+ ORDER BY created_at DESC LIMIT 1;
+
+-- name: lock_customer
+SELECT c.id FROM conversations v JOIN customers c ON c.id = v.customer_id WHERE v.id = :conversation_id FOR UPDATE OF c;
+
+-- name: find_holder
+SELECT customer_id FROM customer_identifiers WHERE kind = :kind AND value = :value AND level = 'proven' FOR UPDATE;
+
+-- name: holds_proof
+SELECT EXISTS (SELECT FROM customer_identifiers WHERE customer_id = :id AND level = 'proven');
+
+-- name: prove
+INSERT INTO customer_identifiers (kind, value, level, customer_id) VALUES (:kind, :value, 'proven', :customer_id)
+ON CONFLICT (kind, value, level) DO NOTHING;
+
+-- name: move_conversation
+-- Only this conversation: who typed an address in another one has proven nothing there.
+UPDATE conversations SET customer_id = :customer_id, identity_level = 'proven', updated_at = now()
+ WHERE id = :conversation_id;
+
+-- name: move_proven
+-- Everything that the customer of this conversation has proven elsewhere comes along.
+WITH moved AS (
+    UPDATE customer_identifiers SET customer_id = :to_id WHERE customer_id = :from_id AND level = 'proven' RETURNING value
+)
+UPDATE conversations SET customer_id = :to_id
+ WHERE customer_id = :from_id AND identity_level = 'proven' AND EXISTS (SELECT FROM moved);
+
+-- name: find_conversation_by_ref
+SELECT conversation_id FROM tickets WHERE ref = :ref;

@@ -1,0 +1,40 @@
+"""A one-time code that comes back in the conversation itself, as on WhatsApp."""
+
+import re
+
+from channels.base import Channels
+from core.ids import new_id
+from database import outbox, queue
+from database.pool import Conn
+from database.queries import conversations, identities
+from database.types import ConversationState, Lease, MessageId
+
+PROVEN = "Thank you, your address {value} is confirmed."
+WRONG = "This code is not right, or it is too old. Please look again, or ask for a new one."
+
+_CODE = re.compile(r"\s*(\d{3})[ -]?(\d{3})\s*")
+
+
+def find_code(lease: Lease) -> str | None:
+    """The six digits that the newest message consists of."""
+    match = _CODE.fullmatch(lease.messages[-1].message.text)
+    return None if match is None else match[1] + match[2]
+
+
+async def take_code(conn: Conn, lease: Lease, conversation: ConversationState, channels: Channels, code: str) -> None:
+    """Confirm or refuse the code, say which, and settle the turn: one transaction, which is the caller's."""
+    await queue.fence(conn, lease)
+    proven = await identities.confirm_code(conn, conversation.id, code)
+    text = WRONG if proven is None else PROVEN.format(value=proven.value)
+    for part in channels[conversation.channel].writer.split(text):
+        message_id = MessageId(new_id())
+        await conversations.add_message(conn, message_id, conversation.id, "system", part)
+        await outbox.add(
+            conn,
+            message_id,
+            conversation.id,
+            conversation.channel,
+            conversation.inbox,
+            in_reply_to=lease.messages[-1].id,
+        )
+    await queue.complete(conn, lease)
