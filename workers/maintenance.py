@@ -14,6 +14,7 @@ from database.queue import upkeep
 _log = get_logger(__name__)
 
 _BATCHES_PER_ROUND = 20
+_ROUNDS_PER_ORPHAN_HUNT = 240
 _COMMAND_SECONDS = 60.0
 OVERDUE_SECONDS = 600.0
 _SILENT_ROUNDS = 3  # then the elected worker is taken to be paused or frozen, and another is elected
@@ -43,6 +44,7 @@ class Maintenance:
         self._check_seconds = check_seconds
         self._on_recovered = on_recovered
         self._overdue_logs = defaultdict[str, RareLog](lambda: RareLog(_log, seconds=OVERDUE_SECONDS))
+        self._rounds = 0
         self.is_elected = False
 
     async def run(self) -> None:
@@ -115,5 +117,9 @@ class Maintenance:
             if deleted < upkeep.BATCH_ROWS:
                 break
         total += await upkeep.delete_history(conn, self._retention_days)
+        total += await upkeep.delete_arrivals(conn, self._retention_days)
+        if self._rounds % _ROUNDS_PER_ORPHAN_HUNT == 0:
+            total += await upkeep.delete_orphans(conn, self._retention_days)
+        self._rounds += 1
         if total:
             _log.info("old queue rows deleted", rows=total)

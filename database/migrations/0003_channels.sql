@@ -162,3 +162,4 @@ CREATE TABLE identity_codes (
 );
 CREATE INDEX identity_codes_conversation ON identity_codes (conversation_id, created_at);
 CREATE INDEX identity_codes_value ON identity_codes (value, created_at);
+CREATE INDEX identity_codes_created ON identity_codes (created_at);

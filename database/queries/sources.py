@@ -134,5 +134,5 @@ async def record_consent(conn: Conn, consent: Consent) -> None:
 
 async def revoke_proof(conn: Conn, channel: Channel, identity: Identity) -> None:
     """The channel no longer vouches for this identifier: nobody is proven by it, in any conversation."""
+    await _SQL["revoke_conversations"].execute(conn, kind=identity.kind, value=identity.value, channel=channel)
     await _SQL["revoke_proof"].execute(conn, kind=identity.kind, value=identity.value)
-    await _SQL["revoke_conversations"].execute(conn, channel=channel, value=identity.value)

@@ -41,6 +41,19 @@ async def delete_history(conn: Conn, days: int) -> int:
     return failures + letters
 
 
+async def delete_arrivals(conn: Conn, days: int) -> int:
+    """Delete sources that arrived so many days ago, and one-time codes of yesterday."""
+    sources: int = await _SQL["delete_sources"].fetch_value(conn, days=days)
+    codes: int = await _SQL["delete_codes"].fetch_value(conn)
+    return sources + codes
+
+
+async def delete_orphans(conn: Conn, days: int) -> int:
+    """Delete contents of so many days ago that no message refers to. Looks at all of them: now and then is enough."""
+    orphans: int = await _SQL["delete_orphans"].fetch_value(conn, days=days)
+    return orphans
+
+
 async def count_overdue(conn: Conn, *, overdue_seconds: float) -> list[dict[str, Any]]:
     """Channels with threads that have been claimable for longer, how many, and the oldest in seconds."""
     return [dict(row) for row in await _SQL["count_overdue"].fetch(conn, overdue_seconds=overdue_seconds)]

@@ -26,7 +26,8 @@ UPDATE tickets t SET delivery_problem = NULL, updated_at = now()
                                            AND n.message_id <> :message_id);
 
 -- name: list_open
-SELECT n.id, n.team, n.kind, n.conversation_id, n.message_id, t.ref AS ticket_ref, n.text, n.created_at
-  FROM notices n LEFT JOIN tickets t ON t.conversation_id = n.conversation_id
+SELECT n.id, n.team, n.kind, n.conversation_id, n.message_id,
+       (SELECT ref FROM tickets t WHERE t.conversation_id = n.conversation_id) AS ticket_ref, n.text, n.created_at
+  FROM notices n
  WHERE n.settled_at IS NULL AND (:team::text IS NULL OR n.team = :team::text)
  ORDER BY n.created_at, n.id LIMIT :max_rows;

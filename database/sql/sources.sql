@@ -53,5 +53,6 @@ DELETE FROM customer_identifiers WHERE kind = :kind AND value = :value AND level
 
 -- name: revoke_conversations
 UPDATE conversations c SET identity_level = 'channel_asserted'
-  FROM queue_threads t
- WHERE t.id = c.thread_id AND t.channel = :channel AND t.contact = :value AND c.identity_level = 'proven';
+  FROM customer_identifiers i
+ WHERE i.kind = :kind AND i.value = :value AND i.level = 'proven' AND c.customer_id = i.customer_id
+   AND c.channel = :channel AND c.identity_level = 'proven';

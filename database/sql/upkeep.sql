@@ -44,6 +44,33 @@ WITH old AS MATERIALIZED (
 )
 SELECT count(*) FROM deleted;
 
+-- name: delete_sources
+-- What is listed and not fetched yet stays, however long its inbox needs to be signed in to again.
+WITH old AS MATERIALIZED (
+    SELECT id FROM message_sources
+     WHERE received_at < now() - make_interval(days => :days) AND state <> 'listed'
+     ORDER BY received_at LIMIT 1000
+), deleted AS (
+    DELETE FROM message_sources s USING old WHERE s.id = old.id RETURNING s.id
+)
+SELECT count(*) FROM deleted;
+
+-- name: delete_codes
+WITH deleted AS (DELETE FROM identity_codes WHERE created_at < now() - interval '1 day' RETURNING id)
+SELECT count(*) FROM deleted;
+
+-- name: delete_orphans
+-- Contents that no message of ours came to have: their transaction was rolled back, or their conversation is gone.
+WITH old AS MATERIALIZED (
+    SELECT a.digest FROM attachments a
+     WHERE a.created_at < now() - make_interval(days => :days)
+       AND NOT EXISTS (SELECT FROM message_attachments m WHERE m.digest = a.digest)
+     ORDER BY a.created_at LIMIT 1000
+), deleted AS (
+    DELETE FROM attachments a USING old WHERE a.digest = old.digest RETURNING a.digest
+)
+SELECT count(*) FROM deleted;
+
 -- name: count_overdue
 -- Threads that have been claimable for long although somebody claims: no worker serves their channel, or too few do.
 SELECT channel, count(*) AS threads, extract(epoch FROM now() - min(ready_at))::float8 AS oldest_seconds

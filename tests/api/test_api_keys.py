@@ -11,6 +11,11 @@ from tests.api.service import Service, expect_problem, hold_token, issue_key, su
 ROUTES = [
     ("GET", f"/conversations/{uuid4()}", "conversations:read", 404),
     ("GET", "/customers/lookup?email=a@example.com", "customers:read", 200),
+    ("GET", "/deliveries", "conversations:read", 200),
+    ("GET", "/notices", "conversations:read", 200),
+    ("GET", f"/attachments/{uuid4()}", "conversations:read", 404),
+    ("POST", f"/deliveries/{uuid4()}/verdict", "conversations:write", 422),
+    ("POST", f"/conversations/{uuid4()}/identity", "conversations:write", 422),
     ("POST", "/test/queue", "admin", 504),
 ]
 EACH_ROUTE = pytest.mark.parametrize(

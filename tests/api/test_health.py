@@ -122,7 +122,17 @@ async def test_connections_that_were_cut_are_replaced(fresh: Service) -> None:
 
 async def test_a_desk_without_a_worker_is_degraded(fresh: Service) -> None:
     details = await read_details(fresh.client)
-    assert set(details) == {"status", "version", "database", "queue", "workers", "channels", "brain"}
+    assert set(details) == {
+        "status",
+        "version",
+        "database",
+        "queue",
+        "workers",
+        "channels",
+        "inboxes",
+        "undelivered",
+        "brain",
+    }
     assert details["status"] == "degraded"
     assert (details["workers"], details["brain"]) == ([], None)
 

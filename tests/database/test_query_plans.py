@@ -13,15 +13,21 @@ IDLE_THREADS = 50_000
 GROWING = {
     "agent_metrics",
     "agent_runs",
+    "attachments",
     "conversations",
     "customer_identifiers",
     "customers",
     "dead_letters",
+    "identity_codes",
+    "message_attachments",
     "message_queue",
+    "message_sources",
     "messages",
+    "notices",
     "outbox",
     "queue_failures",
     "queue_threads",
+    "thread_keys",
     "tickets",
     "tool_calls",
 }
@@ -52,17 +58,47 @@ INSERT INTO tickets (id, ref, conversation_id, subject, category, priority, firs
 INSERT INTO messages (id, conversation_id, author, text) SELECT inbound, conversation, 'customer', 'hello' FROM ids
     UNION ALL SELECT reply, conversation, 'assistant', 'answer' FROM ids;
 INSERT INTO outbox (id, conversation_id, channel, inbox, state)
-    SELECT reply, conversation, 'web', 'form', CASE WHEN n % 500 = 0 THEN 'queued' ELSE 'sent' END FROM ids;
+    SELECT reply, conversation, 'web', 'form', CASE n % 500 WHEN 0 THEN 'queued' WHEN 2 THEN 'failed'
+           WHEN 3 THEN 'needs_template' ELSE 'sent' END FROM ids;
 INSERT INTO agent_runs (id, conversation_id, attempt, through_seq, brain, model, prompt_hash, outcome, decision, stages)
     SELECT run, conversation, 1, 1, 'b', 'm', 'h', 'answered', '{{}}', '{{}}' FROM ids;
 INSERT INTO tool_calls (run_id, position, tool, arguments, output, milliseconds)
     SELECT run, 0, 't', '{{}}', '', 1 FROM ids;
 INSERT INTO agent_metrics (run_id, channel, inbox, outcome, confidence, sentiment, agent_ms, reply_ms)
     SELECT run, 'web', 'form', 'answered', 1, 0, 1, 1 FROM ids;
+INSERT INTO message_sources (id, channel, inbox, external_id, origin, state, body, received_at)
+    SELECT inbound, 'gmail', 'us@example.com', 'x' || n, 'poll', CASE WHEN n % 500 = 0 THEN 'listed' ELSE 'stored' END,
+           CASE WHEN n % 500 = 0 THEN NULL ELSE 'raw'::bytea END, now() - make_interval(mins => n) FROM ids;
+INSERT INTO thread_keys (channel, inbox, participant, key, contact)
+    SELECT 'gmail', 'us@example.com', customer || '@example.com', inbound, 'c' || n FROM ids;
+INSERT INTO attachments (digest, content, created_at)
+    SELECT sha256(n::text::bytea), 'x', now() - make_interval(mins => n) FROM ids WHERE n % 5 = 0;
+INSERT INTO message_attachments (id, message_id, position, name, content_type, digest)
+    SELECT inbound, inbound, 0, 'a.pdf', 'application/pdf', sha256(n::text::bytea) FROM ids WHERE n % 5 = 0;
+INSERT INTO notices (id, team, kind, conversation_id, message_id, text, settled_at)
+    SELECT reply, 'Support queue', 'undelivered', conversation, reply, '', CASE WHEN n % 100 <> 0 THEN now() END
+      FROM ids WHERE n % 5 = 0;
+INSERT INTO identity_codes (id, conversation_id, kind, value, code_hash, expires_at, created_at)
+    SELECT reply, conversation, 'email', customer || '@example.com', 'h', now(), now() - make_interval(mins => n)
+      FROM ids WHERE n % 5 = 0;
 """
 STATEMENTS = {
     f"{file}.{name}": statement
-    for file in ("conversations", "customers", "dead_letters", "operations", "outbox", "queue", "runs", "tickets")
+    for file in (
+        "conversations",
+        "customers",
+        "dead_letters",
+        "files",
+        "identities",
+        "inboxes",
+        "notices",
+        "operations",
+        "outbox",
+        "queue",
+        "runs",
+        "sources",
+        "tickets",
+    )
     for name, statement in load_statements(file).items()
 }
 
@@ -104,6 +140,17 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("conversations.list_recent", {"messages_conversation"}),
         ("conversations.list_messages", {"messages_conversation"}),
         ("customers.list_history", {"conversations_customer"}),
+        ("sources.find_listed", {"message_sources_listed"}),
+        ("sources.find_contact", {"thread_keys_pkey"}),
+        ("files.claim_missing", {"message_attachments_missing"}),
+        ("identities.try_code", {"identity_codes_conversation"}),
+        ("notices.list_open", {"notices_open"}),
+        ("outbox.claim_doubtful", {"outbox_doubtful", "messages_conversation"}),
+        ("outbox.find_by_vendor", {"outbox_vendor"}),
+        ("outbox.find_by_mail", {"outbox_mail"}),
+        ("outbox.apply_status", {"outbox_pkey"}),
+        ("outbox.list_undelivered", {"outbox_undelivered"}),
+        ("outbox.reopen_window", {"outbox_waiting"}),
     ],
 )
 async def test_a_statement_uses_its_index(name: str, indexes: set[str], big_desk: DbConnection) -> None:
