@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,10 +50,10 @@ def open_site(*, with_knowledge: bool) -> Iterator[Site]:
 
 
 @contextmanager
-def run_api(site: Site) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """One API process; yields its port once it is healthy."""
+def run_api(site: Site, further: Mapping[str, str] | None = None) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """One API process, with `further` settings; yields its port once it is healthy."""
     port = find_free_port()
-    environment = {**_build_environment(site), "API_PORT": str(port)}
+    environment = {**_build_environment(site), **(further or {}), "API_PORT": str(port)}
     with run_module(["cli.main", "api"], directory=site.directory, environment=environment) as process:
         wait_for_answer(f"http://127.0.0.1:{port}/health", process)
         yield port, process

@@ -3,6 +3,7 @@
 import json
 import re
 from asyncio import StreamReader
+from collections.abc import Mapping
 
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 HEAD_END = b"\r\n\r\n"
@@ -10,11 +11,13 @@ HEAD_END = b"\r\n\r\n"
 
 def build_post(path: str, body: object) -> bytes:
     """A POST of JSON; the connection stays open behind it."""
-    content = json.dumps(body).encode()
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(content)}\r\n\r\n"
-    )
+    return build_request(path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+
+def build_request(path: str, content: bytes, headers: Mapping[str, str]) -> bytes:
+    """A POST of anything; the connection stays open behind it."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}Content-Length: {len(content)}\r\n\r\n"
     return head.encode() + content
 
 

@@ -1,6 +1,7 @@
-"""The load generator, a process of its own: `python -m benchmarks.load PORT PATH PID CLIENTS SECONDS`.
+"""The load generator, a process of its own: `python -m benchmarks.load PORT PATH PID CLIENTS SECONDS SENDER DIR`.
 
-Every client keeps one connection and sends the same bytes again as soon as it has its answer. Prints one line of JSON
+Every client keeps one connection and sends its next request as soon as it has its answer: the same form again and
+again, or webhooks of SENDER, each of them new, which are signed before the measurement begins. Prints one line of JSON
 with what was counted after a short warm-up: that both servers were busy, and that this process was not the limit.
 """
 
@@ -8,6 +9,9 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterator
+from itertools import islice, repeat
+from pathlib import Path
 from typing import cast
 
 import uvloop
@@ -15,8 +19,10 @@ import uvloop
 from benchmarks.http import HEAD_END, build_post, read_content_length, read_status
 from benchmarks.processes import read_cpu_seconds
 from benchmarks.questions import fill_form
+from benchmarks.signed import sign_requests
 
 WARM_UP_SECONDS = 0.5
+MOST_PER_SECOND = 9_000
 
 
 class Tally:
@@ -31,8 +37,8 @@ class Tally:
 class Client(asyncio.Protocol):
     """One connection in a closed loop."""
 
-    def __init__(self, request: bytes, tally: Tally) -> None:
-        self._request = request
+    def __init__(self, requests: Iterator[bytes], tally: Tally) -> None:
+        self._requests = requests
         self._tally = tally
         self._received = b""
         self._transport: asyncio.Transport | None = None
@@ -40,7 +46,7 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         """Count a complete answer and send the next request."""
@@ -48,13 +54,13 @@ class Client(asyncio.Protocol):
         head, separator, body = self._received.partition(HEAD_END)
         if not separator or len(body) < read_content_length(head + HEAD_END):
             return
-        if read_status(head) == 202:
+        if read_status(head) in {200, 202}:
             self._tally.accepted += 1
         else:
             self._tally.refused += 1
         self._received = b""
         if self._transport is not None:
-            self._transport.write(self._request)
+            self._transport.write(next(self._requests))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """The server hung up, or the run is over."""
@@ -66,13 +72,14 @@ class Client(asyncio.Protocol):
             self._transport.close()
 
 
-async def generate_load(port: int, path: str, server_pid: int, clients: int, seconds: float) -> dict[str, float]:
+async def generate_load(
+    port: int, requests: Iterator[bytes], server_pid: int, clients: int, seconds: float
+) -> dict[str, float]:
     """Run all clients for a while and count."""
     loop = asyncio.get_running_loop()
     tally = Tally()
-    request = build_post(path, fill_form(0))
     protocols = [
-        (await loop.create_connection(lambda: Client(request, tally), "127.0.0.1", port))[1] for _ in range(clients)
+        (await loop.create_connection(lambda: Client(requests, tally), "127.0.0.1", port))[1] for _ in range(clients)
     ]
     await asyncio.sleep(WARM_UP_SECONDS)
     accepted, server_cpu = tally.accepted, read_cpu_seconds(server_pid)
@@ -92,8 +99,13 @@ async def generate_load(port: int, path: str, server_pid: int, clients: int, sec
 
 def main() -> None:
     """Take the arguments in order; there is no one else to call this than the submit measure."""
-    port, path, server_pid, clients, seconds = sys.argv[1:]
-    result = uvloop.run(generate_load(int(port), path, int(server_pid), int(clients), float(seconds)))
+    port, path, server_pid, clients, seconds, sender, directory = sys.argv[1:]
+    if sender == "form":
+        requests: Iterator[bytes] = repeat(build_post(path, fill_form(0)))
+    else:
+        enough = int(MOST_PER_SECOND * (float(seconds) + WARM_UP_SECONDS))
+        requests = iter(list(islice(sign_requests(sender, path, Path(directory)), enough)))
+    result = uvloop.run(generate_load(int(port), requests, int(server_pid), int(clients), float(seconds)))
     sys.stdout.write(json.dumps(result) + "\n")
 
 

@@ -7,12 +7,13 @@ import sys
 from datetime import UTC, datetime
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 from api.schemas import Accepted, Sla, Submission
 from cli.serve import GRACE_SECONDS
 
 PATH = "/noop"
+RAW_PATH = "/noop-raw"
 _ANSWER = Accepted(
     ticket_ref="TF-20261121-0001",
     ticket_token="0" * 64,
@@ -28,6 +29,11 @@ def create_app() -> FastAPI:
     @app.post(PATH, status_code=202)
     async def do_nothing(body: Submission) -> Accepted:  # noqa: ARG001  # it is parsed and validated, which counts
         return _ANSWER
+
+    @app.post(RAW_PATH)
+    async def read_nothing(request: Request) -> Response:
+        await request.body()
+        return Response()
 
     @app.get("/health")
     async def read_health() -> dict[str, str]:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.desk import Site, open_site
+from benchmarks.mail import measure_mail
 from benchmarks.pipeline import measure_pipeline
 from benchmarks.processes import BenchmarkError
 from benchmarks.queue.run import run_queue_benchmark
@@ -18,12 +19,15 @@ from benchmarks.reply import measure_reply
 from benchmarks.results import Row, describe_machine, print_results, write_results
 from benchmarks.scale import FULL, QUICK, Scale
 from benchmarks.submit import measure_submit
+from benchmarks.webhooks import measure_webhooks
 
 # In this order on one database: nobody takes the messages that submit leaves behind.
 MEASURES: dict[str, Callable[[Site, Scale, Progress], list[Row]]] = {
     "reply": measure_reply,
     "pipeline": measure_pipeline,
     "submit": measure_submit,
+    "webhooks": measure_webhooks,
+    "mail": measure_mail,
 }
 QUEUE = "queue"
 NAMES = (*MEASURES, QUEUE)

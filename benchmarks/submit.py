@@ -33,10 +33,10 @@ def measure_submit(site: Site, scale: Scale, progress: Progress) -> list[Row]:
     submits: list[Load] = []
     inserts: list[float] = []
     task = progress.add_task("Submit, no-op and INSERT", total=scale.rounds)
-    with run_api(site) as (port, api), _run_noop(site) as (noop_port, noop_process):
+    with run_api(site) as (port, api), run_noop(site) as (noop_port, noop_process):
         for _ in range(scale.rounds):
-            noops.append(_load(noop_port, noop.PATH, noop_process, scale))
-            submits.append(_load(port, "/support/submit", api, scale))
+            noops.append(load_server(site, noop_port, noop.PATH, noop_process, scale))
+            submits.append(load_server(site, port, "/support/submit", api, scale))
             if pgbench is not None:
                 inserts.append(
                     run_inserts(pgbench, site.url, script, clients=scale.submit_clients, seconds=scale.round_seconds)
@@ -46,15 +46,27 @@ def measure_submit(site: Site, scale: Scale, progress: Progress) -> list[Row]:
 
 
 @contextmanager
-def _run_noop(site: Site) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def run_noop(site: Site) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The same stack with routes that do nothing; yields its port once it answers."""
     port = find_free_port()
     with run_module(["benchmarks.noop", str(port)], directory=site.directory) as process:
         wait_for_answer(f"http://127.0.0.1:{port}/health", process)
         yield port, process
 
 
-def _load(port: int, path: str, server: subprocess.Popen[bytes], scale: Scale) -> Load:
-    arguments = [str(port), path, str(server.pid), str(scale.submit_clients), str(scale.round_seconds)]
+def load_server(
+    site: Site, port: int, path: str, server: subprocess.Popen[bytes], scale: Scale, *, sender: str = "form"
+) -> Load:
+    """What one server takes in one round: the answer of `benchmarks.load`, whose `sender` fills the requests."""
+    arguments = [
+        str(port),
+        path,
+        str(server.pid),
+        str(scale.submit_clients),
+        str(scale.round_seconds),
+        sender,
+        str(site.directory),
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.load", *arguments], cwd=_ROOT, capture_output=True, text=True, check=True
     )
@@ -66,10 +78,10 @@ def _load(port: int, path: str, server: subprocess.Popen[bytes], scale: Scale) -
 
 def _summarise(scale: Scale, noops: list[Load], submits: list[Load], inserts: list[float]) -> list[Row]:
     params = {"clients": scale.submit_clients, "rounds": scale.rounds, "seconds": scale.round_seconds}
-    noop_rate, submit_rate = _median(noops, "per_second"), _median(submits, "per_second")
+    noop_rate, submit_rate = median_of(noops, "per_second"), median_of(submits, "per_second")
     rows = [
-        Row("noop_rate", noop_rate, "requests/s", {**params, **_describe_cores(noops)}),
-        Row("submit_rate", submit_rate, "requests/s", {**params, **_describe_cores(submits)}),
+        Row("noop_rate", noop_rate, "requests/s", {**params, **describe_cores(noops)}),
+        Row("submit_rate", submit_rate, "requests/s", {**params, **describe_cores(submits)}),
         Row("submit_of_noop", submit_rate / noop_rate, "", {"medians of": scale.rounds}),
     ]
     if inserts:
@@ -81,11 +93,12 @@ def _summarise(scale: Scale, noops: list[Load], submits: list[Load], inserts: li
     return rows
 
 
-def _describe_cores(loads: list[Load]) -> dict[str, float]:
+def describe_cores(loads: list[Load]) -> dict[str, float]:
     """How busy the server was, what a request cost it, and that the generator had room left."""
-    busy = {name: round(_median(loads, name), 2) for name in ("server_cores", "generator_cores")}
-    return {**busy, "server_ms": round(_median(loads, "server_cores") / _median(loads, "per_second") * 1000, 3)}
+    busy = {name: round(median_of(loads, name), 2) for name in ("server_cores", "generator_cores")}
+    return {**busy, "server_ms": round(median_of(loads, "server_cores") / median_of(loads, "per_second") * 1000, 3)}
 
 
-def _median(loads: list[Load], name: str) -> float:
+def median_of(loads: list[Load], name: str) -> float:
+    """The median of one figure over the rounds."""
     return statistics.median(load[name] for load in loads)

@@ -9,7 +9,8 @@ from cli.context import CommandError
 
 def run_benchmarks(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="reply, pipeline, submit, queue. (default: all)")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="reply, pipeline, submit, webhooks, mail, queue. (default: all)"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A look of a few minutes instead of a result.")] = False,
 ) -> None:
