@@ -38,8 +38,9 @@ lint: setup $(STAMPS)/dev $(STAMPS)/npm ## Only lint, types and contracts
 	$(BIN)/lint-imports
 	cd web && $(NPM) run --silent check
 
-chaos: setup $(STAMPS)/dev ## Kill workers a thousand times; table on screen, JSON in .data/results/
-	CHAOS_KILLS=1000 CHAOS_RESULTS=.data/results/chaos.json $(BIN)/python -m pytest tests/chaos
+chaos: setup $(STAMPS)/dev ## Kill the desk's processes while customers write; ARGS="--messages 5000 --kills 200 --seed 2"
+	$(BIN)/python -m tests.storm $(ARGS)
+	CHAOS_KILLS=1000 CHAOS_RESULTS=.data/results/chaos-queue.json $(BIN)/python -m pytest tests/chaos
 
 bench: setup $(STAMPS)/bench ## Measure; tables on screen, JSON in .data/results/
 	$(BIN)/python -m benchmarks

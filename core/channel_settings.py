@@ -41,6 +41,7 @@ class TwilioSettings(BaseModel):
     number: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")] | None = None
     template_sid: Annotated[str, Field(pattern=r"^HX[0-9a-fA-F]{32}$")] | None = None
     sends_per_minute: PositiveInt = 600
+    poll_seconds: Annotated[float, Field(ge=5)] = 300.0
     require_signature: bool = True
     api_url: HttpUrl = "https://api.twilio.com"
 

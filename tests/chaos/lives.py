@@ -1,18 +1,22 @@
 """What a forked process does: the real worker with a stub for its agent, or a publisher that never commits."""
 
 import asyncio
+import os
 import random
 import signal
 import time
 from dataclasses import replace
 
+import uvicorn
+
 from agent.context import Turn
 from agent.run import TurnResult
+from api.main import create_app
 from channels.base import Channels, Receipt
 from channels.mail.write import MailWriter
 from channels.registry import build_channels
 from core.background import run_in_background
-from core.settings import Settings, WorkerSettings
+from core.settings import Settings, WorkerSettings, load_settings
 from database import queue
 from database.notify import WAKE_CHANNEL, Notifier, listen
 from database.pool import DbPool, connect, open_pool
@@ -34,6 +38,8 @@ async def live(order: Order) -> None:
     fate = Fate(order, Journal(order.journal))
     if order.message is not None:
         await _publish(order.url, order.message, fate)
+    elif order.port is not None:
+        await _serve(order, order.port)
     else:
         await _work(order, fate)
 
@@ -43,6 +49,20 @@ async def _publish(url: str, message: InboundMessage, fate: Fate) -> None:
     async with conn.transaction():
         await queue.publish(conn, message)
         fate(PUBLISHED)
+
+
+async def _serve(order: Order, port: int) -> None:
+    """As `nightdesk api` does."""
+    settings = _read_settings(order)
+    assert settings.secret_key is not None
+    app = create_app(settings, database_url=order.url, secret_key=settings.secret_key.get_secret_value())
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, ws="none")
+    await uvicorn.Server(config).serve()
+
+
+def _read_settings(order: Order) -> Settings:
+    os.environ.update(order.environment)
+    return load_settings(env_file=None)
 
 
 async def _work(order: Order, fate: Fate) -> None:
@@ -61,6 +81,7 @@ async def _work(order: Order, fate: Fate) -> None:
                 worker.turns.wake()
 
         jobs = [notifier.run(), listen(order.url, {WAKE_CHANNEL: wake}, wake)]
+        jobs += [worker.inboxes.run() for worker in workers]
         jobs += [worker.maintenance.run() for worker in workers]
         if order.has_heartbeat:
             jobs += [worker.heartbeat.run() for worker in workers]
@@ -70,17 +91,21 @@ async def _work(order: Order, fate: Fate) -> None:
 
 def _build_worker(order: Order, number: int, pool: DbPool, notifier: Notifier, *, fate: Fate) -> Worker:
     journal = fate.journal
-    settings = Settings.model_construct(
-        worker=WorkerSettings.model_construct(
-            concurrency=order.concurrency,
-            lease_seconds=order.lease_seconds,
-            poll_seconds=0.1,
-            max_attempts=order.max_attempts,
+    settings = (
+        _read_settings(order)
+        if order.environment
+        else Settings.model_construct(
+            worker=WorkerSettings.model_construct(
+                concurrency=order.concurrency,
+                lease_seconds=order.lease_seconds,
+                poll_seconds=0.1,
+                max_attempts=order.max_attempts,
+            )
         )
     )
     name = f"{order.name}, worker {number}"
     agent = StubAgent(Mind(name, order.think_seconds, fate))
-    channels = _record_sends(journal)
+    channels = build_channels(settings) if order.environment else _record_sends(journal)
     worker = Worker(settings, order.url, pool, agent.as_agent, notifier, channels=channels, announce=fate)
     journal.write(BORN, worker=str(worker.id), name=name)
     return worker

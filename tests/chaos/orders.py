@@ -22,7 +22,8 @@ POISON = "poison"
 class Order(BaseModel):
     """One process: which workers run in it, and at which place it sends itself a signal.
 
-    With a `message` it is not a worker but a publisher, which passes PUBLISHED before it commits.
+    With a `message` it is not a worker but a publisher, which passes PUBLISHED before it commits; with a `port` it is
+    the web process.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,6 +39,9 @@ class Order(BaseModel):
     has_heartbeat: bool = True
     idle_transaction_seconds: float | None = None
     message: InboundMessage | None = None
+    # With an environment a process is what `nightdesk api` on `port`, or `nightdesk worker`, would be in it.
+    environment: dict[str, str] = {}
+    port: int | None = None
 
     strike_at: tuple[str, ...] = ()
     strike_with: int = signal.SIGKILL
