@@ -6,7 +6,7 @@ from typing import NoReturn
 import asyncpg
 import typer
 
-from cli import ask, bench, kb, keys, queue, serve, up
+from cli import ask, bench, gmail, kb, keys, queue, serve, up
 from core.errors import OperatorError
 from database.pool import DATABASE_ERRORS
 
@@ -24,6 +24,7 @@ app.command("worker")(serve.run_worker)
 app.command("migrate")(serve.run_migrations)
 app.command("ask")(ask.ask_question)
 app.command("bench")(bench.run_benchmarks)
+app.add_typer(gmail.app, name="gmail")
 app.add_typer(kb.app, name="kb")
 app.add_typer(keys.app, name="key")
 app.add_typer(queue.app, name="queue")

@@ -20,6 +20,7 @@ from database.notify import WAKE_CHANNEL
 from database.pool import Conn, open_pool
 from database.queries.sources import StoredSource, find_source, mark_read
 from database.types import SourceId
+from workers.sync import name_what_files_are
 
 SourceArgument = Annotated[UUID, typer.Argument(help="Id of a source, as a conversation's messages show it.")]
 
@@ -61,7 +62,7 @@ def replay_source(source: SourceArgument) -> None:
 async def _replay(conn: Conn, settings: Settings, url: str, source_id: UUID) -> str:
     found = await _require(conn, source_id)
     try:
-        parsed = _find_reader(settings, found).parse(found.source)
+        parsed = name_what_files_are(_find_reader(settings, found).parse(found.source))
     except MalformedSource as error:
         raise CommandError(f"the source still cannot be read: {error}") from None
     async with open_pool(url, application="nightdesk queue", max_size=1) as pool:

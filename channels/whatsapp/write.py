@@ -3,6 +3,7 @@
 import re
 
 from channels.base import Letter
+from channels.whatsapp.split import split_text
 from database.types import Citation
 
 MAX_CHARACTERS = 299
@@ -24,8 +25,8 @@ class WhatsAppWriter:
         return f"{greeting} for your message. Our {_cut(team, 60)} has it and will reply here. 🙏\n{letter.ticket_ref}"
 
     def split(self, text: str) -> list[str]:
-        """Parts of at most 1,600 characters, cut between sentences."""
-        return [text]
+        """Parts of at most 1,600 characters, cut between paragraphs or sentences."""
+        return split_text(text)
 
 
 def _cut(text: str, limit: int) -> str:

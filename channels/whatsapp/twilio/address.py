@@ -1,0 +1,41 @@
+"""Who is at the other end of a WhatsApp message, as Twilio writes it."""
+
+import re
+from dataclasses import dataclass
+
+PREFIX = "whatsapp:"
+_PHONE = re.compile(r"\+[1-9]\d{4,14}")
+_DIGITS = re.compile(r"[1-9]\d{4,14}")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A phone number in E.164, or Meta's business-scoped user id, which stands in its place where the number is hidden.
+
+    `text` is the one that `From` shows. It names the thread: the Messages resource has nothing else, and a message must
+    land in the same thread whether its webhook brings it or a poll does.
+    """
+
+    text: str
+    phone: str | None = None
+    user_id: str | None = None
+
+    @property
+    def reply_to(self) -> str:
+        """Where replies go, and the name under which consent is kept."""
+        return self.phone or self.user_id or self.text
+
+
+def read_address(shown: str, *, user_id: str = "", wa_id: str = "") -> Address:
+    """Read `From`, and the fields `ExternalUserId` and `WaId` that may say more."""
+    text = shown.removeprefix(PREFIX).strip()
+    hidden = user_id.removeprefix(PREFIX).strip() or None
+    if _PHONE.fullmatch(text):
+        return Address(text, text, hidden)
+    return Address(text, f"+{wa_id}" if _DIGITS.fullmatch(wa_id) else None, hidden or text)
+
+
+def write_address(phone: str | None, user_id: str | None) -> str | None:
+    """How Twilio wants a recipient to be written, the number first; None where neither is known."""
+    known = phone or user_id
+    return f"{PREFIX}{known}" if known else None
