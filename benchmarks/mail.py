@@ -8,12 +8,12 @@ from email import policy
 from rich.progress import Progress
 
 from benchmarks.desk import Site
+from benchmarks.letters import make_mails
 from benchmarks.results import Row
 from benchmarks.scale import Scale
 from channels.mail.account import MailAccount
 from channels.mail.parse import parse_mail
 from database.types import Source
-from tests.channels.mail.letters import make_mails
 
 MAILS = 1_000
 _ACCOUNT = MailAccount(channel="gmail", address="support@example.com", name="Support", authenticator="mx.example.com")

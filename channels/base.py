@@ -237,7 +237,10 @@ class Sender(Protocol):
         ...
 
     async def send(self, message: OutboundMessage) -> Receipt:
-        """Deliver one reply, or raise DeliveryFailed, DeliveryUncertain or SignInNeeded."""
+        """Deliver one reply, or raise DeliveryFailed, DeliveryUncertain or SignInNeeded.
+
+        Awaits `message.hand_over()` right before the vendor might accept it, and lets through what that raises.
+        """
         ...
 
 
@@ -270,4 +273,3 @@ class ChannelKit:
 
 
 Channels = Mapping[str, ChannelKit]
-

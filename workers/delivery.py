@@ -94,14 +94,22 @@ class Deliverer:
         self._announce(Step.SENDING)
         try:
             receipt = await sender.send(self._complete(reply))
+        except (outbox.DeliveryLeaseLost, DatabaseAway):
+            raise  # before it was handed over: whoever has it now, or the end of the lease, sends it
         except Exception as error:  # noqa: BLE001  # what it means is decided in one place
             await self._explain(reply, sender, error)
         else:
             self._announce(Step.SENT)
-            await self._record(lambda conn: record_receipt(conn, reply, receipt))
+            await self._record(lambda conn: self._accept(conn, reply, receipt))
             self._announce(Step.RECORDED)
             _log.info("reply sent", channel=reply.channel)
             self._on_sent(reply.thread_contact)
+
+    async def _accept(self, conn: Conn, reply: OutboundMessage, receipt: Receipt) -> None:
+        await record_receipt(conn, reply, receipt)
+        # Where the inbox is polled as well, its next sync says how it is.
+        if all(poller.inbox != reply.inbox for poller in self._channels[reply.channel].pollers):
+            await inboxes.clear_problem(conn, reply.channel, reply.inbox)
 
     async def _wait_for_slot(self, reply: OutboundMessage) -> float:
         """Seconds until this inbox may send again, over all workers; 0 for now."""
@@ -115,7 +123,12 @@ class Deliverer:
         )
 
     def _complete(self, reply: OutboundMessage) -> OutboundMessage:
-        """A one-time code is put into its message only now: it is stored nowhere."""
+        """The reply for its sender. A one-time code is put into its message only now: it is stored nowhere."""
+
+        async def hand_over() -> None:
+            await self._record(lambda conn: outbox.mark_handed(conn, reply))
+
+        reply = replace(reply, hand_over=hand_over)
         if reply.kind != "code":
             return reply
         secret = self._settings.secret_key

@@ -41,6 +41,7 @@ class GmailSender:
     async def send(self, message: OutboundMessage) -> Receipt:
         """Send one reply, once. Raises DeliveryFailed, InboxBlocked, DeliveryUncertain or SignInNeeded."""
         body = self._build_body(message)
+        await message.hand_over()
         try:
             sent = await self._client.call_once(lambda users: users.messages().send(userId="me", body=body))
         except TokenRefused as error:

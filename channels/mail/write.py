@@ -32,8 +32,9 @@ class MailWriter:
 def write_code(code: str, company: str) -> str:
     """The mail that proves an address: whoever can read it holds the address."""
     return (
-        f"Your code is {code}.\n\nSomebody who is talking with {company} says that this address is theirs. If that is "
-        f"you, give them this code within ten minutes. If not, ignore this message: without the code nothing happens.\n\n"
+        f"Your code is {code}.\n\n"
+        f"Somebody who is talking with {company} says that this address is theirs. If that is you, give them this code "
+        f"within ten minutes. If not, ignore this message: without the code nothing happens.\n\n"
         f"We never ask for this code by telephone or in a message that we begin.\n"
     )
 

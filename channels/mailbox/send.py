@@ -83,7 +83,8 @@ class MailboxSender:
                 async with asyncio.timeout(self._access.prepare_seconds):
                     await self._sign_in(smtp)
                     await self._announce(smtp, mail, len(content))
-            remark = await self._hand_over(smtp, content)
+            await message.hand_over()
+            remark = await self._send_data(smtp, content)
             with suppress(SMTPException, OSError):
                 await smtp.quit(timeout=GOODBYE_SECONDS)
         finally:
@@ -122,7 +123,7 @@ class MailboxSender:
         await smtp.mail(sender, options=[f"SIZE={size}"] if smtp.supports_extension("size") else [])
         await smtp.rcpt(recipient)
 
-    async def _hand_over(self, smtp: SMTP, content: bytes) -> str:
+    async def _send_data(self, smtp: SMTP, content: bytes) -> str:
         """Send the mail and return the server's remark. Whatever is not a clear answer leaves its fate open."""
         try:
             return (await smtp.data(content, timeout=self._access.data_seconds)).message

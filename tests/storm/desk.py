@@ -5,6 +5,7 @@ import os
 import signal
 from collections import Counter
 from contextlib import suppress
+from subprocess import CalledProcessError
 
 import httpx
 
@@ -70,7 +71,7 @@ class Desk:
         os.kill(pid, signal.SIGKILL)
         async with asyncio.timeout(_RESTART_SECONDS):
             while not await self._is_back():
-                with suppress(RuntimeError, OSError):  # its children have not all noticed yet
+                with suppress(CalledProcessError):  # its children have not all noticed yet
                     await self._server.start()
 
     async def _is_back(self) -> bool:

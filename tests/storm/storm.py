@@ -68,7 +68,7 @@ async def rage(plan: Plan, folder: Path, tell: Tell) -> Outcome:
                 group.create_task(_keep_writing(customers, plan, tell))
             group.create_task(_keep_killing(desk, weather, customers, plan, tell))
         weather.clear()
-        settled = await _wait_for_calm(vendors, pool, tell)
+        settled = await _wait_for_calm(vendors, pool, customers.count, tell)
         await customers.aclose()
         verdict = await count(pool, customers)
         codes = await desk.close()
@@ -122,7 +122,7 @@ async def _keep_killing(desk: Desk, weather: Weather, customers: Customers, plan
         tell("kills", number + 1, plan.kills)
 
 
-async def _wait_for_calm(vendors: Vendors, pool: DbPool, tell: Tell) -> bool:
+async def _wait_for_calm(vendors: Vendors, pool: DbPool, messages: int, tell: Tell) -> bool:
     """Until every webhook is taken and nothing waits, and a moment later still nothing does."""
     patience = asyncio.timeout(SETTLE_SECONDS)
     calm = 0
@@ -131,7 +131,7 @@ async def _wait_for_calm(vendors: Vendors, pool: DbPool, tell: Tell) -> bool:
             await vendors.meta.settle()
             while calm < 8:  # longer than the longest pause between two looks at a mailbox
                 try:
-                    calm = calm + 1 if await is_settled(pool) else 0
+                    calm = calm + 1 if await is_settled(pool, messages) else 0
                 except DATABASE_ERRORS:
                     calm = 0
                 tell("settling", calm, 8)

@@ -45,9 +45,10 @@ class Verdict:
     replies: Counter[str] = field(default_factory=Counter)
 
 
-async def is_settled(pool: DbPool) -> bool:
-    """Whether nothing waits to be fetched, answered, sent or asked about."""
-    return bool(await pool.fetchval(_UNSETTLED) == 0)
+async def is_settled(pool: DbPool, messages: int) -> bool:
+    """Whether all messages have come, and nothing waits to be fetched, answered, sent or asked about."""
+    stored = await pool.fetchval("SELECT count(*) FROM message_queue")
+    return bool(stored >= messages and await pool.fetchval(_UNSETTLED) == 0)
 
 
 async def count(pool: DbPool, customers: Customers) -> Verdict:

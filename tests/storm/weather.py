@@ -25,7 +25,8 @@ _TWILIO_FAULTS = (
     TwilioFault("create", "accepted_garbled"),
     TwilioFault("list", "html"),
 )
-_META_FAULTS = ("slow:0.3", "429", "error:131056", "refuse", "drop", "accept-500")
+# Not "refuse": Meta cannot be asked, so what it never accepted and never answered stays in doubt for good.
+_META_FAULTS = ("slow:0.3", "429", "error:131056", "drop", "accept-500")
 _SMTP_FAULTS: tuple[tuple[Stage, str], ...] = (
     ("RCPT", "451 4.7.1 later"),
     ("MAIL", "421 4.3.2 busy"),

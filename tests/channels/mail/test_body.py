@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.letters import ACCOUNT, parse_body, read_message, write_letter, write_raw
 from channels.mail.charset import decode_bytes
 from channels.mail.html import read_html
 from channels.mail.parse import parse_mail
 from database.types import Attachment, Source
-from tests.channels.mail.letters import ACCOUNT, parse_body, read_message, write_letter, write_raw
 from tests.fuzz import fuzz_settings
 
 

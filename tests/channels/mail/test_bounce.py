@@ -2,8 +2,8 @@
 
 import pytest
 
+from benchmarks.letters import MAIL_ID, OUTBOX_ID, parse_body, write_bounce, write_raw
 from channels.mail.compose import REPLY_HEADER
-from tests.channels.mail.letters import MAIL_ID, OUTBOX_ID, parse_body, write_bounce, write_raw
 
 EXIM = (
     "This message was created automatically by mail delivery software.\n\nA message that you sent could not be "

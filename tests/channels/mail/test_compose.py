@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.letters import ACCOUNT, MAIL_ID, OUTBOX_ID, make_reply, parse_body, read_message, write_letter
 from channels.base import DeliveryFailed
 from channels.mail.account import MailAccount
 from channels.mail.body import read_body
 from channels.mail.compose import LOOP_HEADER, REPLY_HEADER, compose_mail, find_reply_id, render_mail
 from channels.mail.text import clean_text
 from database.types import MessageId, OutboundMessage, WhatsAppPath
-from tests.channels.mail.letters import ACCOUNT, MAIL_ID, OUTBOX_ID, make_reply, parse_body, read_message, write_letter
 from tests.fuzz import fuzz_settings
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)

@@ -5,10 +5,10 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.letters import ACCOUNT, make_mails, write_bounce, write_letter, write_raw
 from channels.base import MalformedSource
 from channels.mail.parse import parse_mail
 from database.types import InboundMessage, Parsed, Source
-from tests.channels.mail.letters import ACCOUNT, make_mails, write_bounce, write_letter, write_raw
 from tests.channels.mutations import mutated_bytes
 from tests.fuzz import fuzz_settings
 

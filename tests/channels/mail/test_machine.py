@@ -2,9 +2,9 @@
 
 import pytest
 
+from benchmarks.letters import ACCOUNT, MAIL_ID, OUTBOX_ID, parse_body, read_message, write_letter, write_raw
 from channels.mail.account import MailAccount
 from channels.mail.compose import LOOP_HEADER, REPLY_HEADER
-from tests.channels.mail.letters import ACCOUNT, MAIL_ID, OUTBOX_ID, parse_body, read_message, write_letter, write_raw
 
 ALICE = "From: alice@customer.example\n"
 

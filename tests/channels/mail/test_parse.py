@@ -5,11 +5,11 @@ from email.message import EmailMessage
 
 import pytest
 
+from benchmarks.letters import MAIL_ID, make_mails, parse_body, read_message, write_letter, write_raw
 from channels.base import MalformedSource
 from channels.mail.account import MailAccount
 from channels.mail.threads import is_forward, normalise_subject
 from database.types import InboundMessage, MailPath
-from tests.channels.mail.letters import MAIL_ID, make_mails, parse_body, read_message, write_letter, write_raw
 
 GMAIL = MailAccount("gmail", "support@desk.example", "Harborline Support", "mx.google.com")
 LONG_ID = f"<{'AM6PR08MB4' * 20}@eurprd08.prod.outlook.com>"

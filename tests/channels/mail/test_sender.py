@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.letters import ACCOUNT, parse_body, read_message, write_letter, write_raw
 from channels.base import MalformedSource
 from channels.mail.account import MailAccount
 from channels.mail.proof import is_aligned, is_vouched_for
 from database.types import Identity, MailPath
-from tests.channels.mail.letters import ACCOUNT, parse_body, read_message, write_letter, write_raw
 from tests.fuzz import fuzz_settings
 
 PASS = "mx.desk.example; dmarc=pass (p=reject) header.from=customer.example"
