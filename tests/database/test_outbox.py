@@ -22,8 +22,13 @@ async def read_state(conn: Conn, message_id: MessageId) -> str:
     return state
 
 
-async def expire_sends(conn: Conn) -> None:
-    await conn.execute("UPDATE outbox SET ready_at = now() - interval '1 second' WHERE state = 'sending'")
+async def expire_sends(conn: Conn, *, were_handed: bool = True) -> None:
+    """Let the leases run out of workers that died after, or before, they handed their replies over."""
+    await conn.execute(
+        "UPDATE outbox SET ready_at = now() - interval '1 second', handed_at = CASE WHEN $1 THEN now() END"
+        " WHERE state = 'sending'",
+        were_handed,
+    )
 
 
 async def test_a_claimed_reply_carries_what_its_channel_needs(conn: DbConnection) -> None:
@@ -144,6 +149,31 @@ async def test_an_expired_send_is_repeated_only_where_that_is_harmless_and_doubt
     assert recovered.given_up == [(mail, "the worker died while sending")]
     assert (await read_state(conn, web), await read_state(conn, mail)) == ("queued", "unknown")
     assert await conn.fetchval("SELECT error FROM outbox WHERE id = $1", mail) == "the worker died while sending"
+
+
+async def test_a_send_that_died_before_it_was_handed_over_is_simply_sent_again(conn: DbConnection) -> None:
+    conversation_id = await open_conversation(conn, "a@example.com", channel="gmail", inbox="support")
+    mail = await queue_reply(conn, conversation_id, channel="gmail", inbox="support")
+    (first,) = await claim_all(conn)
+    await outbox.mark_handed(conn, first)
+    await outbox.retry(conn, first, "busy", delay_seconds=0)
+    (second,) = await claim_all(conn)
+    await expire_sends(conn, were_handed=False)
+    recovered = await outbox.recover_expired(conn, ["web"], ["gmail"])
+    assert (recovered.requeued, recovered.doubted) == (1, 0)
+    with pytest.raises(outbox.DeliveryLeaseLost):
+        await outbox.mark_handed(conn, second)  # it comes back to life, and must not send
+    assert await read_state(conn, mail) == "queued"
+
+
+async def test_an_earlier_attempt_that_was_handed_over_does_not_cast_doubt_on_a_later_one(conn: DbConnection) -> None:
+    conversation_id = await open_conversation(conn, "a@example.com", channel="gmail", inbox="support")
+    await queue_reply(conn, conversation_id, channel="gmail", inbox="support")
+    (first,) = await claim_all(conn)
+    await outbox.mark_handed(conn, first)
+    await outbox.retry(conn, first, "busy", delay_seconds=0)
+    await claim_all(conn)
+    assert await conn.fetchval("SELECT handed_at FROM outbox") is None
 
 
 async def test_a_send_in_doubt_is_never_sent_again_and_does_not_block_its_conversation(conn: DbConnection) -> None:
