@@ -13,13 +13,10 @@ from threading import Thread
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 from google.auth import crypt, jwt
 from twilio.request_validator import RequestValidator
 
+from benchmarks.certificates import make_signing_pair
 from benchmarks.http import build_request
 
 PUBLIC_URL = "https://desk.example.com"
@@ -135,24 +132,9 @@ def _sign_push(path: str, directory: Path) -> Iterator[bytes]:
 
 def serve_certificates(directory: Path) -> ThreadingHTTPServer:
     """A key of our own in `directory`, and its certificate where the API will look for Google's; shut it down."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
-    (directory / _KEY_FILE).write_bytes(pem)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "benchmark")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    answer = json.dumps({_KEY_ID: certificate.public_bytes(serialization.Encoding.PEM).decode()}).encode()
+    key, certificate = make_signing_pair("benchmark")
+    (directory / _KEY_FILE).write_text(key)
+    answer = json.dumps({_KEY_ID: certificate}).encode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -8,10 +8,11 @@ from agent.run import TurnResult
 from channels.base import Channels, Letter
 from core.ids import new_id
 from core.settings import CompanySettings
-from database import outbox, queue
+from database import queue
 from database.pool import Conn
 from database.queries import conversations, operations, runs, tickets
-from database.types import Author, Citation, ConversationState, Failure, Lease, MessageId, Outcome, RunId
+from database.types import Author, Citation, ConversationState, Failure, Lease, Outcome, RunId
+from workers.reply import queue_reply
 
 # Each costs a whole turn, and nobody is answered meanwhile.
 MAX_SUPERSEDED = 4
@@ -131,19 +132,8 @@ async def _hand_over(conn: Conn, turn: TurnCommit, channels: Channels, letter: L
 async def _reply(
     conn: Conn, turn: TurnCommit, channels: Channels, author: Author, text: str, *, citations: Sequence[Citation] = ()
 ) -> None:
-    """Each part that the channel needs is a message of its own, with a delivery of its own."""
-    conversation = turn.conversation
-    for part in channels[conversation.channel].writer.split(text):
-        message_id = MessageId(new_id())
-        await conversations.add_message(conn, message_id, conversation.id, author, part, citations=citations)
-        await outbox.add(
-            conn,
-            message_id,
-            conversation.id,
-            conversation.channel,
-            conversation.inbox,
-            in_reply_to=turn.lease.messages[-1].id,
-        )
+    asked = turn.lease.messages[-1].id
+    await queue_reply(conn, turn.conversation, channels, text, author=author, in_reply_to=asked, citations=citations)
 
 
 async def _open_letter(conn: Conn, conversation: ConversationState, company: CompanySettings) -> Letter:

@@ -3,11 +3,11 @@
 import re
 
 from channels.base import Channels
-from core.ids import new_id
-from database import outbox, queue
+from database import queue
 from database.pool import Conn
-from database.queries import conversations, identities
-from database.types import ConversationState, Lease, MessageId
+from database.queries import identities
+from database.types import ConversationState, Lease
+from workers.reply import queue_reply
 
 PROVEN = "Thank you, your address {value} is confirmed."
 WRONG = "This code is not right, or it is too old. Please look again, or ask for a new one."
@@ -26,15 +26,5 @@ async def take_code(conn: Conn, lease: Lease, conversation: ConversationState, c
     await queue.fence(conn, lease)
     proven = await identities.confirm_code(conn, conversation.id, code)
     text = WRONG if proven is None else PROVEN.format(value=proven.value)
-    for part in channels[conversation.channel].writer.split(text):
-        message_id = MessageId(new_id())
-        await conversations.add_message(conn, message_id, conversation.id, "system", part)
-        await outbox.add(
-            conn,
-            message_id,
-            conversation.id,
-            conversation.channel,
-            conversation.inbox,
-            in_reply_to=lease.messages[-1].id,
-        )
+    await queue_reply(conn, conversation, channels, text, author="system", in_reply_to=lease.messages[-1].id)
     await queue.complete(conn, lease)

@@ -1,19 +1,17 @@
 """A small server that speaks OpenAI's chat completions on loopback and answers what a test scripted."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.acceptance.processes import find_free_port
+from tests.emulators.serving import serve_app
 
 Step = Sequence[tuple[str, dict[str, Any]]] | str | int
 
@@ -65,26 +63,6 @@ async def serve_chat_completions(*steps: Step) -> AsyncIterator[ChatCompletions]
     """The server, for the length of the block."""
     state = ChatCompletions(list(steps))
     app = Starlette(routes=[Route("/v1/chat/completions", state.answer, methods=["POST"])])
-    port = find_free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False))
-    started = asyncio.Event()
-    serving = asyncio.create_task(_serve(server, started))
-    await started.wait()
-    state.url = f"http://127.0.0.1:{port}/v1"
-    try:
+    async with serve_app(app) as url:
+        state.url = f"{url}/v1"
         yield state
-    finally:
-        server.should_exit = True
-        await serving
-
-
-async def _serve(server: uvicorn.Server, started: asyncio.Event) -> None:
-    real_startup = server.startup
-
-    async def startup(sockets: Any = None) -> None:
-        await real_startup(sockets=sockets)
-        started.set()
-
-    server.startup = startup  # type: ignore[method-assign]
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    await server._serve()

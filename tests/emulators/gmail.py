@@ -23,7 +23,6 @@ Inspection:
     GET /_inspect/requests      how often each operation was called
 """
 
-import asyncio
 import base64
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,12 +35,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.acceptance.processes import find_free_port
 from tests.emulators.gmail_accounts import Accounts, make_push
 from tests.emulators.gmail_faults import Fault, refuse
 from tests.emulators.gmail_mailbox import Json, Mailbox, NoSuchThing
 from tests.emulators.gmail_rest import Gmail
 from tests.emulators.gmail_schemas import check_schema
+from tests.emulators.serving import serve_app
 
 ADDRESS = "support@example.com"
 
@@ -190,34 +189,8 @@ def _take_order(obey: Callable[[Json], Json]) -> Route:
 async def serve_gmail(gmail: Gmail | None = None) -> AsyncIterator[Gmail]:
     """The emulator in this process, for the length of the block."""
     state = gmail or make_gmail()
-    port = find_free_port()
-    state.url = f"http://127.0.0.1:{port}"
-    config = uvicorn.Config(
-        build_app(state), host="127.0.0.1", port=port, log_config=None, access_log=False, http="h11"
-    )
-    server = _QuietServer(config)
-    serving = asyncio.create_task(server.serve())
-    await server.is_up.wait()
-    try:
+    async with serve_app(build_app(state), http="h11") as state.url:
         yield state
-    finally:
-        server.should_exit = True
-        await serving
-
-
-class _QuietServer(uvicorn.Server):
-    """Says when it is up, and leaves signals to the tests."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = asyncio.Event()
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets=sockets)
-        self.is_up.set()
-
-    async def serve(self, sockets: Any = None) -> None:
-        await self._serve(sockets)
 
 
 def main(port: int, address: str = ADDRESS) -> None:

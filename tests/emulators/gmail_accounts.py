@@ -6,14 +6,11 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 from google.auth import crypt, jwt
+
+from benchmarks.certificates import make_signing_pair
 
 CLIENT_ID = "desk.apps.example.com"
 CLIENT_SECRET = "client-secret"
@@ -150,23 +147,8 @@ def _check_client(form: dict[str, str]) -> None:
 
 def make_signing_key(key_id: str) -> SigningKey:
     """A key pair with a self-signed certificate."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "federated-signon.system.gserviceaccount.com")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=14))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return SigningKey(key_id, private.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode())
+    private, certificate = make_signing_pair("federated-signon.system.gserviceaccount.com")
+    return SigningKey(key_id, private, certificate)
 
 
 def make_push(address: str, history_id: object, *, message_id: str = "136969346945") -> bytes:

@@ -20,14 +20,12 @@ Inspection:
     GET /_inspect/webhooks     every webhook posted and the answer it got; a failed one is posted again
 """
 
-import asyncio
 import base64
 import hashlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -35,8 +33,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.acceptance.processes import find_free_port
 from tests.emulators.meta_cloud import MetaCloud
+from tests.emulators.serving import serve_app
 
 
 def build_app(cloud: MetaCloud) -> Starlette:
@@ -91,39 +89,10 @@ def build_app(cloud: MetaCloud) -> Starlette:
 @asynccontextmanager
 async def serve_meta() -> AsyncIterator[MetaCloud]:
     """The emulator in this process, for the length of the block."""
-    port = find_free_port()
-    cloud = MetaCloud(url=f"http://127.0.0.1:{port}")
-    async with serve_app(build_app(cloud), port):
+    cloud = MetaCloud()
+    async with serve_app(build_app(cloud)) as cloud.url:
         yield cloud
         await cloud.aclose()
-
-
-@asynccontextmanager
-async def serve_app(app: Starlette, port: int) -> AsyncIterator[None]:
-    """Any application on loopback, for the length of the block."""
-    server = _QuietServer(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False))
-    serving = asyncio.create_task(server.serve())
-    await server.is_up.wait()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await serving
-
-
-class _QuietServer(uvicorn.Server):
-    """Says when it is up, and leaves signals to the tests."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = asyncio.Event()
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets=sockets)
-        self.is_up.set()
-
-    async def serve(self, sockets: Any = None) -> None:
-        await self._serve(sockets)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ Its control API takes and gives JSON:
 import asyncio
 import dataclasses
 import hmac
-import socket
 import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -33,6 +32,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from channels.whatsapp.split import MAX_UNITS, count_units
+from tests.emulators.serving import serve_app
 from tests.emulators.twilio_state import API, Account, CallbackPlan, Fault, Message, State
 from tests.emulators.twilio_webhooks import report_statuses, send_inbound
 
@@ -278,24 +278,10 @@ def _show(message: Message) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def serve(app: Starlette) -> AsyncIterator[str]:
-    """An application on a free port of loopback, for the length of the block; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-        # Not `serve`, which would take the test run's signals for itself.
-        serving = asyncio.create_task(server._serve(sockets=[listener]))
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await serving
-
-
-@asynccontextmanager
 async def serve_twilio(account: Account | None = None) -> AsyncIterator[State]:
     """The server, for the length of the block; its state can be looked into and changed directly."""
     state = State(account or Account())
-    async with serve(Twilio(state).app) as state.url:
+    async with serve_app(Twilio(state).app) as state.url:
         yield state
         await asyncio.gather(*state.tasks)
 

@@ -24,9 +24,10 @@ from channels.whatsapp.meta.send import MetaProvider
 from database.types import Attachment, Parsed
 from tests.acceptance.processes import find_free_port
 from tests.channels.whatsapp.meta_account import BY_PHONE, OUTBOX_ID, build_outbound, configure_meta
-from tests.emulators.meta import serve_app, serve_meta
+from tests.emulators.meta import serve_meta
 from tests.emulators.meta_cloud import MetaCloud
 from tests.emulators.meta_payloads import NUMBER_ID
+from tests.emulators.serving import serve_app
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -63,7 +64,7 @@ async def connect(**settings: object) -> AsyncIterator[tuple[MetaCloud, Listener
     """The emulator with its webhooks going to a listener."""
     port, listener = find_free_port(), Listener()
     app = Starlette(routes=[Route("/webhooks/whatsapp/meta", listener.take, methods=["POST"])])
-    async with serve_app(app, port), serve_meta() as cloud:
+    async with serve_app(app, port=port), serve_meta() as cloud:
         cloud.configure({"webhook_url": f"http://127.0.0.1:{port}/webhooks/whatsapp/meta", **settings})
         yield cloud, listener
 

@@ -21,7 +21,7 @@ from channels.whatsapp.twilio.receive import TwilioReceiver, TwilioStatusReceive
 from channels.whatsapp.twilio.send import TwilioProvider
 from database.types import InboundMessage, Parsed, Source, StatusUpdate, WhatsAppPath
 from tests.channels.whatsapp.twilio_samples import CUSTOMER, NUMBER, make_reply, point_at
-from tests.emulators.twilio import serve
+from tests.emulators.serving import serve_app
 from tests.emulators.twilio_state import CallbackPlan, State
 
 PATH = WhatsAppPath(provider="twilio", phone=CUSTOMER)
@@ -60,7 +60,7 @@ async def open_desk(twilio: State, **changes: Any) -> AsyncIterator[Desk]:
     settings = point_at(twilio, **changes)
     desk.receivers = {"whatsapp": TwilioReceiver(settings), "whatsapp/status": TwilioStatusReceiver(settings)}
     app = Starlette(routes=[Route("/webhooks/{address:path}", desk.take, methods=["POST"])])
-    async with serve(app) as desk.url:
+    async with serve_app(app) as desk.url:
         yield desk
 
 
