@@ -19,7 +19,7 @@ from database.types import (
 
 
 class MalformedSource(Exception):
-    """A source cannot be read. It is kept, a person gets it, and the next one is processed."""
+    """A source cannot be read. It is kept, and the next one is processed; for a mail a person gets a ticket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ async def _replay(conn: Conn, settings: Settings, url: str, source_id: UUID) -> 
     except MalformedSource as error:
         raise CommandError(f"the source still cannot be read: {error}") from None
     except Exception as error:
-        raise CommandError(f"the parser breaks on this source ({type(error).__name__}: {error})") from error
+        raise CommandError(f"the parser breaks on this source ({type(error).__name__})") from error
     async with open_pool(url, application="nightdesk queue", max_size=1) as pool:
         for content in parsed.contents.values():
             await PostgresFiles(pool).put(content)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from database import outbox, queue
 from database.pool import Conn
 from database.queries import inboxes, notices, sources
+from database.storable import make_storable, shorten
 from database.types import Channel, InboundMessage, Parsed, Published, Source, SourceId, StatusUpdate
 from database.undelivered import wait_for_customer
 
@@ -18,6 +19,8 @@ CUT = "(The rest was too long for the desk; the source has all of it.)"
 _MARGIN_BYTES = 1024
 _CUT_CHARACTERS = 20_000
 _CUT_LIST = 20
+_CUT_FIELD = 320  # an address has at most so many characters
+_CUT_FIELDS = 5
 
 
 @dataclass
@@ -35,12 +38,15 @@ class TakenIn:
 
 async def take_in(conn: Conn, channel: Channel, source_id: SourceId | None, parsed: Parsed) -> TakenIn:
     """Write everything that a source said. Contents of files must be stored before."""
+    parsed = make_storable(parsed)
     taken = TakenIn(ignored=Counter(parsed.ignored))
-    for identity in parsed.revoked:
-        await sources.revoke_proof(conn, channel, identity)
-    for consent in parsed.consents:
-        await sources.record_consent(conn, consent)
     taken.published = await _publish(conn, parsed.messages, source_id)
+    # A STOP that is delivered once more, after the customer's START, must not silence them again.
+    if not taken.published or any(published.is_new for published in taken.published):
+        for identity in parsed.revoked:
+            await sources.revoke_proof(conn, channel, identity)
+        for consent in parsed.consents:
+            await sources.record_consent(conn, consent)
     for update in parsed.statuses:
         await _report(conn, channel, update, taken)
     for inbox in parsed.wakes:
@@ -66,10 +72,10 @@ def describe_unreadable(source: Source, reason: str) -> Parsed:
 
 def fit(message: InboundMessage) -> InboundMessage:
     """The message as large as the queue takes it. What is cut off is still in the source, and the text says so."""
-    if len(message.model_dump_json().encode()) <= queue.MAX_PAYLOAD_BYTES - _MARGIN_BYTES:
+    if _fits(message):
         return message
     text = f"{message.text[:_CUT_CHARACTERS]}\n{CUT}"
-    return message.model_copy(
+    cut = message.model_copy(
         update={
             "text": text,
             "quoted": "",
@@ -78,6 +84,15 @@ def fit(message: InboundMessage) -> InboundMessage:
             "known_as": message.known_as[:_CUT_LIST],
         }
     )
+    if _fits(cut):
+        return cut
+    # Somebody has filled what nobody fills: names, references. Its place in the queue must stay what it is.
+    kept = {"contact": message.contact, "external_id": message.external_id, "text": text}
+    return shorten(cut, max_characters=_CUT_FIELD, max_items=_CUT_FIELDS).model_copy(update=kept)
+
+
+def _fits(message: InboundMessage) -> bool:
+    return len(message.model_dump_json().encode()) <= queue.MAX_PAYLOAD_BYTES - _MARGIN_BYTES
 
 
 async def _publish(conn: Conn, messages: Sequence[InboundMessage], source_id: SourceId | None) -> list[Published]:
@@ -97,8 +112,10 @@ async def _report(conn: Conn, channel: Channel, update: StatusUpdate, taken: Tak
     if reply_id is None:
         taken.unmatched += 1
         return
-    if update.is_window_closed:
-        taken.has_moved |= await wait_for_customer(conn, reply_id, update.error or "the 24 hours are over")
+    if update.is_window_closed and await wait_for_customer(
+        conn, reply_id, update.error or "the 24 hours are over", vendor_id=update.vendor_id
+    ):
+        taken.has_moved = True
         return
     moved = await outbox.apply_status(conn, channel, reply_id, update)
     if moved is None:

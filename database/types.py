@@ -1,6 +1,6 @@
 """The vocabulary that channels, agent, workers and api share. Pure: no SQL, no I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -293,6 +293,10 @@ class Passage:
     score: float
 
 
+async def hand_over_nowhere() -> None:
+    """For replies that no outbox keeps."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
     """A committed reply, ready for its channel. `id` is the key to pass where a vendor deduplicates or echoes one.
@@ -320,6 +324,7 @@ class OutboundMessage:
     known_vendor_ids: frozenset[str] = frozenset()
     is_opted_out: bool = False
     code_id: UUID | None = None
+    hand_over: Callable[[], Awaitable[None]] = field(default=hand_over_nowhere, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

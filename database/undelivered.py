@@ -24,14 +24,16 @@ async def leave_in_doubt(conn: Conn, reply: OutboundMessage, reason: str) -> Non
 
 
 async def wait_for_customer(
-    conn: Conn, reply_id: MessageId, reason: str, *, lease: OutboundMessage | None = None
+    conn: Conn, reply_id: MessageId, reason: str, *, lease: OutboundMessage | None = None, vendor_id: str | None = None
 ) -> bool:
     """The reply waits until its customer writes again, and one template asks them to. False if it is past waiting."""
-    waiting = await outbox.close_window(conn, reply_id, reason, lease=lease)
+    waiting = await outbox.close_window(conn, reply_id, reason, lease=lease, vendor_id=vendor_id)
     if waiting is None:
         return False
     # Two replies may be refused at once; the second must see the first one's invitation.
     await conversations.lock_owner(conn, waiting.conversation_id)
+    if await outbox.reopen_if_written(conn, reply_id):
+        return True
     if not await outbox.has_invitation(conn, waiting.conversation_id):
         await _invite(conn, waiting)
     return True

@@ -43,7 +43,13 @@ class MediaKeeper:
             await self._give_up(missing, str(error))
         except (VendorAway, SignInNeeded) as error:
             await self._try_later(missing, str(error))
+        except Exception as error:  # noqa: BLE001  # tried for ever, it would say for ever that it is being fetched
+            _log.exception("a file could not be fetched", channel=missing.channel)
+            await self._try_later(missing, f"the fetcher broke ({type(error).__name__})")
         else:
+            if len(content) > self._max_bytes:
+                await self._give_up(missing, "it is larger than what is taken")
+                return
             digest = await self._files.put(content)
             kind = sniff(content, missing.attachment.name, missing.attachment.content_type)
             async with self._pool.acquire() as conn:

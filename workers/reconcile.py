@@ -14,8 +14,8 @@ _log = get_logger(__name__)
 
 # A vendor may show a message later than it accepts it; twice absent, with a pause between, is absent.
 ABSENCES = 2
-MAX_CHECKS = 8
-_LONGEST_PAUSE_SECONDS = 3600.0
+# A quarter of an hour in all: later replies to the same customer wait for the answer.
+MAX_CHECKS = 5
 
 
 class Reconciliation:
@@ -54,10 +54,18 @@ class Reconciliation:
         reconciler = self._channels[reply.channel].reconciler
         if reconciler is None:
             return
+        if doubtful.checks > MAX_CHECKS + ABSENCES:
+            # Only workers that die over the question leave it as often as this.
+            await self._ask_later(doubtful, "its workers died while they asked the vendor")
+            return
         try:
             receipt = await reconciler.find(reply)
         except (VendorAway, SignInNeeded) as error:
             await self._ask_later(doubtful, str(error))
+            return
+        except Exception as error:  # noqa: BLE001  # asked for ever, it would hold up the conversation for ever
+            _log.exception("a vendor could not be asked about a doubtful send")
+            await self._ask_later(doubtful, f"the reconciler broke ({type(error).__name__})")
             return
         if receipt is not None:
             await self._accept(doubtful, receipt)
@@ -74,7 +82,11 @@ class Reconciliation:
         self._on_requeued()
 
     async def _send_again(self, doubtful: Doubtful) -> None:
-        await self._record(lambda conn: outbox.send_again(conn, doubtful.reply.id, lease=doubtful.reply))
+        async def send_again(conn: Conn) -> None:
+            if await outbox.send_again(conn, doubtful.reply.id, lease=doubtful.reply) is None:
+                raise outbox.DeliveryLeaseLost
+
+        await self._record(send_again)
         _log.warning("the vendor does not have it, it is sent again", checks=doubtful.checks)
         self._on_requeued()
 
@@ -90,7 +102,7 @@ class Reconciliation:
         await self._record(lambda conn: outbox.ask_again(conn, reply, is_absent=False, delay_seconds=pause))
 
     def _pause(self, doubtful: Doubtful) -> float:
-        return float(min(self._check_seconds * 2**doubtful.checks, _LONGEST_PAUSE_SECONDS))
+        return float(self._check_seconds * 2**doubtful.checks)
 
     async def _record(self, result: Callable[[Conn], Awaitable[object]]) -> None:
         async def write(conn: Conn) -> None:

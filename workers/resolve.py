@@ -43,7 +43,6 @@ async def resolve_thread(
         for queued in lease.messages:
             await _store(conn, conversation_id, queued, queued.message)
         await tickets.reopen_ticket(conn, conversation_id)
-        await outbox.reopen_window(conn, conversation_id)
         announce(Step.RESOLVING)
         return await conversations.load_state(conn, conversation_id, waiting=[queued.id for queued in lease.messages])
 
@@ -142,3 +141,4 @@ async def _store(conn: Conn, conversation_id: ConversationId, queued: QueuedMess
         await attachments.add_attachments(conn, queued.id, message.attachments)
     if message.reply_path is not None:
         await conversations.note_inbound(conn, conversation_id, message, queued.received_at)
+        await outbox.reopen_window(conn, conversation_id)

@@ -23,7 +23,7 @@ from database.queries.identities import has_open_code
 from database.types import ConversationState, Failure, Lease
 from workers.commit import Settled, TurnCommit, commit_turn
 from workers.failures import describe_failure, find_retry_after, is_permanent
-from workers.proof import find_code, take_code
+from workers.proof import find_code, is_alone, take_code
 from workers.resolve import read_anyway, resolve_anyway, resolve_thread, store_silently
 from workers.steps import Announce, Step, announce_nothing
 
@@ -123,13 +123,15 @@ class TurnProcessor:
         stages = {"queue": self._measure_wait(lease), "resolve": _elapsed_ms(started)}
         self._announce(Step.RESOLVED)
         self._on_stored(lease.contact)
-        if await self._take_code(lease, conversation):
+        has_code = await self._take_code(lease, conversation)
+        if has_code and is_alone(lease):
             return
         if conversation.owner == "person":
             # The message is stored and its person sees it; the agent has no say any more.
             await self._settle_quietly(lease)
             return
-        turn = Turn(conversation, tuple(queued.message.text for queued in lease.messages))
+        asked = [queued.message for queued in lease.messages if queued.message.starts_turn]
+        turn = Turn(conversation, tuple(message.text for message in (asked[:-1] if has_code else asked)))
         started = time.perf_counter()
         result = await self._agent.run_turn(turn)
         stages["agent"] = _elapsed_ms(started)
@@ -137,7 +139,7 @@ class TurnProcessor:
         await self._commit(TurnCommit(lease, conversation, result, stages))
 
     async def _take_code(self, lease: Lease, conversation: ConversationState) -> bool:
-        """Whether this was a one-time code that we wait for; then it is settled, and no agent sees it."""
+        """Whether the newest message was a one-time code that we wait for; then it is answered here, and by no agent."""
         code = find_code(lease)
         if code is None or not await self._patiently(lambda conn: has_open_code(conn, conversation.id)):
             return False

@@ -33,7 +33,7 @@ class CodeSent(BaseModel):
 class Code(BaseModel):
     """Six digits."""
 
-    code: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\d{6}$")]
+    code: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{6}$")]
 
 
 class Proof(BaseModel):

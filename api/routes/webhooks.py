@@ -12,6 +12,7 @@ from core.logging import get_logger
 from database import intake
 from database.intake import TakenIn
 from database.notify import INBOX_CHANNEL, OUTBOX_CHANNEL, WAKE_CHANNEL
+from database.patience import is_passing
 from database.queries import sources
 from database.types import Parsed, Source, SourceId
 
@@ -58,18 +59,40 @@ def describe_request(receiver: Receiver, webhook: WebhookRequest) -> Source:
 
 
 async def _take_in(desk: Desk, receiver: Receiver, address: str, source: Source) -> None:
+    parsed, malformed = _read(receiver, source)
     try:
-        parsed, malformed = receiver.parse(source), None
+        taken = await _store(desk, address, source, parsed, malformed)
+    except Exception as error:
+        if is_passing(error):
+            raise
+        # The vendor would send it again and again, or never: it is kept, and a person gets it.
+        _log.exception("a webhook could not be taken in", address=address)
+        reason = f"it could not be taken in ({type(error).__name__})"
+        taken = await _store(desk, address, source, intake.describe_unreadable(source, reason), reason)
+    _announce(desk, address, taken)
+
+
+def _read(receiver: Receiver, source: Source) -> tuple[Parsed, str | None]:
+    """What a request says, and why it cannot be read, if so."""
+    try:
+        return receiver.parse(source), None
     except MalformedSource as error:
-        parsed, malformed = Parsed(ignored=("malformed",)), str(error)[:500]
+        return Parsed(ignored=("malformed",)), str(error)[:500]
+    except Exception as error:  # noqa: BLE001  # the vendor would send it again and again
+        _log.exception("the parser broke", channel=source.channel, external_id=source.external_id)
+        reason = f"the parser broke ({type(error).__name__})"
+        return intake.describe_unreadable(source, reason), reason
+
+
+async def _store(desk: Desk, address: str, source: Source, parsed: Parsed, malformed: str | None) -> TakenIn:
+    """Everything in one transaction, or nothing."""
     async with desk.pool.acquire() as conn, conn.transaction():
         source_id: SourceId | None = None
-        if parsed.messages:
+        if malformed is not None:
+            source_id = await sources.keep_source(conn, source, origin=address, state="malformed", reason=malformed)
+        elif parsed.messages:
             source_id = await sources.keep_source(conn, source, origin=address, state="stored")
-        elif malformed is not None:
-            await sources.keep_source(conn, source, origin=address, state="malformed", reason=malformed)
-        taken = await intake.take_in(conn, source.channel, source_id, parsed)
-    _announce(desk, address, taken)
+        return await intake.take_in(conn, source.channel, source_id, parsed)
 
 
 def _announce(desk: Desk, address: str, taken: TakenIn) -> None:

@@ -12,6 +12,7 @@ CREATE TABLE message_sources (
     origin      text NOT NULL,  -- 'poll', or the address of the webhook
     state       text NOT NULL CHECK (state IN ('listed', 'stored', 'ignored', 'malformed', 'gone')),
     reason      text,
+    attempts    integer NOT NULL DEFAULT 0,  -- fetches that failed although the inbox answered
     facts       jsonb NOT NULL DEFAULT '{}',
     body        bytea,
     received_at timestamptz NOT NULL DEFAULT now(),
@@ -96,8 +97,10 @@ ALTER TABLE outbox
     ADD COLUMN code_id uuid,             -- the one-time code this carries; its text is made when it is sent
     ADD COLUMN mail_id text,             -- the Message-ID under which the customer has it
     ADD COLUMN tried_at timestamptz,     -- the first attempt
+    ADD COLUMN handed_at timestamptz,    -- from here on this attempt may have reached the vendor
     ADD COLUMN checks integer NOT NULL DEFAULT 0,      -- how often the vendor was asked what became of it
     ADD COLUMN absences integer NOT NULL DEFAULT 0,    -- how often it surely did not have it
+    ADD COLUMN settled_at timestamptz,   -- when a person said that it was sent
     ADD COLUMN hold_until timestamptz;   -- the next reply of the conversation waits, unless the vendor reports earlier
 UPDATE outbox SET ready_at = 'infinity' WHERE state = 'unknown';
 
@@ -135,7 +138,7 @@ ALTER TABLE tickets ADD COLUMN delivery_problem text;
 CREATE TABLE notices (
     id              uuid PRIMARY KEY,
     team            text NOT NULL,
-    kind            text NOT NULL CHECK (kind IN ('undelivered', 'in_doubt', 'needs_template')),
+    kind            text NOT NULL CHECK (kind IN ('undelivered', 'in_doubt')),
     conversation_id uuid NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     message_id      uuid NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
     text            text NOT NULL,

@@ -22,11 +22,19 @@ from database.outbox.send import (
     claim,
     give_up,
     mark_doubtful,
+    mark_handed,
     mark_sent,
     postpone,
     retry,
 )
-from database.outbox.status import apply_status, close_window, find_reply, has_invitation, reopen_window
+from database.outbox.status import (
+    apply_status,
+    close_window,
+    find_reply,
+    has_invitation,
+    reopen_if_written,
+    reopen_window,
+)
 
 __all__ = [
     "DeliveryLeaseLost",
@@ -44,11 +52,13 @@ __all__ = [
     "has_invitation",
     "list_undelivered",
     "mark_doubtful",
+    "mark_handed",
     "mark_sent",
     "measure_undelivered",
     "pause",
     "postpone",
     "recover_expired",
+    "reopen_if_written",
     "reopen_window",
     "retry",
     "send_again",

@@ -44,7 +44,9 @@ async def recover_expired(
         askable_channels=askable_channels,
         check_seconds=check_seconds,
     )
+    abandoned = await _SQL["abandon_doubtful"].fetch(conn, askable_channels=askable_channels)
     given_up = [(row["id"], row["error"]) for row in doubted if row["needs_person"]]
+    given_up += [(row["id"], row["error"]) for row in abandoned]
     return Recovered(len(requeued), len(doubted), given_up)
 
 

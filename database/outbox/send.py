@@ -1,15 +1,17 @@
 """Replies on their way: added with their turn, claimed with a lease, and settled by what the channel said."""
 
 import json
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from asyncpg import Record
+from asyncpg import Record, UniqueViolationError
 from pydantic import TypeAdapter
 
 from database.pool import Conn
 from database.statements import load_statements
+from database.storable import clean
 from database.types import (
     ConversationId,
     DeliveryKind,
@@ -64,11 +66,22 @@ async def add(
 async def claim(
     conn: Conn, *, max_replies: int, lease_seconds: float, only_thread: ThreadId | None = None
 ) -> list[OutboundMessage]:
-    """Lease replies to send: the oldest of each conversation, and none while an earlier one is under way."""
-    rows = await _SQL["claim"].fetch(
-        conn, max_replies=max_replies, lease_seconds=lease_seconds, only_thread=only_thread
-    )
+    """Lease replies to send: the oldest of each conversation, and none while another one is under way."""
+    try:
+        # Inside a transaction a savepoint keeps a lost race from spoiling the rest of it.
+        async with conn.transaction() if conn.is_in_transaction() else nullcontext():
+            rows = await _SQL["claim"].fetch(
+                conn, max_replies=max_replies, lease_seconds=lease_seconds, only_thread=only_thread
+            )
+    except UniqueViolationError:
+        # An earlier reply was queued again while another worker claimed a later one: the next claim sees both.
+        return []
     return [read_outbound(row) for row in rows]
+
+
+async def mark_handed(conn: Conn, reply: OutboundMessage) -> None:
+    """From now on the vendor may have it. Raises DeliveryLeaseLost, and then it must not be sent."""
+    _require(await _SQL["mark_handed"].fetch_value(conn, id=reply.id, token=reply.lease_token))
 
 
 async def mark_sent(
@@ -100,7 +113,9 @@ async def postpone(conn: Conn, reply: OutboundMessage, *, delay_seconds: float, 
 async def give_up(conn: Conn, reply: OutboundMessage, state: GivenUp, error: str) -> None:
     """The reply was refused for good, or nobody can tell whether it was sent: a person must look."""
     _require(
-        await _SQL["mark_given_up"].fetch_value(conn, id=reply.id, token=reply.lease_token, state=state, error=error)
+        await _SQL["mark_given_up"].fetch_value(
+            conn, id=reply.id, token=reply.lease_token, state=state, error=clean(error)
+        )
     )
 
 
@@ -108,7 +123,7 @@ async def mark_doubtful(conn: Conn, reply: OutboundMessage, error: str, *, check
     """It may have been sent. The vendor is asked after `check_seconds`; None means that it cannot be."""
     _require(
         await _SQL["mark_doubtful"].fetch_value(
-            conn, id=reply.id, token=reply.lease_token, error=error, check_seconds=check_seconds
+            conn, id=reply.id, token=reply.lease_token, error=clean(error), check_seconds=check_seconds
         )
     )
 
@@ -145,7 +160,12 @@ def _read_json(text: str) -> Any:  # noqa: ANN401  # checked by the adapter
 async def _requeue(conn: Conn, reply: OutboundMessage, error: str | None, delay_seconds: float, *, refund: int) -> None:
     _require(
         await _SQL["mark_queued"].fetch_value(
-            conn, id=reply.id, token=reply.lease_token, error=error, delay_seconds=delay_seconds, refund=refund
+            conn,
+            id=reply.id,
+            token=reply.lease_token,
+            error=None if error is None else clean(error),
+            delay_seconds=delay_seconds,
+            refund=refund,
         )
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from database.pool import Conn
 from database.statements import load_statements
+from database.storable import clean
 from database.types import ConversationId, MessageId, OutboundMessage, StatusUpdate
 
 _SQL = load_statements("outbox")
@@ -32,10 +33,10 @@ class Waiting:
 
 async def find_reply(conn: Conn, channel: str, update: StatusUpdate) -> MessageId | None:
     """The reply that a report speaks of."""
-    if update.outbox_id is not None:
-        return update.outbox_id
     found: MessageId | None = None
-    if update.vendor_id is not None:
+    if update.outbox_id is not None:
+        found = await _SQL["find_by_id"].fetch_value(conn, id=update.outbox_id, channel=channel)
+    if found is None and update.vendor_id is not None:
         found = await _SQL["find_by_vendor"].fetch_value(conn, channel=channel, vendor_id=update.vendor_id)
     if found is None and update.mail_id is not None:
         found = await _SQL["find_by_mail"].fetch_value(conn, channel=channel, mail_id=update.mail_id)
@@ -54,11 +55,11 @@ async def apply_status(conn: Conn, channel: str, reply_id: MessageId, update: St
 
 
 async def close_window(
-    conn: Conn, reply_id: MessageId, error: str, *, lease: OutboundMessage | None = None
+    conn: Conn, reply_id: MessageId, error: str, *, lease: OutboundMessage | None = None, vendor_id: str | None = None
 ) -> Waiting | None:
-    """Only a template may be sent to this customer: the reply waits until they write again."""
+    """Only a template may be sent to this customer: the reply waits until they write again. A template never does."""
     token = None if lease is None else lease.lease_token
-    row = await _SQL["close_window"].fetch_row(conn, id=reply_id, error=error, token=token)
+    row = await _SQL["close_window"].fetch_row(conn, id=reply_id, error=clean(error), token=token, vendor_id=vendor_id)
     return None if row is None else Waiting(**dict(row))
 
 
@@ -70,3 +71,8 @@ async def has_invitation(conn: Conn, conversation_id: ConversationId) -> bool:
 async def reopen_window(conn: Conn, conversation_id: ConversationId) -> int:
     """The customer has written: what waited for that is queued. Returns how many replies there were."""
     return len(await _SQL["reopen_window"].fetch(conn, conversation_id=conversation_id))
+
+
+async def reopen_if_written(conn: Conn, reply_id: MessageId) -> bool:
+    """Queue a reply that waits, if its customer has written since it was tried."""
+    return await _SQL["reopen_if_written"].fetch_value(conn, id=reply_id) is not None

@@ -27,7 +27,7 @@ class MissingFile:
 
 
 async def add_attachments(conn: Conn, message_id: MessageId, attachments: Sequence[Attachment]) -> None:
-    """Note the files of a message; noting them again changes nothing. Contents that are at hand must be stored."""
+    """Note the files of a message; noting them again changes nothing. A content that is not stored is a problem."""
     for position, attachment in enumerate(attachments):
         await _SQL["add"].execute(
             conn,

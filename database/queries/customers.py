@@ -18,8 +18,9 @@ async def resolve_customer(conn: Conn, identity: Identity, also: Sequence[Identi
     """The customer who holds one of these identifiers at its proof level, created if nobody does.
 
     The customer then holds all of them that were free. A self-reported address has a customer of its own, so that
-    typing somebody's address never leads to them.
+    typing somebody's address never leads to them, and what is known less or better than `identity` is not joined to it.
     """
+    also = [] if identity.level == "self_reported" else [each for each in also if each.level == identity.level]
     customer_id = await _find_holder(conn, [identity, *also]) or await _hold(conn, identity)
     for further in (identity, *also) if also else ():
         await _SQL["add_identifier"].fetch_value(conn, **_key(further), customer_id=customer_id)
@@ -45,7 +46,7 @@ async def _hold(conn: Conn, identity: Identity) -> CustomerId:
     await _SQL["add_customer"].execute(conn, id=customer_id, name=identity.name)
     holder: CustomerId = await _SQL["add_identifier"].fetch_value(conn, **key, customer_id=customer_id)
     if holder != customer_id:
-        await _SQL["drop_customer"].execute(conn, id=customer_id)
+        await drop_customer(conn, customer_id)
     return holder
 
 
@@ -54,6 +55,11 @@ async def add_stranger(conn: Conn) -> CustomerId:
     customer_id = CustomerId(new_id())
     await _SQL["add_customer"].execute(conn, id=customer_id, name="")
     return customer_id
+
+
+async def drop_customer(conn: Conn, customer_id: CustomerId) -> None:
+    """Forget a customer who was made for nothing, because somebody else was faster."""
+    await _SQL["drop_customer"].execute(conn, id=customer_id)
 
 
 async def find_plans(conn: Conn, kind: IdentifierKind, value: str) -> list[str]:

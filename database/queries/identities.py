@@ -5,7 +5,7 @@ from uuid import UUID
 
 from core.ids import hash_secret, matches_token
 from database.pool import Conn
-from database.queries.customers import add_stranger
+from database.queries.customers import add_stranger, drop_customer
 from database.statements import load_statements
 from database.types import ConversationId, CustomerId
 
@@ -33,6 +33,7 @@ class Proven:
 
 async def add_code(conn: Conn, conversation_id: ConversationId, email: str, code_id: UUID, code: str) -> None:
     """Remember a code, as a hash, for ten minutes. Raises TooManyCodes."""
+    await _SQL["lock_address"].execute(conn, value=email)
     recent = await _SQL["count_recent"].fetch_row(conn, conversation_id=conversation_id, value=email)
     if recent is not None and (
         recent["by_conversation"] >= MAX_CODES_PER_CONVERSATION or recent["for_value"] >= MAX_CODES_PER_ADDRESS
@@ -77,13 +78,19 @@ async def find_conversation_of_ticket(conn: Conn, ref: str) -> ConversationId | 
 
 async def _join(conn: Conn, conversation_id: ConversationId, kind: str, value: str) -> CustomerId:
     """One customer holds the address; the conversation, and what its customer has proven elsewhere, becomes theirs."""
-    current: CustomerId = await _SQL["lock_customer"].fetch_value(conn, conversation_id=conversation_id)
+    row = await _SQL["lock_customer"].fetch_row(conn, conversation_id=conversation_id)
+    if row is None:
+        raise LookupError(f"there is no conversation {conversation_id}")
+    current, is_proven = CustomerId(row["id"]), row["is_proven"]
     holder: CustomerId | None = await _SQL["find_holder"].fetch_value(conn, kind=kind, value=value)
     if holder is None:
-        # A customer who has proven nothing is everybody who ever typed the same address.
-        holder = current if await _SQL["holds_proof"].fetch_value(conn, id=current) else await add_stranger(conn)
-        await _SQL["prove"].execute(conn, kind=kind, value=value, customer_id=holder)
-    if holder != current:
+        # A customer who has proven nothing is everybody who ever typed the same address. And a conversation that is not
+        # proven, or no longer, may be somebody else's than what its customer has proven in others.
+        claimant = current if is_proven else await add_stranger(conn)
+        holder = CustomerId(await _SQL["prove"].fetch_value(conn, kind=kind, value=value, customer_id=claimant))
+        if claimant not in {holder, current}:
+            await drop_customer(conn, claimant)
+    if holder != current and is_proven:
         await _SQL["move_proven"].execute(conn, from_id=current, to_id=holder)
     await _SQL["move_conversation"].execute(conn, conversation_id=conversation_id, customer_id=holder)
     return holder

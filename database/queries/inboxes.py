@@ -7,6 +7,7 @@ from uuid import UUID
 
 from database.pool import Conn
 from database.statements import load_statements
+from database.storable import clean
 
 _SQL = load_statements("inboxes")
 
@@ -63,7 +64,7 @@ async def note_watch(conn: Conn, lease: InboxLease, watch_until: datetime | None
 
 async def note_problem(conn: Conn, channel: str, inbox: str, problem: str) -> None:
     """What keeps this inbox from working, for operators; the first time it is noted is kept."""
-    await _SQL["note_problem"].execute(conn, channel=channel, inbox=inbox, problem=problem)
+    await _SQL["note_problem"].execute(conn, channel=channel, inbox=inbox, problem=clean(problem))
 
 
 async def clear_problem(conn: Conn, channel: str, inbox: str) -> None:

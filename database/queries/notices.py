@@ -5,20 +5,24 @@ from typing import Any, Literal
 from core.ids import new_id
 from database.pool import Conn
 from database.statements import load_statements
+from database.storable import clean
 from database.types import MessageId
 
 _SQL = load_statements("notices")
 
-NoticeKind = Literal["undelivered", "in_doubt", "needs_template"]
+NoticeKind = Literal["undelivered", "in_doubt"]
 
 
 async def report_undelivered(conn: Conn, message_id: MessageId, kind: NoticeKind, text: str) -> None:
-    """Mark the ticket, hand it to a person and tell its team, once for each reply and kind."""
-    await _SQL["report_undelivered"].execute(conn, id=new_id(), message_id=message_id, kind=kind, text=text)
+    """Mark the ticket and tell its team, once for each reply and kind until that is settled.
+
+    An undelivered reply also hands the conversation to a person.
+    """
+    await _SQL["report_undelivered"].execute(conn, id=new_id(), message_id=message_id, kind=kind, text=clean(text))
 
 
 async def settle_notices(conn: Conn, message_id: MessageId) -> None:
-    """The matter of this reply is settled: its notices are closed, and its ticket is marked no longer."""
+    """The matter of this reply is settled, unless it failed: its notices are closed, its ticket is marked no longer."""
     await _SQL["settle"].execute(conn, message_id=message_id)
 
 

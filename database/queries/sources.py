@@ -9,6 +9,7 @@ from typing import Literal
 from core.ids import derive_id, new_id
 from database.pool import Conn
 from database.statements import load_statements
+from database.storable import clean, make_storable
 from database.types import Channel, Consent, Identity, InboundMessage, Source, SourceId
 
 _SQL = load_statements("sources")
@@ -54,11 +55,17 @@ async def keep_source(
         external_id=source.external_id,
         origin=origin,
         state=state,
-        reason=reason,
-        facts=json.dumps(dict(source.facts)),
+        reason=None if reason is None else clean(reason),
+        facts=json.dumps(make_storable(dict(source.facts))),
         body=source.body,
     )
     return kept
+
+
+async def count_failed_fetch(conn: Conn, source_id: SourceId) -> int:
+    """One more fetch of this source failed although its inbox answered; returns how many did."""
+    failed: int | None = await _SQL["count_failed_fetch"].fetch_value(conn, id=source_id)
+    return failed or 0
 
 
 async def mark_gone(conn: Conn, source_id: SourceId) -> None:
@@ -80,7 +87,7 @@ async def find_source(conn: Conn, source_id: SourceId) -> StoredSource | None:
 
 async def mark_read(conn: Conn, source_id: SourceId, state: SourceState, reason: str | None = None) -> None:
     """What another reading made of it."""
-    await _SQL["mark_read"].execute(conn, id=source_id, state=state, reason=reason)
+    await _SQL["mark_read"].execute(conn, id=source_id, state=state, reason=None if reason is None else clean(reason))
 
 
 async def find_thread(conn: Conn, message: InboundMessage) -> InboundMessage:

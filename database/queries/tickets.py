@@ -13,6 +13,7 @@ from database.statements import load_statements
 from database.types import (
     ConversationId,
     InboundMessage,
+    MailPath,
     Priority,
     TicketCategory,
     TicketRequest,
@@ -175,5 +176,6 @@ def _merge(stored: list[dict[str, Any]], waiting: list[dict[str, Any]]) -> list[
 
 def default_request(ref: str, message: InboundMessage, due: datetime) -> TicketRequest:
     """The ticket of a conversation that began on a channel without a form."""
-    subject = " ".join(message.text.split())[:120] or "(no text)"
+    said = message.reply_path.subject if isinstance(message.reply_path, MailPath) else ""
+    subject = " ".join((said or message.text).split())[:120] or "(no text)"
     return TicketRequest(ref=ref, subject=subject, category="general", priority="medium", first_reply_due=due)

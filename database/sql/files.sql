@@ -1,12 +1,18 @@
 -- name: put
-INSERT INTO attachments (digest, content) VALUES (:digest, :content) ON CONFLICT (digest) DO NOTHING;
+-- What is known becomes new again: no message refers to it yet, and retention must leave it to the one that will.
+INSERT INTO attachments (digest, content) VALUES (:digest, :content)
+ON CONFLICT (digest) DO UPDATE SET created_at = now();
 
 -- name: get
 SELECT content FROM attachments WHERE digest = :digest;
 
 -- name: add
+-- A message that waited for months, among the dead letters, comes without the content that retention has removed.
 INSERT INTO message_attachments (id, message_id, position, name, content_type, size, digest, locator, problem)
-VALUES (:id, :message_id, :position, :name, :content_type, :size, :digest, :locator, :problem)
+SELECT :id, :message_id, :position, :name, :content_type, :size, a.digest, :locator,
+       CASE WHEN a.digest IS NULL AND wanted.digest IS NOT NULL THEN 'its content is not kept any more'
+            ELSE :problem::text END
+  FROM (SELECT :digest::bytea AS digest) wanted LEFT JOIN attachments a ON a.digest = wanted.digest
 ON CONFLICT (message_id, position) DO NOTHING;
 
 -- name: claim_missing

@@ -5,6 +5,10 @@ SELECT (SELECT count(*) FROM identity_codes
        (SELECT count(*) FROM identity_codes
          WHERE value = :value AND created_at > now() - interval '1 hour') AS for_value;
 
+-- name: lock_address
+-- Until the end of the transaction; codes for one address are counted one after the other.
+SELECT pg_advisory_xact_lock(hashtextextended('code for ' || :value, 0));
+
 -- name: add
 INSERT INTO identity_codes (id, conversation_id, kind, value, code_hash, expires_at)
 VALUES (:id, :conversation_id, :kind, :value, :code_hash, now() + make_interval(secs => :valid_seconds::float8));
@@ -26,17 +30,20 @@ SELECT id FROM identity_codes
  ORDER BY created_at DESC LIMIT 1;
 
 -- name: lock_customer
-SELECT c.id FROM conversations v JOIN customers c ON c.id = v.customer_id WHERE v.id = :conversation_id FOR UPDATE OF c;
+-- And whether this conversation speaks for everything that its customer has proven.
+SELECT c.id, v.identity_level = 'proven'
+             AND EXISTS (SELECT FROM customer_identifiers i WHERE i.customer_id = c.id AND i.level = 'proven')
+       AS is_proven
+  FROM conversations v JOIN customers c ON c.id = v.customer_id WHERE v.id = :conversation_id FOR UPDATE OF c, v;
 
 -- name: find_holder
 SELECT customer_id FROM customer_identifiers WHERE kind = :kind AND value = :value AND level = 'proven' FOR UPDATE;
 
--- name: holds_proof
-SELECT EXISTS (SELECT FROM customer_identifiers WHERE customer_id = :id AND level = 'proven');
-
 -- name: prove
-INSERT INTO customer_identifiers (kind, value, level, customer_id) VALUES (:kind, :value, 'proven', :customer_id)
-ON CONFLICT (kind, value, level) DO NOTHING;
+-- Returns the customer who holds the address, also when another conversation was first.
+INSERT INTO customer_identifiers AS i (kind, value, level, customer_id) VALUES (:kind, :value, 'proven', :customer_id)
+ON CONFLICT (kind, value, level) DO UPDATE SET value = i.value
+RETURNING customer_id;
 
 -- name: move_conversation
 -- Only this conversation: who typed an address in another one has proven nothing there.

@@ -5,7 +5,11 @@ VALUES (:channel, :inbox, :token, now() + make_interval(secs => :lease_seconds::
 ON CONFLICT (channel, inbox) DO UPDATE
    SET lease_token = :token, leased_until = now() + make_interval(secs => :lease_seconds::float8)
  WHERE c.lease_token IS NULL OR c.leased_until <= now() OR c.lease_token = :token
-RETURNING cursor, synced_at, watch_until, problem,
+RETURNING cursor, watch_until, problem,
+          -- What is listed and not fetched would be lost with the vendor's numbering, if it begins anew.
+          least(synced_at, (SELECT received_at FROM message_sources s
+                             WHERE s.channel = :channel AND s.inbox = :inbox AND s.state = 'listed'
+                             ORDER BY s.id LIMIT 1)) AS synced_at,
           coalesce(wanted_at > synced_at, wanted_at IS NOT NULL) AS is_wanted,
           coalesce(watched_at < now() - interval '1 day', true) AS is_watch_due;
 

@@ -4,7 +4,8 @@ VALUES (:id, :conversation_id, :in_reply_to, :channel, :inbox, :kind, :path::jso
 
 -- name: claim
 -- The oldest unsent reply of each conversation, and none while an earlier one is on its way, in doubt or only just
--- sent: replies keep order. One that nobody will ask about any more ('infinity') holds up nothing.
+-- sent: replies keep order. One that nobody will ask about any more ('infinity') holds up nothing. A later one may be on
+-- its way when an earlier one is queued again: it waits for that, because one at a time may be.
 WITH candidate AS (
     SELECT o.id FROM outbox o
      WHERE o.state = 'queued' AND o.ready_at <= now()
@@ -15,12 +16,14 @@ WITH candidate AS (
               AND e.state IN ('queued', 'sending', 'unknown') AND (e.state <> 'unknown' OR e.ready_at < 'infinity')
               AND (e.created_at, e.id) < (o.created_at, o.id))
        AND NOT EXISTS (
+           SELECT FROM outbox s WHERE s.conversation_id = o.conversation_id AND s.state = 'sending')
+       AND NOT EXISTS (
            SELECT FROM outbox h WHERE h.conversation_id = o.conversation_id AND h.hold_until > now())
      ORDER BY o.ready_at LIMIT :max_replies FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
     UPDATE outbox o
        SET state = 'sending', lease_token = gen_random_uuid(), attempts = o.attempts + 1,
-           tried_at = coalesce(o.tried_at, now()), ready_at = now() + make_interval(secs => :lease_seconds::float8)
+           tried_at = coalesce(o.tried_at, now()), handed_at = NULL, ready_at = now() + make_interval(secs => :lease_seconds::float8)
       FROM candidate WHERE o.id = candidate.id
     RETURNING o.*
 )
@@ -32,6 +35,9 @@ SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.
                   AND s.address = coalesce(c.reply_path ->> 'phone', c.reply_path ->> 'user_id')) AS is_opted_out
   FROM claimed o JOIN messages m ON m.id = o.id JOIN conversations c ON c.id = o.conversation_id
   JOIN queue_threads t ON t.id = c.thread_id LEFT JOIN tickets k ON k.conversation_id = c.id;
+
+-- name: mark_handed
+UPDATE outbox SET handed_at = now() WHERE id = :id AND lease_token = :token AND state = 'sending' RETURNING id;
 
 -- name: mark_sent
 -- A callback may have been faster: what it said is not taken back.
@@ -64,9 +70,10 @@ UPDATE outbox SET state = 'unknown', lease_token = NULL, error = :error, checks 
 RETURNING id;
 
 -- name: requeue_expired
--- Sends that died with their worker, on channels where sending again is harmless.
+-- Sends that died with their worker, before they could reach the vendor or where sending again is harmless.
 UPDATE outbox SET state = 'queued', lease_token = NULL, ready_at = now()
- WHERE state = 'sending' AND ready_at <= now() AND channel = ANY (:repeatable_channels::text[])
+ WHERE state = 'sending' AND ready_at <= now()
+   AND (handed_at IS NULL OR channel = ANY (:repeatable_channels::text[]))
 RETURNING id;
 
 -- name: doubt_expired
@@ -76,11 +83,19 @@ UPDATE outbox
    SET state = 'unknown', lease_token = NULL, error = 'the worker died while sending', checks = 0, absences = 0,
        ready_at = CASE WHEN channel = ANY (:askable_channels::text[])
                        THEN now() + make_interval(secs => :check_seconds::float8) ELSE 'infinity' END
- WHERE state = 'sending' AND ready_at <= now() AND NOT channel = ANY (:repeatable_channels::text[])
+ WHERE state = 'sending' AND ready_at <= now() AND handed_at IS NOT NULL
+   AND NOT channel = ANY (:repeatable_channels::text[])
 RETURNING id, error, ready_at = 'infinity' AS needs_person;
+
+-- name: abandon_doubtful
+-- In doubt on a channel that nobody asks any more: it was taken out of the settings.
+UPDATE outbox SET ready_at = 'infinity', lease_token = NULL
+ WHERE state = 'unknown' AND ready_at < now() - interval '1 hour' AND NOT channel = ANY (:askable_channels::text[])
+RETURNING id, coalesce(error, 'nobody can be asked any more') AS error;
 
 -- name: claim_doubtful
 -- Replies whose vendor is to be asked what became of them. The lease is taken back by whoever asks after it expired.
+-- A name that the vendor gave to this very reply is that of an earlier attempt, which has failed.
 WITH candidate AS (
     SELECT id FROM outbox WHERE state = 'unknown' AND ready_at <= now() AND channel = ANY (:channels::text[])
        AND (:only_thread::uuid IS NULL
@@ -96,7 +111,7 @@ SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.
        o.kind, o.code_id, o.tried_at, coalesce(o.path, c.reply_path) AS path, k.ref AS ticket_ref, c.contact_name,
        c.last_inbound_at, false AS is_opted_out, o.checks, o.absences,
        ARRAY(SELECT n.vendor_id FROM messages p JOIN outbox n ON n.id = p.id
-              WHERE p.conversation_id = o.conversation_id AND n.id <> o.id AND n.vendor_id IS NOT NULL)
+              WHERE p.conversation_id = o.conversation_id AND n.vendor_id IS NOT NULL)
            AS known_vendor_ids
   FROM claimed o JOIN messages m ON m.id = o.id JOIN conversations c ON c.id = o.conversation_id
   JOIN queue_threads t ON t.id = c.thread_id LEFT JOIN tickets k ON k.conversation_id = c.id;
@@ -108,16 +123,25 @@ UPDATE outbox SET lease_token = NULL, absences = absences + :absent::int,
 RETURNING id;
 
 -- name: send_again
--- The vendor surely does not have it, or a person says that it was not sent.
-UPDATE outbox SET state = 'queued', lease_token = NULL, ready_at = now()
- WHERE id = :id AND state IN ('unknown', 'failed', 'needs_template') AND lease_token IS NOT DISTINCT FROM :token
+-- The vendor surely does not have it, or a person says that it was not sent. Whoever asked the vendor overrules no
+-- report that came meanwhile, and a person no question that is just being asked. After a person's word the vendor is
+-- asked about the attempts to come alone.
+UPDATE outbox SET state = 'queued', lease_token = NULL, ready_at = now(),
+       tried_at = CASE WHEN :token::uuid IS NOT NULL THEN tried_at END
+ WHERE id = :id
+   AND CASE WHEN :token::uuid IS NOT NULL THEN state = 'unknown' AND lease_token = :token
+            ELSE state IN ('failed', 'needs_template')
+                 OR state = 'unknown' AND (lease_token IS NULL OR ready_at <= now()) END
 RETURNING id, conversation_id;
 
 -- name: confirm_sent
--- A person says that it was sent.
-UPDATE outbox SET state = 'sent', sent_at = coalesce(sent_at, clock_timestamp()), lease_token = NULL
+-- A person says that it was sent, and no vendor's refusal opens the matter again.
+UPDATE outbox SET state = 'sent', sent_at = coalesce(sent_at, clock_timestamp()), lease_token = NULL, settled_at = now()
  WHERE id = :id AND state IN ('unknown', 'failed')
 RETURNING id, conversation_id;
+
+-- name: find_by_id
+SELECT id FROM outbox WHERE id = :id AND channel = :channel;
 
 -- name: find_by_vendor
 SELECT id FROM outbox WHERE channel = :channel AND vendor_id = :vendor_id LIMIT 1;
@@ -127,17 +151,23 @@ SELECT id FROM outbox WHERE mail_id = :mail_id AND channel = :channel LIMIT 1;
 
 -- name: apply_status
 -- Statuses only move forward, whatever order they come in; a stored error is never erased. The lease stays with
--- whoever is still waiting for the vendor's answer: their result then changes nothing.
+-- whoever is still waiting for the vendor's answer: their result then changes nothing. Before the vendor has taken an
+-- attempt, a name that it gave is that of an earlier one, and so is another name afterwards: what is said of those may
+-- come late or once more, and only that the customer has it counts. Nor does a refusal if a person has settled it.
 UPDATE outbox
-   SET state = :state::text, error = coalesce(:error, error), vendor_id = coalesce(vendor_id, :vendor_id),
-       hold_until = NULL, sent_at = CASE WHEN :state::text = 'failed' THEN sent_at
-                                         ELSE coalesce(sent_at, clock_timestamp()) END
+   SET state = :state::text, error = coalesce(:error, error), hold_until = NULL,
+       vendor_id = CASE WHEN state IN ('queued', 'sending', 'unknown') THEN coalesce(:vendor_id, vendor_id)
+                        ELSE coalesce(vendor_id, :vendor_id) END,
+       sent_at = CASE WHEN :state::text = 'failed' THEN sent_at ELSE coalesce(sent_at, clock_timestamp()) END
  WHERE id = :id AND channel = :channel
    AND array_position(ARRAY['queued', 'sending', 'unknown', 'needs_template', 'sent', 'failed', 'delivered', 'read'],
                       state)
      < array_position(ARRAY['queued', 'sending', 'unknown', 'needs_template', 'sent', 'failed', 'delivered', 'read'],
                       :state::text)
-   AND (:state::text <> 'failed' OR state <> 'queued')
+   AND (:state::text NOT IN ('sent', 'failed')
+        OR (state <> 'needs_template'
+            AND coalesce((vendor_id = :vendor_id::text) <> (state IN ('queued', 'sending', 'unknown')), true)))
+   AND (:state::text <> 'failed' OR (state <> 'queued' AND settled_at IS NULL))
 RETURNING id, conversation_id, kind;
 
 -- name: note_status
@@ -146,9 +176,13 @@ UPDATE outbox SET hold_until = NULL, vendor_id = coalesce(vendor_id, :vendor_id)
  WHERE id = :id AND channel = :channel AND (hold_until IS NOT NULL OR vendor_id IS NULL);
 
 -- name: close_window
--- WhatsApp takes nothing but templates for this customer: the reply waits until they write again.
-UPDATE outbox SET state = 'needs_template', lease_token = NULL, error = :error, ready_at = 'infinity', hold_until = NULL
+-- WhatsApp takes nothing but templates for this customer: the reply waits until they write again. The vendor may say so
+-- late or once more, as of any status: see apply_status.
+UPDATE outbox SET state = 'needs_template', lease_token = NULL, error = :error, ready_at = 'infinity',
+       hold_until = NULL, vendor_id = coalesce(:vendor_id, vendor_id)
  WHERE id = :id AND (lease_token = :token OR :token::uuid IS NULL) AND state IN ('sending', 'sent', 'unknown')
+   AND kind = 'reply' AND settled_at IS NULL
+   AND coalesce((vendor_id = :vendor_id::text) <> (state IN ('sending', 'unknown')), true)
 RETURNING id, conversation_id, in_reply_to, channel, inbox, kind;
 
 -- name: find_invitation
@@ -158,9 +192,16 @@ SELECT o.id FROM messages m JOIN outbox o ON o.id = m.id JOIN conversations c ON
    AND o.created_at > coalesce(c.last_inbound_at, '-infinity') LIMIT 1;
 
 -- name: reopen_window
-UPDATE outbox SET state = 'queued', ready_at = now(), attempts = 0
+UPDATE outbox SET state = 'queued', ready_at = now(), attempts = 0, tried_at = NULL
  WHERE conversation_id = :conversation_id AND state = 'needs_template'
 RETURNING id;
+
+-- name: reopen_if_written
+-- The customer has written since this attempt began: the window that closed is open again.
+UPDATE outbox o SET state = 'queued', ready_at = now(), attempts = 0, tried_at = NULL
+  FROM conversations c
+ WHERE o.id = :id AND o.state = 'needs_template' AND c.id = o.conversation_id AND c.last_inbound_at > o.tried_at
+RETURNING o.id;
 
 -- name: take_slot
 -- One send of this inbox, over all workers. A few may go at once; after that they keep the distance.

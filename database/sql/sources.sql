@@ -1,9 +1,13 @@
 -- name: list_ids
--- What an inbox has that we do not. Together with the cursor behind it, so that a crash skips nothing.
-INSERT INTO message_sources (id, channel, inbox, external_id, origin, state)
+-- What an inbox has that we do not. Together with the cursor behind it, so that a crash skips nothing. What was ignored
+-- or gone is looked at again: a person may have taken it out of the spam. What a webhook has brought is not fetched.
+INSERT INTO message_sources AS s (id, channel, inbox, external_id, origin, state)
 SELECT id, :channel, :inbox, external_id, 'poll', 'listed'
   FROM unnest(:ids::uuid[], :external_ids::text[]) AS new (id, external_id)
-ON CONFLICT (channel, inbox, external_id) DO NOTHING;
+ WHERE NOT EXISTS (SELECT FROM message_queue q
+                    WHERE q.channel = :channel AND q.inbox = :inbox AND q.external_id = new.external_id)
+ON CONFLICT (channel, inbox, external_id) DO UPDATE
+   SET state = 'listed', reason = NULL, body = NULL, attempts = 0 WHERE s.state IN ('ignored', 'gone');
 
 -- name: find_listed
 SELECT id, external_id FROM message_sources
@@ -19,6 +23,9 @@ ON CONFLICT (channel, inbox, external_id) DO UPDATE
        facts = CASE WHEN s.state = 'listed' THEN excluded.facts ELSE s.facts END,
        body = CASE WHEN s.state = 'listed' THEN excluded.body ELSE s.body END
 RETURNING id;
+
+-- name: count_failed_fetch
+UPDATE message_sources SET attempts = attempts + 1 WHERE id = :id AND state = 'listed' RETURNING attempts;
 
 -- name: mark_gone
 UPDATE message_sources SET state = 'gone' WHERE id = :id AND state = 'listed';

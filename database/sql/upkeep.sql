@@ -60,14 +60,16 @@ WITH deleted AS (DELETE FROM identity_codes WHERE created_at < now() - interval 
 SELECT count(*) FROM deleted;
 
 -- name: delete_orphans
--- Contents that no message of ours came to have: their transaction was rolled back, or their conversation is gone.
+-- Contents that no message of ours came to have: their transaction was rolled back, or their conversation is gone. The
+-- age is looked at again in the end, because one may have been put once more meanwhile.
 WITH old AS MATERIALIZED (
     SELECT a.digest FROM attachments a
      WHERE a.created_at < now() - make_interval(days => :days)
        AND NOT EXISTS (SELECT FROM message_attachments m WHERE m.digest = a.digest)
      ORDER BY a.created_at LIMIT 1000
 ), deleted AS (
-    DELETE FROM attachments a USING old WHERE a.digest = old.digest RETURNING a.digest
+    DELETE FROM attachments a USING old
+     WHERE a.digest = old.digest AND a.created_at < now() - make_interval(days => :days) RETURNING a.digest
 )
 SELECT count(*) FROM deleted;
 

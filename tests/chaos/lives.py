@@ -164,6 +164,7 @@ class RecordingSender:
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """Take it."""
+        await message.hand_over()
         conversation = str(message.conversation_id)
         self._journal.write(HANDED_OVER, reply=str(message.id), channel=message.channel, conversation=conversation)
         return Receipt(f"vendor:{message.id}")

@@ -65,6 +65,18 @@ async def keep(
     return await sources.keep_source(conn, source, origin=origin, state=state, reason=reason)
 
 
+def read_bytes(source_id: SourceId, database_url: str, folder: Path) -> bytes:
+    """What `--raw` writes, which need not be text."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", "queue", "show-source", str(source_id), "--raw"],
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": database_url},
+        cwd=folder,
+        capture_output=True,
+        timeout=90,
+        check=True,
+    ).stdout
+
+
 async def read_state(conn: DbConnection, source_id: SourceId) -> tuple[str, str | None]:
     row = await conn.fetchrow("SELECT state, reason FROM message_sources WHERE id = $1", source_id)
     assert row is not None
@@ -86,15 +98,7 @@ async def test_a_source_is_shown_with_where_it_came_from(
 async def test_the_bytes_can_be_had_as_they_are(conn_of_desk: DbConnection, database_url: str, tmp_path: Path) -> None:
     body = bytes(range(256)) + b"\r\n\r\n"
     source_id = await keep(conn_of_desk, body)
-    shown = subprocess.run(
-        [sys.executable, "-m", "cli.main", "queue", "show-source", str(source_id), "--raw"],
-        env={"PATH": os.environ["PATH"], "DATABASE_URL": database_url},
-        cwd=tmp_path,
-        capture_output=True,
-        timeout=90,
-        check=True,
-    )
-    assert shown.stdout == body
+    assert read_bytes(source_id, database_url, tmp_path) == body
 
 
 async def test_a_mail_that_can_be_read_now_is_taken_in_once(

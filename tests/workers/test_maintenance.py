@@ -97,7 +97,8 @@ async def test_a_round_takes_back_the_sends_of_dead_workers(desk: DbConnection, 
     web = await queue_reply(desk, await open_conversation(desk, "TF-1"))
     mail_conversation = await open_conversation(desk, "a@example.com", channel="gmail", inbox="support")
     mail = await queue_reply(desk, mail_conversation, channel="gmail", inbox="support")
-    await outbox.claim(desk, max_replies=5, lease_seconds=60)
+    for reply in await outbox.claim(desk, max_replies=5, lease_seconds=60):
+        await outbox.mark_handed(desk, reply)
     one = Upkeep(database_url)
     await one.maintenance.do_round(desk)
     assert one.recovered == 0
@@ -106,6 +107,23 @@ async def test_a_round_takes_back_the_sends_of_dead_workers(desk: DbConnection, 
     states = {row["id"]: row["state"] for row in await desk.fetch("SELECT id, state FROM outbox")}
     assert states == {web: "queued", mail: "unknown"}
     assert one.recovered == 1
+    assert await desk.fetchval("SELECT kind FROM notices WHERE message_id = $1", mail) == "in_doubt"
+
+
+async def test_doubt_about_a_channel_that_is_no_longer_asked_goes_to_a_person(
+    desk: DbConnection, database_url: str
+) -> None:
+    conversation_id = await open_conversation(desk, "a@example.com", channel="gmail", inbox="support")
+    mail = await queue_reply(desk, conversation_id, channel="gmail", inbox="support")
+    (reply,) = await outbox.claim(desk, max_replies=5, lease_seconds=60)
+    await outbox.mark_doubtful(desk, reply, "no answer", check_seconds=30)
+    one = Upkeep(database_url)
+    await one.maintenance.do_round(desk)
+    assert await desk.fetchval("SELECT count(*) FROM notices") == 0
+    await desk.execute("UPDATE outbox SET ready_at = now() - interval '2 hours'")
+    await one.maintenance.do_round(desk)
+    assert await desk.fetchval("SELECT ready_at = 'infinity' FROM outbox")
+    assert await desk.fetchval("SELECT message_id FROM notices WHERE kind = 'in_doubt'") == mail
 
 
 async def age(desk: DbConnection, days: int) -> None:

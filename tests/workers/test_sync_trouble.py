@@ -1,0 +1,224 @@
+"""An inbox that cannot be read: operators see it, the vendor is left in peace, and a push is heard at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from channels.base import SignInNeeded, VendorAway
+from core.settings import Settings
+from database.pool import DbPool
+from tests.api.service import open_service
+from tests.workers.inboxes import INBOX, Inbox, StubPoller
+from workers.sync import InboxSync
+
+NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+# Longer than any test: nothing but a wake may end such a wait.
+NEVER_SECONDS = 3_600.0
+
+
+@pytest.fixture
+def inbox(pool: DbPool) -> Inbox:
+    return Inbox(pool, StubPoller(poll_seconds=NEVER_SECONDS))
+
+
+@asynccontextmanager
+async def running(sync: InboxSync) -> AsyncIterator[asyncio.Task[None]]:
+    """The sync at work, until the end of the block."""
+    task = asyncio.create_task(sync.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def fail_with(error: Exception) -> Callable[[], Awaitable[None]]:
+    async def fail() -> None:
+        raise error
+
+    return fail
+
+
+async def wait_until(inbox: Inbox, sql: str = "SELECT 1", *, is_so: Callable[[], bool] = lambda: True) -> None:
+    """Return when the statement finds something and it is so; give up after ten seconds."""
+    async with asyncio.timeout(10):
+        while not (await inbox.fetch(sql) and is_so()):
+            pass
+
+
+HAS_PROBLEM = "SELECT 1 FROM channel_cursors WHERE problem IS NOT NULL"
+
+
+async def test_an_inbox_that_needs_sign_in_says_so_until_it_works_again(
+    inbox: Inbox, settings: Settings, database_url: str
+) -> None:
+    await inbox.begin("one")
+    inbox.poller.before_list = fail_with(SignInNeeded("the token was revoked"))
+    sync = inbox.open_sync()
+    async with running(sync), open_service(settings, database_url, clock=lambda: NOW) as service:
+        await wait_until(inbox, HAS_PROBLEM)
+        health = (await service.client.get("/health/detailed")).json()
+        assert health["status"] == "degraded"
+        assert health["inboxes"][0]["problem"] == "needs sign-in: the token was revoked"
+        since = (await inbox.read_cursor())["problem_since"]
+        sync.wake()
+        await wait_until(inbox, is_so=lambda: inbox.poller.lists >= 3)
+        assert (await inbox.read_cursor())["problem_since"] == since
+        inbox.poller.before_list = fail_with_nothing
+        sync.wake()
+        await asyncio.wait_for(inbox.poller.listening.wait(), 10)
+        health = (await service.client.get("/health/detailed")).json()
+        assert health["inboxes"][0]["problem"] is None
+    assert await inbox.list_texts() == ["one"]  # its mail waited
+
+
+async def fail_with_nothing() -> None:
+    """The vendor answers again."""
+
+
+@pytest.mark.parametrize(
+    "error", [SignInNeeded("revoked"), VendorAway("503"), KeyError("a bug")], ids=["sign-in", "away", "bug"]
+)
+async def test_a_vendor_that_fails_is_left_in_peace_more_and_more(inbox: Inbox, error: Exception) -> None:
+    pauses: list[float] = []
+    enough = asyncio.Event()
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 12:
+            enough.set()
+            await asyncio.Event().wait()
+
+    inbox.poller.poll_seconds = 5.0
+    inbox.poller.before_list = fail_with(error)
+    async with running(inbox.open_sync(wait=note)):
+        await asyncio.wait_for(enough.wait(), 10)
+    least = 5.0 if isinstance(error, SignInNeeded) else 0.5
+    assert all(least <= pause <= max(least, min(2.0**n, 300.0)) for n, pause in enumerate(pauses, start=1))
+    assert max(pauses) > 8.0
+    assert not inbox.poller.listening.is_set()  # nor is it asked for news
+
+
+async def test_a_success_ends_the_patience(inbox: Inbox) -> None:
+    sync = inbox.open_sync()
+    lease = await inbox.take(sync)
+    assert lease is not None
+    inbox.poller.before_list = fail_with(VendorAway("503"))
+    for _ in range(6):
+        assert await sync._sync_or_explain(lease) is not None
+    inbox.poller.before_list = fail_with_nothing
+    assert await sync._sync_or_explain(lease) is None
+    inbox.poller.before_list = fail_with(VendorAway("503"))
+    pause = await sync._sync_or_explain(lease)
+    assert pause is not None
+    assert pause <= 2.0
+
+
+async def test_a_poller_that_cannot_wait_makes_no_storm(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = asyncio.Event()
+
+    async def refuse(_seconds: float) -> None:
+        raise VendorAway("no connection")
+
+    async def wait_for_ever(_seconds: float) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(inbox.poller, "wait_for_news", refuse)
+    async with running(inbox.open_sync(wait=wait_for_ever)):
+        await asyncio.wait_for(waiting.wait(), 10)
+        assert inbox.poller.lists == 1
+
+
+async def test_a_push_wakes_at_once(inbox: Inbox) -> None:
+    sync = inbox.open_sync()
+    async with running(sync):
+        await asyncio.wait_for(inbox.poller.listening.wait(), 10)
+        inbox.poller.deliver("one")
+        sync.wake("another@example.com")
+        assert inbox.poller.lists == 1
+        sync.wake(INBOX)
+        await wait_until(inbox, is_so=lambda: inbox.published == 1)
+    assert await inbox.list_texts() == ["one"]
+
+
+async def test_a_push_during_a_sync_brings_another_one(inbox: Inbox) -> None:
+    sync = inbox.open_sync()
+
+    async def push_meanwhile() -> None:
+        if inbox.poller.lists == 1:
+            inbox.poller.deliver("one")
+            sync.wake(INBOX)
+
+    inbox.poller.before_list = push_meanwhile
+    async with running(sync):
+        await wait_until(inbox, is_so=lambda: inbox.poller.lists == 2)
+
+
+async def test_a_push_ends_the_pause_after_a_failure(inbox: Inbox) -> None:
+    await inbox.begin("one")
+    inbox.poller.before_list = fail_with(SignInNeeded("revoked"))
+    sync = inbox.open_sync()
+    async with running(sync):
+        await wait_until(inbox, HAS_PROBLEM)
+        inbox.poller.before_list = fail_with_nothing
+        sync.wake(INBOX)
+        await wait_until(inbox, is_so=lambda: inbox.published == 1)
+
+
+async def test_two_workers_at_work_take_everything_once(inbox: Inbox) -> None:
+    await inbox.begin(*(f"mail {number}" for number in range(100)))
+    others = [StubPoller(inbox.poller.mails, poll_seconds=NEVER_SECONDS) for _ in range(2)]
+    syncs = [inbox.open_sync(poller) for poller in others]
+    async with running(syncs[0]), running(syncs[1]):
+        await wait_until(inbox, is_so=lambda: inbox.published == 100)
+    assert sorted(len(poller.fetched) for poller in others) == [0, 100]
+    assert await inbox.list_texts() == [f"mail {number}" for number in range(100)]
+
+
+async def test_a_worker_that_stops_lets_go_and_hangs_up(inbox: Inbox) -> None:
+    async with running(inbox.open_sync()):
+        await asyncio.wait_for(inbox.poller.listening.wait(), 10)
+    assert inbox.poller.is_closed
+    row = await inbox.read_cursor()
+    assert (row["lease_token"], row["leased_until"]) == (None, None)
+
+
+async def test_the_watch_is_renewed_once_a_day(inbox: Inbox) -> None:
+    until = NOW + timedelta(days=7)
+    inbox.poller.watch_until = until
+    for _ in range(3):
+        await inbox.sync_once()
+    assert inbox.poller.watches == 1
+    assert (await inbox.read_cursor())["watch_until"] == until
+    await inbox.fetch("UPDATE channel_cursors SET watched_at = now() - interval '25 hours' RETURNING 1")
+    inbox.poller.watch_until = until + timedelta(days=1)
+    await inbox.sync_once()
+    assert inbox.poller.watches == 2
+    assert (await inbox.read_cursor())["watch_until"] == until + timedelta(days=1)
+
+
+async def test_an_inbox_that_is_not_to_be_watched_any_more_is_no_trouble(inbox: Inbox) -> None:
+    inbox.poller.watch_until = NOW
+    await inbox.sync_once()
+    await inbox.fetch("UPDATE channel_cursors SET watched_at = now() - interval '2 days' RETURNING 1")
+    inbox.poller.watch_until = None
+    await inbox.sync_once()
+    assert (await inbox.read_cursor())["watch_until"] is None
+
+
+async def test_an_inbox_that_cannot_be_watched_is_polled_all_the_same_and_says_so(inbox: Inbox) -> None:
+    await inbox.begin("one")
+    inbox.poller.before_watch = fail_with(VendorAway("no permission on the topic"))
+    await inbox.sync_once()
+    assert await inbox.list_texts() == ["one"]
+    row = await inbox.read_cursor()
+    assert row["problem"] == "not watched: no permission on the topic"
+    assert row["watched_at"] is None  # tried again with the next round
+    inbox.poller.before_watch = fail_with_nothing
+    await inbox.sync_once()
+    assert (await inbox.read_cursor())["problem"] is None
