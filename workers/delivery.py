@@ -127,6 +127,7 @@ class Deliverer:
 
         async def hand_over() -> None:
             await self._record(lambda conn: outbox.mark_handed(conn, reply))
+            self._announce(Step.HANDED)
 
         reply = replace(reply, hand_over=hand_over)
         if reply.kind != "code":

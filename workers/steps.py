@@ -14,6 +14,7 @@ class Step(StrEnum):
     COMMITTING = "committing"
     COMMITTED = "committed"
     SENDING = "sending"
+    HANDED = "handed"
     SENT = "sent"
     RECORDED = "recorded"
 

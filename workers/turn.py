@@ -139,7 +139,7 @@ class TurnProcessor:
         await self._commit(TurnCommit(lease, conversation, result, stages))
 
     async def _take_code(self, lease: Lease, conversation: ConversationState) -> bool:
-        """Whether the newest message was a one-time code that we wait for; then it is answered here, and by no agent."""
+        """Whether the newest message was a one-time code that we wait for; then it is answered here, by no agent."""
         code = find_code(lease)
         if code is None or not await self._patiently(lambda conn: has_open_code(conn, conversation.id)):
             return False

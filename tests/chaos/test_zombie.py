@@ -117,7 +117,24 @@ async def test_a_commit_that_was_paused_past_its_lease_still_holds_if_it_wakes_i
     await assert_answered_once(desk)
 
 
-@pytest.mark.parametrize("step", [Step.SENDING, Step.SENT])
+async def test_a_send_that_was_paused_before_it_was_handed_over_is_another_workers(
+    crew: Crew, paused: Order, desk: Desk
+) -> None:
+    await write(desk)
+    zombie = await crew.begin(paused.model_copy(update={"strike_at": (Step.SENDING,)}))
+    await zombie.stopped.wait()
+    other = await crew.begin(paused)
+    await wait_for(lambda: desk.fetch_value("SELECT state = 'sent' FROM outbox"))
+    delivery = await desk.fetch("SELECT * FROM outbox")
+    assert await wake_and_end(zombie) == 0
+    assert await desk.fetch("SELECT * FROM outbox") == delivery
+    assert await other.end() == 0
+    sent = [(line["reply"], line["pid"]) for line in read_journal(paused.journal, HANDED_OVER)]
+    assert sent == [(str(delivery[0]["id"]), other.pid)]
+    await assert_answered_once(desk)
+
+
+@pytest.mark.parametrize("step", [Step.HANDED, Step.SENT])
 async def test_a_send_that_was_paused_is_in_doubt_and_its_late_record_is_refused(
     crew: Crew, paused: Order, desk: Desk, step: Step
 ) -> None:
@@ -131,6 +148,7 @@ async def test_a_send_that_was_paused_is_in_doubt_and_its_late_record_is_refused
     assert await wake_and_end(zombie) == 0
     assert await desk.fetch("SELECT * FROM outbox") == delivery
     assert await other.end() == 0
+    # Paused between the two, it hands over what nobody else has touched since.
     sent = [line["reply"] for line in read_journal(paused.journal, HANDED_OVER)]
     assert sent == [str(delivery[0]["id"])]
     await assert_answered_once(desk)
