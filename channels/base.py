@@ -201,13 +201,21 @@ class Receipt:
 class DeliveryFailed(Exception):
     """The channel surely did not accept the message.
 
-    `permanent` means that trying again is pointless; `retry_after` is how many seconds the vendor asked us to wait.
+    `permanent` means that trying again is pointless; `retry_after` is how many seconds the vendor asked this reply to
+    wait. What concerns the whole inbox is RateLimited or InboxBlocked.
     """
 
     def __init__(self, reason: str, *, permanent: bool, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.permanent = permanent
         self.retry_after = retry_after
+
+
+class RateLimited(DeliveryFailed):
+    """The vendor wants fewer sends from this inbox: nobody sends from it for `retry_after` seconds."""
+
+    def __init__(self, reason: str, *, retry_after: float) -> None:
+        super().__init__(reason, permanent=False, retry_after=retry_after)
 
 
 class WindowClosed(DeliveryFailed):

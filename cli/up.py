@@ -29,7 +29,7 @@ from database.queries.operations import use_api_key
 
 SAMPLE_KNOWLEDGE = Path(__file__).parents[1] / "docs" / "sample-knowledge"
 START_SECONDS = 60.0
-STOP_SECONDS = 4.0
+STOP_SECONDS = 30.0  # as long as the worker waits for replies that are being sent; usually there are none
 _PR_SET_PDEATHSIG = 1
 
 _console = Console(stderr=True)

@@ -92,6 +92,7 @@ class AgentSettings(BaseModel):
     max_turns: Annotated[int, Field(ge=3, le=50)] = 10
     turn_timeout_seconds: Annotated[float, Field(gt=0)] = 45.0
     max_automatic_replies: PositiveInt = 4
+    max_replies_per_hour: PositiveInt = 20
 
 
 class EmbeddingSettings(BaseModel):

@@ -254,7 +254,8 @@ class Published:
 class ConversationState:
     """A conversation as the turn needs it: who, where, and what else has been said, oldest first.
 
-    It is not reachable where a message named nobody who could be answered.
+    It is not reachable where a message named nobody who could be answered. `recent_replies` is how often the desk has
+    written to this customer on this channel by itself within an hour, in all their conversations.
     """
 
     id: ConversationId
@@ -271,6 +272,7 @@ class ConversationState:
     ticket_priority: Priority
     history: tuple[tuple[Author, str], ...]
     is_reachable: bool = True
+    recent_replies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +326,7 @@ class OutboundMessage:
     known_vendor_ids: frozenset[str] = frozenset()
     is_opted_out: bool = False
     code_id: UUID | None = None
+    expires_at: datetime | None = None
     hand_over: Callable[[], Awaitable[None]] = field(default=hand_over_nowhere, compare=False, repr=False)
 
 
@@ -331,7 +334,8 @@ class OutboundMessage:
 class StatusUpdate:
     """What a vendor says became of a reply. It names the reply by our id, or by the vendor's, or by its Message-ID.
 
-    `is_window_closed` marks the refusal that a template can mend.
+    `is_window_closed` marks the refusal that a template can mend, and `retry_seconds` one that time can: the reply is
+    then sent again after so long.
     """
 
     state: Literal["sent", "delivered", "read", "failed"]
@@ -340,6 +344,7 @@ class StatusUpdate:
     mail_id: str | None = None
     error: str | None = None
     is_window_closed: bool = False
+    retry_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from workers.reply import queue_reply
 
 # Each costs a whole turn, and nobody is answered meanwhile.
 MAX_SUPERSEDED = 4
+_KEPT_WRITING = "the customer kept writing while one answer after the other was prepared"
+_LOOP = "the desk has written to this customer too often within an hour; this may be a machine"
 
 
 class Settled(Enum):
@@ -28,13 +30,17 @@ class Settled(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TurnCommit:
-    """A finished turn, ready to be written. `stages` maps stages to milliseconds; `failure` is why it was given up."""
+    """A finished turn, ready to be written. `stages` maps stages to milliseconds; `failure` is why it was given up.
+
+    A loop is a mail program that meets each of our answers with a letter of its own: it is told nothing more.
+    """
 
     lease: Lease
     conversation: ConversationState
     result: TurnResult
     stages: dict[str, float]
     failure: Failure | None = None
+    is_loop: bool = False
 
 
 async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company: CompanySettings) -> Settled:
@@ -54,7 +60,9 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
             await _record(conn, turn, "superseded")
             await queue.release(conn, turn.lease)
             return Settled.SUPERSEDED
-        turn = _give_to_person(turn)
+        turn = _give_to_person(turn, "kept_writing", _KEPT_WRITING)
+    if turn.is_loop:
+        turn = _give_to_person(turn, "too_many_replies", _LOOP)
     letter = await _open_letter(conn, turn.conversation, company)
     if turn.result.categorise is not None:
         wanted = turn.result.categorise
@@ -79,14 +87,14 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     return Settled.REPLIED
 
 
-def _give_to_person(turn: TurnCommit) -> TurnCommit:
+def _give_to_person(turn: TurnCommit, rule: str, reason: str) -> TurnCommit:
     if turn.result.decision.action == "hand_over":
         return turn
     decision = replace(
         turn.result.decision,
         action="hand_over",
-        rule="kept_writing",
-        reason="the customer kept writing while one answer after the other was prepared",
+        rule=rule,
+        reason=reason,
     )
     changed = {"action": decision.action, "rule": decision.rule, "reason": decision.reason}
     description = {**turn.result.description, **changed}
@@ -121,7 +129,7 @@ async def _hand_over(conn: Conn, turn: TurnCommit, channels: Channels, letter: L
         draft=draft.text if draft else None,
         confidence=decision.confidence,
     )
-    if conversation.is_reachable:
+    if conversation.is_reachable and not turn.is_loop:
         text = channels[conversation.channel].writer.write_handover(team, letter)
         await _reply(conn, turn, channels, "system", text)
     await conversations.record_turn(

@@ -14,6 +14,7 @@ _log = get_logger(__name__)
 
 # A vendor may show a message later than it accepts it; twice absent, with a pause between, is absent.
 ABSENCES = 2
+MAX_SENDS = 4  # of a reply whose vendor answers nothing clear and then does not have it
 # A quarter of an hour in all: later replies to the same customer wait for the answer.
 MAX_CHECKS = 5
 
@@ -82,6 +83,13 @@ class Reconciliation:
         self._on_requeued()
 
     async def _send_again(self, doubtful: Doubtful) -> None:
+        if doubtful.reply.attempt >= MAX_SENDS:
+            reason = f"the vendor did not have it after {doubtful.reply.attempt} attempts, and did not say why"
+            await self._record(lambda conn: undelivered.fail(conn, doubtful.reply, reason))
+            _log.error("reply not delivered, a person must look", state="failed", reason=reason)
+            self._on_requeued()
+            return
+
         async def send_again(conn: Conn) -> None:
             if await outbox.send_again(conn, doubtful.reply.id, lease=doubtful.reply) is None:
                 raise outbox.DeliveryLeaseLost

@@ -64,7 +64,7 @@ async def resolve_anyway(conn: Conn, lease: Lease, settings: TicketSettings) -> 
         return await conversations.load_state(conn, conversation_id, waiting=[queued.id for queued in lease.messages])
 
 
-async def store_silently(conn: Conn, lease: Lease) -> None:
+async def store_silently(conn: Conn, lease: Lease) -> bool:
     """Keep messages that start no turn, such as an automatic reply, where a conversation is there to keep them in."""
     async with conn.transaction():
         await queue.fence(conn, lease)
@@ -72,6 +72,27 @@ async def store_silently(conn: Conn, lease: Lease) -> None:
         if conversation_id is not None:
             for queued in lease.messages:
                 await _store(conn, conversation_id, queued, queued.message)
+    return conversation_id is not None
+
+
+async def open_for_person(conn: Conn, lease: Lease, settings: TicketSettings) -> None:
+    """Begin a conversation that belongs to a person from its first message on: nobody is answered by a machine."""
+    request = await _prepare_ticket(conn, lease, settings)
+    async with conn.transaction():
+        await queue.fence(conn, lease)
+        conversation_id = await _find_or_begin(conn, lease, lease.messages[0].message, request, may_be_stranger=True)
+        for queued in lease.messages:
+            await _store(conn, conversation_id, queued, queued.message)
+        await tickets.escalate_ticket(
+            conn,
+            conversation_id,
+            route="general",
+            reason="an automatic mail that answers nothing of ours",
+            summary=lease.messages[0].message.text[:280],
+            draft=None,
+            confidence=0.0,
+        )
+        await conversations.record_turn(conn, conversation_id, owner="person", sentiment=0.0, automatic_replies=0)
 
 
 async def _prepare_ticket(conn: Conn, lease: Lease, settings: TicketSettings) -> TicketRequest | None:

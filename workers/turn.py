@@ -24,7 +24,7 @@ from database.types import ConversationState, Failure, Lease
 from workers.commit import Settled, TurnCommit, commit_turn
 from workers.failures import describe_failure, find_retry_after, is_permanent
 from workers.proof import find_code, is_alone, take_code
-from workers.resolve import read_anyway, resolve_anyway, resolve_thread, store_silently
+from workers.resolve import open_for_person, read_anyway, resolve_anyway, resolve_thread, store_silently
 from workers.steps import Announce, Step, announce_nothing
 
 _log = get_logger(__name__)
@@ -35,6 +35,7 @@ T = TypeVar("T")
 TURN_DEADLINE_SECONDS = 300.0
 _SETTLING_SECONDS = 5.0
 _SNOOZE_SECONDS = 5.0
+_MAIL_CHANNELS = frozenset({"gmail", "mailbox"})
 
 
 class TurnTimeout(Exception):
@@ -113,8 +114,7 @@ class TurnProcessor:
             await self._give_up(lease, describe_failure(WorkerDied("its worker died or stalled at every attempt")))
             return
         if not any(queued.message.starts_turn for queued in lease.messages):
-            await self._patiently(lambda conn: store_silently(conn, lease))
-            await self._settle_quietly(lease)
+            await self._keep_silently(lease)
             return
         started = time.perf_counter()
         conversation = await self._patiently(
@@ -136,7 +136,14 @@ class TurnProcessor:
         result = await self._agent.run_turn(turn)
         stages["agent"] = _elapsed_ms(started)
         self._announce(Step.THOUGHT)
-        await self._commit(TurnCommit(lease, conversation, result, stages))
+        await self._commit(TurnCommit(lease, conversation, result, stages, is_loop=self._is_loop(conversation)))
+
+    async def _keep_silently(self, lease: Lease) -> None:
+        """Nobody is answered. Mail that belongs to no conversation yet gets a ticket, or nobody would ever see it."""
+        is_kept = await self._patiently(lambda conn: store_silently(conn, lease))
+        if not is_kept and lease.channel in _MAIL_CHANNELS:
+            await self._patiently(lambda conn: open_for_person(conn, lease, self._settings.ticket))
+        await self._settle_quietly(lease)
 
     async def _take_code(self, lease: Lease, conversation: ConversationState) -> bool:
         """Whether the newest message was a one-time code that we wait for; then it is answered here, by no agent."""
@@ -200,7 +207,8 @@ class TurnProcessor:
         stages = {"queue": self._measure_wait(lease), "resolve": _elapsed_ms(started)}
         self._on_stored(lease.contact)
         result = _build_failure(conversation, lease, failure)
-        await self._commit(TurnCommit(lease, conversation, result, stages, failure))
+        is_loop = self._is_loop(conversation)
+        await self._commit(TurnCommit(lease, conversation, result, stages, failure, is_loop=is_loop))
 
     async def _give_up_or_leave(self, lease: Lease, failure: Failure) -> None:
         try:
@@ -237,6 +245,11 @@ class TurnProcessor:
     async def _patiently(self, work: Callable[[Conn], Awaitable[T]]) -> T:
         # As long as the lease may last: what was thought out is not thought out again for a moment's outage.
         return await run_patiently(self._pool, work, patience_seconds=self._settings.worker.lease_seconds)
+
+    def _is_loop(self, conversation: ConversationState) -> bool:
+        """On mail alone: a machine without any telling header begins a new thread with each letter."""
+        most = self._settings.agent.max_replies_per_hour
+        return conversation.channel in _MAIL_CHANNELS and conversation.recent_replies >= most
 
     def _measure_wait(self, lease: Lease) -> float:
         """Milliseconds from the first message's arrival to the claim, both on the database's clock."""

@@ -35,6 +35,7 @@ from workers.turn import TurnProcessor
 _log = get_logger(__name__)
 
 DRAIN_SECONDS = 3.0
+SEND_DRAIN_SECONDS = 25.0
 _SIDE_CONCURRENCY = 4  # questions to vendors and files; replies must not wait for them
 
 
@@ -186,7 +187,8 @@ class Worker:
             await pump.drain(DRAIN_SECONDS / 3)
         self.deliveries.stop()
         await deliveries
-        await self.deliveries.drain(DRAIN_SECONDS / 3)
+        # A send that is cut off half-way is in doubt, and perhaps a person must decide.
+        await self.deliveries.drain(SEND_DRAIN_SECONDS)
         await self.deliveries.flush()
 
     async def _claim_turns(self, free: int) -> Sequence[Lease]:

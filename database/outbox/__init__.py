@@ -16,6 +16,7 @@ from database.outbox.doubt import (
 )
 from database.outbox.rates import pause, take_slot
 from database.outbox.send import (
+    MAX_ATTEMPTS,
     DeliveryLeaseLost,
     GivenUp,
     add,
@@ -34,9 +35,11 @@ from database.outbox.status import (
     has_invitation,
     reopen_if_written,
     reopen_window,
+    retry_reported,
 )
 
 __all__ = [
+    "MAX_ATTEMPTS",
     "DeliveryLeaseLost",
     "Doubtful",
     "GivenUp",
@@ -61,6 +64,7 @@ __all__ = [
     "reopen_if_written",
     "reopen_window",
     "retry",
+    "retry_reported",
     "send_again",
     "take_slot",
 ]

@@ -25,6 +25,7 @@ _SQL = load_statements("outbox")
 
 GivenUp = Literal["failed", "unknown"]
 
+MAX_ATTEMPTS = 8
 # From the customer's last message on. https://developers.facebook.com/docs/whatsapp/pricing#customer-service-windows
 WINDOW = timedelta(hours=24)
 _PATHS: TypeAdapter[ReplyPath] = TypeAdapter(ReplyPath)
@@ -150,6 +151,7 @@ def read_outbound(row: Record) -> OutboundMessage:
         known_vendor_ids=frozenset(row["known_vendor_ids"]),
         is_opted_out=row["is_opted_out"],
         code_id=row["code_id"],
+        expires_at=row["expires_at"],
     )
 
 

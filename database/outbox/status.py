@@ -54,6 +54,22 @@ async def apply_status(conn: Conn, channel: str, reply_id: MessageId, update: St
     return None
 
 
+async def retry_reported(
+    conn: Conn, channel: str, reply_id: MessageId, update: StatusUpdate, *, max_attempts: int
+) -> bool:
+    """Queue a reply again that the vendor took and could not deliver for now; False if it is past that."""
+    retried = await _SQL["retry_reported"].fetch_value(
+        conn,
+        id=reply_id,
+        channel=channel,
+        error=update.error,
+        vendor_id=update.vendor_id,
+        delay_seconds=update.retry_seconds,
+        max_attempts=max_attempts,
+    )
+    return retried is not None
+
+
 async def close_window(
     conn: Conn, reply_id: MessageId, error: str, *, lease: OutboundMessage | None = None, vendor_id: str | None = None
 ) -> Waiting | None:

@@ -117,6 +117,7 @@ async def load_state(
         ticket_category=row["category"],
         ticket_priority=row["priority"],
         is_reachable=row["is_reachable"],
+        recent_replies=row["recent_replies"],
         history=tuple((message["author"], message["text"]) for message in recent),
     )
 

@@ -27,7 +27,10 @@ UPDATE conversations
 SELECT v.id, v.customer_id, v.contact_name, v.channel, v.inbox, v.identity_level, v.owner,
        v.automatic_replies, t.ref, t.subject, t.category, t.priority,
        v.channel = 'web' OR EXISTS (SELECT FROM customer_identifiers i WHERE i.customer_id = v.customer_id)
-           AS is_reachable
+           AS is_reachable,
+       (SELECT count(*) FROM conversations r JOIN messages m ON m.conversation_id = r.id
+         WHERE r.customer_id = v.customer_id AND r.channel = v.channel AND r.updated_at > now() - interval '1 hour'
+           AND m.created_at > now() - interval '1 hour' AND m.author IN ('assistant', 'system')) AS recent_replies
   FROM conversations v JOIN tickets t ON t.conversation_id = v.id
  WHERE v.id = :id;
 

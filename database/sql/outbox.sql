@@ -5,25 +5,29 @@ VALUES (:id, :conversation_id, :in_reply_to, :channel, :inbox, :kind, :path::jso
 -- name: claim
 -- The oldest unsent reply of each conversation, and none while an earlier one is on its way, in doubt or only just
 -- sent: replies keep order. One that nobody will ask about any more ('infinity') holds up nothing. A later one may be on
--- its way when an earlier one is queued again: it waits for that, because one at a time may be.
+-- its way when an earlier one is queued again: it waits for that, because one at a time may be. A code that proves an
+-- address goes to that address, so it waits for nobody here and nobody for it.
 WITH candidate AS (
     SELECT o.id FROM outbox o
      WHERE o.state = 'queued' AND o.ready_at <= now()
        AND (:only_thread::uuid IS NULL
             OR o.conversation_id = (SELECT id FROM conversations WHERE thread_id = :only_thread::uuid))
        AND NOT EXISTS (
-           SELECT FROM outbox e WHERE e.conversation_id = o.conversation_id
+           SELECT FROM outbox e WHERE e.conversation_id = o.conversation_id AND e.kind <> 'code' AND o.kind <> 'code'
               AND e.state IN ('queued', 'sending', 'unknown') AND (e.state <> 'unknown' OR e.ready_at < 'infinity')
               AND (e.created_at, e.id) < (o.created_at, o.id))
        AND NOT EXISTS (
-           SELECT FROM outbox s WHERE s.conversation_id = o.conversation_id AND s.state = 'sending')
+           SELECT FROM outbox s WHERE s.conversation_id = o.conversation_id AND s.state = 'sending'
+              AND s.kind <> 'code' AND o.kind <> 'code')
        AND NOT EXISTS (
-           SELECT FROM outbox h WHERE h.conversation_id = o.conversation_id AND h.hold_until > now())
+           SELECT FROM outbox h WHERE h.conversation_id = o.conversation_id AND h.hold_until > now()
+              AND o.kind <> 'code')
      ORDER BY o.ready_at LIMIT :max_replies FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
     UPDATE outbox o
        SET state = 'sending', lease_token = gen_random_uuid(), attempts = o.attempts + 1,
-           tried_at = coalesce(o.tried_at, now()), handed_at = NULL, ready_at = now() + make_interval(secs => :lease_seconds::float8)
+           tried_at = coalesce(o.tried_at, now()), handed_at = NULL,
+           ready_at = now() + make_interval(secs => :lease_seconds::float8)
       FROM candidate WHERE o.id = candidate.id
     RETURNING o.*
 )
@@ -32,7 +36,8 @@ SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.
        c.last_inbound_at, ARRAY[]::text[] AS known_vendor_ids,
        EXISTS (SELECT FROM opt_outs s
                 WHERE s.channel = o.channel AND s.inbox = o.inbox
-                  AND s.address = coalesce(c.reply_path ->> 'phone', c.reply_path ->> 'user_id')) AS is_opted_out
+                  AND s.address IN (c.reply_path ->> 'phone', c.reply_path ->> 'user_id')) AS is_opted_out,
+       (SELECT expires_at FROM identity_codes i WHERE i.id = o.code_id) AS expires_at
   FROM claimed o JOIN messages m ON m.id = o.id JOIN conversations c ON c.id = o.conversation_id
   JOIN queue_threads t ON t.id = c.thread_id LEFT JOIN tickets k ON k.conversation_id = c.id;
 
@@ -40,9 +45,10 @@ SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.
 UPDATE outbox SET handed_at = now() WHERE id = :id AND lease_token = :token AND state = 'sending' RETURNING id;
 
 -- name: mark_sent
--- A callback may have been faster: what it said is not taken back.
+-- A callback may have been faster: what it said is not taken back, unless it spoke of an earlier attempt.
 UPDATE outbox
-   SET state = CASE WHEN state IN ('sending', 'unknown') THEN 'sent' ELSE state END,
+   SET state = CASE WHEN state IN ('sending', 'unknown') THEN 'sent'
+                    WHEN state = 'failed' AND vendor_id <> :vendor_id THEN 'sent' ELSE state END,
        hold_until = CASE WHEN state = 'sending' AND :hold_seconds::float8 > 0
                          THEN now() + make_interval(secs => :hold_seconds::float8) END,
        sent_at = coalesce(sent_at, clock_timestamp()), vendor_id = coalesce(:vendor_id, vendor_id),
@@ -109,7 +115,7 @@ WITH candidate AS (
 )
 SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.text, o.attempts, o.lease_token,
        o.kind, o.code_id, o.tried_at, coalesce(o.path, c.reply_path) AS path, k.ref AS ticket_ref, c.contact_name,
-       c.last_inbound_at, false AS is_opted_out, o.checks, o.absences,
+       c.last_inbound_at, false AS is_opted_out, NULL::timestamptz AS expires_at, o.checks, o.absences,
        ARRAY(SELECT n.vendor_id FROM messages p JOIN outbox n ON n.id = p.id
               WHERE p.conversation_id = o.conversation_id AND n.vendor_id IS NOT NULL)
            AS known_vendor_ids
@@ -127,7 +133,8 @@ RETURNING id;
 -- report that came meanwhile, and a person no question that is just being asked. After a person's word the vendor is
 -- asked about the attempts to come alone.
 UPDATE outbox SET state = 'queued', lease_token = NULL, ready_at = now(),
-       tried_at = CASE WHEN :token::uuid IS NOT NULL THEN tried_at END
+       tried_at = CASE WHEN :token::uuid IS NOT NULL THEN tried_at END,
+       attempts = CASE WHEN :token::uuid IS NOT NULL THEN attempts ELSE 0 END
  WHERE id = :id
    AND CASE WHEN :token::uuid IS NOT NULL THEN state = 'unknown' AND lease_token = :token
             ELSE state IN ('failed', 'needs_template')
@@ -153,7 +160,8 @@ SELECT id FROM outbox WHERE mail_id = :mail_id AND channel = :channel LIMIT 1;
 -- Statuses only move forward, whatever order they come in; a stored error is never erased. The lease stays with
 -- whoever is still waiting for the vendor's answer: their result then changes nothing. Before the vendor has taken an
 -- attempt, a name that it gave is that of an earlier one, and so is another name afterwards: what is said of those may
--- come late or once more, and only that the customer has it counts. Nor does a refusal if a person has settled it.
+-- come late or once more, and only that the customer has it counts. Nor does a refusal if a person has settled it; but a
+-- mail that comes back is news to that person, too.
 UPDATE outbox
    SET state = :state::text, error = coalesce(:error, error), hold_until = NULL,
        vendor_id = CASE WHEN state IN ('queued', 'sending', 'unknown') THEN coalesce(:vendor_id, vendor_id)
@@ -167,8 +175,18 @@ UPDATE outbox
    AND (:state::text NOT IN ('sent', 'failed')
         OR (state <> 'needs_template'
             AND coalesce((vendor_id = :vendor_id::text) <> (state IN ('queued', 'sending', 'unknown')), true)))
-   AND (:state::text <> 'failed' OR (state <> 'queued' AND settled_at IS NULL))
+   AND (:state::text <> 'failed'
+        OR (state <> 'queued' AND (settled_at IS NULL OR channel IN ('gmail', 'mailbox'))))
 RETURNING id, conversation_id, kind;
+
+-- name: retry_reported
+-- The vendor took it and then could not deliver it for now.
+UPDATE outbox SET state = 'queued', lease_token = NULL, error = :error, hold_until = NULL,
+       ready_at = now() + make_interval(secs => :delay_seconds::float8)
+ WHERE id = :id AND channel = :channel AND state IN ('sending', 'unknown', 'sent') AND attempts < :max_attempts::int
+   AND settled_at IS NULL
+   AND coalesce((vendor_id = :vendor_id::text) <> (state IN ('sending', 'unknown')), true)
+RETURNING id;
 
 -- name: note_status
 -- A status that changes no state still says that the vendor has the message.

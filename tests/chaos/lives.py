@@ -16,7 +16,7 @@ from channels.base import Channels, Receipt
 from channels.mail.write import MailWriter
 from channels.registry import build_channels
 from core.background import run_in_background
-from core.settings import Settings, WorkerSettings, load_settings
+from core.settings import AgentSettings, Settings, WorkerSettings, load_settings
 from database import queue
 from database.notify import WAKE_CHANNEL, Notifier, listen
 from database.pool import DbPool, connect, open_pool
@@ -95,12 +95,13 @@ def _build_worker(order: Order, number: int, pool: DbPool, notifier: Notifier, *
         _read_settings(order)
         if order.environment
         else Settings.model_construct(
+            agent=AgentSettings(max_replies_per_hour=1_000_000),  # the traffic has few customers, who write like many
             worker=WorkerSettings.model_construct(
                 concurrency=order.concurrency,
                 lease_seconds=order.lease_seconds,
                 poll_seconds=0.1,
                 max_attempts=order.max_attempts,
-            )
+            ),
         )
     )
     name = f"{order.name}, worker {number}"

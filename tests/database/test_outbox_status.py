@@ -292,3 +292,53 @@ async def test_an_answer_to_the_worker_with_such_characters_is_kept_too(conn: Db
     await let_time_pass(conn)
     await outbox.mark_doubtful(conn, await claim_reply(conn), "a\x00way", check_seconds=None)
     assert (await read_reply(conn, reply_id))["error"] == "away"
+
+
+async def test_a_late_refusal_of_an_earlier_attempt_does_not_outlive_the_next_ones_success(conn: DbConnection) -> None:
+    await queue_chat_reply(conn, await open_chat(conn))
+    first = await claim_reply(conn)
+    await outbox.mark_doubtful(conn, first, "no answer", check_seconds=0)
+    await conn.execute("UPDATE outbox SET state = 'queued', lease_token = NULL, ready_at = now()")
+    second = await claim_reply(conn)
+    await report(conn, say("failed", first.id, "SM1"))
+    await outbox.mark_sent(conn, second, "SM2")
+    assert await read_state(conn, second.id) == "sent"
+
+
+async def test_what_the_vendor_could_not_deliver_for_now_is_sent_again_later(conn: DbConnection) -> None:
+    conversation_id = await open_chat(conn)
+    reply = await send_reply(conn, conversation_id)
+    later = StatusUpdate("failed", outbox_id=reply.id, vendor_id="SM1", error="131056", retry_seconds=60)
+    assert (await report(conn, later)).has_moved
+    row = await read_reply(conn, reply.id)
+    assert (row["state"], row["error"]) == ("queued", "131056")
+    assert 50 < row["delay"] <= 60
+    assert await read_problem(conn, conversation_id) is None
+
+
+async def test_a_vendor_that_can_never_deliver_for_now_fails_in_the_end(conn: DbConnection) -> None:
+    conversation_id = await open_chat(conn)
+    reply = await send_reply(conn, conversation_id)
+    await conn.execute("UPDATE outbox SET attempts = $1", outbox.MAX_ATTEMPTS)
+    await report(conn, StatusUpdate("failed", outbox_id=reply.id, vendor_id="SM1", error="131056", retry_seconds=60))
+    assert await read_state(conn, reply.id) == "failed"
+    assert await read_problem(conn, conversation_id) == "131056"
+
+
+async def test_after_a_persons_word_the_reply_has_all_its_attempts_again(conn: DbConnection) -> None:
+    reply = await send_reply(conn, await open_chat(conn))
+    await report(conn, say("failed", reply.id))
+    await conn.execute("UPDATE outbox SET attempts = $1", outbox.MAX_ATTEMPTS)
+    assert await outbox.send_again(conn, reply.id) is not None
+    assert (await read_reply(conn, reply.id))["attempts"] == 0
+
+
+async def test_mail_that_comes_back_is_news_to_the_person_who_called_it_sent(conn: DbConnection) -> None:
+    conversation_id = await open_conversation(conn, "thread", channel="mailbox", inbox="support")
+    reply_id = await queue_reply(conn, conversation_id, channel="mailbox", inbox="support")
+    reply = await claim_reply(conn)
+    await outbox.mark_doubtful(conn, reply, "no answer", check_seconds=None)
+    await outbox.confirm_sent(conn, reply_id)
+    await report(conn, StatusUpdate("failed", outbox_id=reply_id, error="550 no such user"), channel="mailbox")
+    assert await read_state(conn, reply_id) == "failed"
+    assert await read_problem(conn, conversation_id) == "550 no such user"

@@ -44,6 +44,7 @@ class Vendors:
             "DATABASE_URL": database_url,
             "DATA_DIR": str(folder),
             "SECRET_KEY": SECRET_KEY,
+            "AGENT_MAX_REPLIES_PER_HOUR": "1000000",
             "WORKER_LEASE_SECONDS": "5",
             "WORKER_POLL_SECONDS": "0.2",
             "WORKER_RECONCILE_SECONDS": "2",
@@ -112,6 +113,7 @@ async def run_vendors(folder: Path) -> AsyncIterator[Vendors]:
         api_port = find_free_port()
         meta.webhook_url = f"http://127.0.0.1:{api_port}/webhooks/whatsapp/meta"
         meta.states, meta.copies = ("sent", "delivered", "read"), 2
-        twilio.plan = CallbackPlan(statuses=["sent", "delivered", "read"], repeat=2)
+        meta.shuffle_seed = 1
+        twilio.plan = CallbackPlan(statuses=["sent", "delivered", "read"], repeat=2, reverse=True)
         gmail.repeats_history = gmail.shuffles_history = True
         yield Vendors(gmail, twilio, meta, smtp, dovecot, api_port)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from channels.base import DeliveryFailed, InboxBlocked, Receipt, SignInNeeded
+from channels.base import DeliveryFailed, InboxBlocked, RateLimited, Receipt, SignInNeeded
 from database import outbox
 from database.pool import DbPool
 from database.queries.inboxes import note_problem
@@ -26,9 +26,7 @@ async def test_an_inbox_keeps_its_pace_and_nothing_is_lost_by_it(pool: DbPool) -
 
 
 async def test_a_vendor_that_asks_for_patience_gets_it_from_the_whole_inbox(pool: DbPool) -> None:
-    desk, sender = await open_desk(
-        pool, DeliveryFailed("429", permanent=False, retry_after=120), Receipt(), per_minute=6_000
-    )
+    desk, sender = await open_desk(pool, RateLimited("429", retry_after=120), Receipt(), per_minute=6_000)
     await desk.deliver()
     row = await desk.read()
     assert (row["state"], row["error"], row["attempts"]) == ("queued", "429", 1)
@@ -42,6 +40,54 @@ async def test_a_vendor_that_asks_for_patience_gets_it_from_the_whole_inbox(pool
     sender.results.append(Receipt())
     await desk.deliver()
     assert (await desk.count_states()) == {"sent": 2}
+
+
+async def test_what_one_customer_must_wait_for_holds_up_nobody_else(pool: DbPool) -> None:
+    pair_limit = DeliveryFailed("131056", permanent=False, retry_after=6)
+    desk, sender = await open_desk(pool, pair_limit, Receipt("other"), per_minute=6_000)
+    await desk.deliver()
+    await desk.queue(await desk.open_chat("+15550123"))
+    await desk.deliver()
+    assert await desk.count_states() == {"queued": 1, "sent": 1}
+    assert len(sender.sent) == 2
+
+
+@pytest.mark.parametrize("error", [InboxBlocked("the account is locked"), SignInNeeded("the token was revoked")])
+async def test_after_a_day_of_waiting_a_person_gets_the_ticket(pool: DbPool, error: Exception) -> None:
+    desk, _ = await open_desk(pool, error, error)
+    await desk.deliver()
+    await desk.fetch("UPDATE outbox SET ready_at = now(), tried_at = now() - interval '25 hours' RETURNING 1")
+    await desk.fetch("DELETE FROM send_rates RETURNING 1")
+    await desk.deliver()
+    assert (await desk.read())["state"] == "failed"
+    assert [tuple(row) for row in await desk.fetch("SELECT kind FROM notices")] == [("undelivered",)]
+
+
+async def test_a_code_and_a_reply_never_wait_for_each_other(pool: DbPool) -> None:
+    desk, sender = await open_desk(pool, SignInNeeded("the mailbox's token was revoked"), Receipt("chat"))
+    (chat,) = await desk.fetch("SELECT id FROM conversations")
+    await desk.fetch("UPDATE outbox SET created_at = now() + interval '1 minute' RETURNING 1")  # behind the code
+    await desk.queue_code(chat["id"])
+    await desk.deliver()
+    states = {row["kind"]: row["state"] for row in await desk.fetch("SELECT kind, state FROM outbox")}
+    assert sorted(states) == ["code", "reply"]
+    assert sorted(states.values()) == ["queued", "sent"]
+    assert len(sender.sent) == 2
+
+
+async def test_a_code_that_became_too_old_is_not_sent(pool: DbPool) -> None:
+    desk, sender = await open_desk(pool)
+    (chat,) = await desk.fetch("SELECT id FROM conversations")
+    await desk.fetch("DELETE FROM outbox RETURNING 1")
+    await desk.queue_code(chat["id"])
+    await desk.fetch(
+        "INSERT INTO identity_codes (id, conversation_id, kind, value, code_hash, expires_at)"
+        " SELECT code_id, conversation_id, 'email', 'alice@example.com', '', now() - interval '1 second' FROM outbox"
+        " RETURNING 1"
+    )
+    await desk.deliver()
+    assert await desk.count_states() == {"failed": 1}
+    assert sender.sent == []
 
 
 async def test_an_inbox_that_needs_sign_in_keeps_its_replies_however_long_it_takes(pool: DbPool) -> None:

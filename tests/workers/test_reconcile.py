@@ -16,7 +16,7 @@ from database.pool import DbPool
 from database.types import MailPath, MessageId, OutboundMessage, StatusUpdate
 from tests.database.builders import open_conversation, queue_reply
 from workers.delivery import Deliverer
-from workers.reconcile import ABSENCES, MAX_CHECKS, Reconciliation
+from workers.reconcile import ABSENCES, MAX_CHECKS, MAX_SENDS, Reconciliation
 
 CONTACT = "alice@example.com"
 INBOX = "support@example.com"
@@ -31,12 +31,13 @@ class Vendor:
     answers: list[Answer] = field(default_factory=list)
     before_answer: Callable[[], Awaitable[None]] | None = None
     is_repeatable: bool = False
+    is_deaf: bool = False
     accepted: list[MessageId] = field(default_factory=list)
     questions: int = 0
 
     async def send(self, message: OutboundMessage) -> Receipt:
         self.accepted.append(message.id)
-        if len(self.accepted) == 1:
+        if self.is_deaf or len(self.accepted) == 1:
             raise DeliveryUncertain("no answer")
         return Receipt(f"vendor-{len(self.accepted)}")
 
@@ -284,3 +285,22 @@ async def test_a_second_doubt_about_the_same_reply_begins_anew(pool: DbPool) -> 
     await desk.ask()
     row = await desk.read()
     assert (row["state"], row["absences"], row["checks"]) == ("unknown", 1, 1)
+
+
+async def test_a_vendor_that_never_takes_it_and_never_says_so_ends_with_a_person(pool: DbPool) -> None:
+    desk = await open_desk(pool, *[None] * (ABSENCES * (MAX_SENDS + 2)))
+    desk.vendor.is_deaf = True
+    rounds = 0
+    while (await desk.read())["state"] in {"unknown", "queued"}:
+        rounds += 1
+        assert rounds < 50, "it goes on for ever"
+        if (await desk.read())["state"] == "unknown":
+            await desk.ask()
+        else:
+            await desk.deliver()
+    assert (await desk.read())["state"] == "failed"
+    assert len(desk.vendor.accepted) == MAX_SENDS
+    assert await desk.fetch_value("SELECT kind FROM notices") == "undelivered"
+    async with pool.acquire() as conn:
+        later = await queue_reply(conn, (await desk.read())["conversation_id"], "later", channel="gmail", inbox=INBOX)
+        assert [reply.id for reply in await outbox.claim(conn, max_replies=5, lease_seconds=60)] == [later]

@@ -130,7 +130,7 @@ async def test_what_starts_no_turn_is_kept_for_people_and_answered_by_nobody(des
 
 
 async def test_what_starts_no_turn_begins_no_conversation(desk: Desk) -> None:
-    thread_id = await write(desk, make_mail("I am out of the office.").model_copy(update={"starts_turn": False}))
+    thread_id = await write(desk, make_chat("👍", starts_turn=False))
     await desk.work()
     assert await desk.count("conversations") == await desk.count("customers") == await desk.count("outbox") == 0
     assert (await desk.read_thread(thread_id))["ready_at"] is None
