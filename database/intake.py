@@ -117,6 +117,11 @@ async def _report(conn: Conn, channel: Channel, update: StatusUpdate, taken: Tak
     ):
         taken.has_moved = True
         return
+    if update.retry_seconds is not None and await outbox.retry_reported(
+        conn, channel, reply_id, update, max_attempts=outbox.MAX_ATTEMPTS
+    ):
+        taken.has_moved = True
+        return
     moved = await outbox.apply_status(conn, channel, reply_id, update)
     if moved is None:
         return

@@ -3,12 +3,14 @@
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from channels.base import (
     Channels,
     DeliveryFailed,
     DeliveryUncertain,
     InboxBlocked,
+    RateLimited,
     Receipt,
     Sender,
     SignInNeeded,
@@ -16,6 +18,7 @@ from channels.base import (
 )
 from channels.mail.write import write_code
 from channels.registry import find_sender
+from core.clock import Clock, read_system_clock
 from core.ids import derive_code
 from core.logging import RareLog, bind_log_context, get_logger
 from core.settings import Settings
@@ -29,7 +32,10 @@ from workers.steps import Announce, Step, announce_nothing
 
 _log = get_logger(__name__)
 
-MAX_SEND_ATTEMPTS = 8
+MAX_SEND_ATTEMPTS = outbox.MAX_ATTEMPTS
+# However long a vendor blocks us or somebody must sign in: then a person gets the ticket.
+_LONGEST_WAIT = timedelta(hours=24)
+_LONGEST_PAUSE_SECONDS = 900.0
 # What became of a send must be written, or it counts as in doubt.
 RECORD_SECONDS = 20.0
 _SIGN_IN_SECONDS = 60.0
@@ -46,12 +52,14 @@ class Deliverer:
         *,
         on_sent: Callable[[str], None],
         announce: Announce = announce_nothing,
+        clock: Clock = read_system_clock,
     ) -> None:
         self._pool = pool
         self._channels = channels
         self._settings = settings
         self._on_sent = on_sent
         self._announce = announce
+        self._clock = clock
         self._outage_log = RareLog(_log)
 
     @property
@@ -86,6 +94,9 @@ class Deliverer:
             return
         if reply.is_opted_out:
             await self._fail(reply, "the customer wants no more messages (STOP)")
+            return
+        if reply.expires_at is not None and reply.expires_at <= self._clock():
+            await self._fail(reply, "the code became too old before it could be sent")
             return
         wait = await self._wait_for_slot(reply)
         if wait > 0:
@@ -159,7 +170,7 @@ class Deliverer:
 
     async def _retry_or_fail(self, reply: OutboundMessage, error: DeliveryFailed) -> None:
         is_blocked = isinstance(error, InboxBlocked)
-        if error.permanent or (reply.attempt >= MAX_SEND_ATTEMPTS and not is_blocked):
+        if error.permanent or (self._has_waited_long(reply) if is_blocked else reply.attempt >= MAX_SEND_ATTEMPTS):
             await self._fail(reply, str(error))
             return
         delay = delay_before_retry(reply.attempt, random.random(), error.retry_after)  # noqa: S311  # jitter, not a secret
@@ -171,13 +182,21 @@ class Deliverer:
                     await inboxes.note_problem(conn, reply.channel, reply.inbox, str(error))
                 else:
                     await outbox.retry(conn, reply, str(error), delay_seconds=delay)
-                if error.retry_after is not None:
-                    await outbox.pause(conn, reply.channel, reply.inbox, seconds=error.retry_after)
+                if isinstance(error, RateLimited | InboxBlocked) and error.retry_after is not None:
+                    seconds = min(error.retry_after, _LONGEST_PAUSE_SECONDS)
+                    await outbox.pause(conn, reply.channel, reply.inbox, seconds=seconds)
 
         await self._record(put_off)
         _log.warning("send failed, will be retried", reason=str(error), delay_seconds=round(delay, 1))
 
+    def _has_waited_long(self, reply: OutboundMessage) -> bool:
+        return reply.tried_at is not None and self._clock() - reply.tried_at > _LONGEST_WAIT
+
     async def _wait_for_sign_in(self, reply: OutboundMessage, error: SignInNeeded) -> None:
+        if self._has_waited_long(reply):
+            await self._fail(reply, f"needs sign-in: {error}")
+            return
+
         async def put_off(conn: Conn) -> None:
             async with conn.transaction():
                 await outbox.postpone(conn, reply, delay_seconds=_SIGN_IN_SECONDS, reason=str(error))

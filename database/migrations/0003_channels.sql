@@ -108,6 +108,8 @@ UPDATE outbox SET ready_at = 'infinity' WHERE state = 'unknown';
 DROP INDEX outbox_conversation;
 CREATE INDEX outbox_conversation ON outbox (conversation_id, created_at, id)
     WHERE state IN ('queued', 'sending', 'unknown');
+DROP INDEX outbox_one_in_flight;
+CREATE UNIQUE INDEX outbox_one_in_flight ON outbox (conversation_id) WHERE state = 'sending' AND kind <> 'code';
 CREATE INDEX outbox_doubtful ON outbox (ready_at) WHERE state = 'unknown';
 CREATE INDEX outbox_held ON outbox (conversation_id) WHERE hold_until IS NOT NULL;
 CREATE INDEX outbox_waiting ON outbox (conversation_id) WHERE state = 'needs_template';
