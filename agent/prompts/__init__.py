@@ -5,8 +5,10 @@ from importlib.resources import files
 
 from database.types import Channel
 
+_MAIL = "formal and complete sentences, short paragraphs, numbered steps where something is to be done."
 _STYLES: dict[Channel, str] = {
-    "gmail": "formal and complete sentences, short paragraphs, numbered steps where something is to be done.",
+    "gmail": _MAIL,
+    "mailbox": _MAIL,
     "web": "friendly and professional, short paragraphs, numbered steps where something is to be done.",
     "whatsapp": "at most 200 characters, one or two plain sentences.",
 }

@@ -1,0 +1,15 @@
+"""The agent knows how to write on every channel there is."""
+
+from typing import get_args
+
+import pytest
+
+from agent.compose import REPLY_CHARACTERS
+from agent.prompts import write_instructions
+from database.types import Channel
+
+
+@pytest.mark.parametrize("channel", get_args(Channel))
+def test_every_channel_has_its_style_and_its_length(channel: Channel) -> None:
+    assert channel in write_instructions(company="Harborline", channel=channel, ticket_ref="TF-20261121-0001")
+    assert REPLY_CHARACTERS[channel] > 0
