@@ -147,8 +147,10 @@ class Health(BaseModel):
 class DetailedHealth(BaseModel):
     """The whole desk: `ok`, `degraded` (nothing answers, or an inbox cannot be read) or `down` (no database).
 
-    `inboxes` are those that are polled: when each was last in step, until when its vendor pushes, what is wrong, and
-    how many messages wait to be fetched. `undelivered` counts replies that failed, are in doubt or wait for a template.
+    `inboxes` are those that are polled or have a problem: when each was last in step, until when its vendor pushes,
+    what keeps it from being read or from sending, and how many messages wait to be fetched. Without an API key they are
+    summed up by channel, as are `channels`. `undelivered` counts replies that failed, are in doubt or wait for a
+    template.
     """
 
     status: str

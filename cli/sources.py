@@ -18,7 +18,7 @@ from database import intake
 from database.files import PostgresFiles
 from database.notify import WAKE_CHANNEL
 from database.pool import Conn, open_pool
-from database.queries.sources import StoredSource, find_source, mark_read
+from database.queries.sources import StoredSource, find_source, list_again, mark_read
 from database.types import SourceId
 from workers.sync import name_what_files_are
 
@@ -53,7 +53,10 @@ def show_source(
 
 
 def replay_source(source: SourceArgument) -> None:
-    """Read a source once more, with today's parser. What it brought before is not brought twice."""
+    """Read a source once more, with today's parser, or fetch it if it could not be fetched.
+
+    What it brought before is not brought twice.
+    """
     settings = prepare("queue", is_quiet=True)
     with open_database(settings) as url:
         typer.echo(run_on(url, lambda conn: _replay(conn, settings, url, source)))
@@ -61,6 +64,8 @@ def replay_source(source: SourceArgument) -> None:
 
 async def _replay(conn: Conn, settings: Settings, url: str, source_id: UUID) -> str:
     found = await _require(conn, source_id)
+    if await list_again(conn, found.id):
+        return "it could not be fetched before; the next sync of its inbox fetches it again"
     reader = _find_reader(settings, found)
     try:
         parsed = name_what_files_are(reader.parse(found.source))

@@ -29,7 +29,8 @@ async def send_code(conn: Conn, secret_key: str, post: Post, conversation_id: Co
     # One at a time in a conversation, or the limit could be passed by asking at once.
     if await conversations.lock_owner(conn, conversation_id) is None:
         raise LookupError(f"there is no conversation {conversation_id}")
-    await identities.add_code(conn, conversation_id, email, code_id, derive_code(secret_key, str(code_id)))
+    code = derive_code(secret_key, str(code_id))
+    await identities.add_code(conn, secret_key, conversation_id, email, code_id=code_id, code=code)
     await conversations.add_message(conn, message_id, conversation_id, "system", SENT)
     await outbox.add(
         conn,

@@ -118,9 +118,7 @@ class Deliverer:
 
     async def _accept(self, conn: Conn, reply: OutboundMessage, receipt: Receipt) -> None:
         await record_receipt(conn, reply, receipt)
-        # Where the inbox is polled as well, its next sync says how it is.
-        if all(poller.inbox != reply.inbox for poller in self._channels[reply.channel].pollers):
-            await inboxes.clear_problem(conn, reply.channel, reply.inbox)
+        await inboxes.clear_send_problem(conn, reply.channel, reply.inbox)
 
     async def _wait_for_slot(self, reply: OutboundMessage) -> float:
         """Seconds until this inbox may send again, over all workers; 0 for now."""
@@ -179,7 +177,7 @@ class Deliverer:
             async with conn.transaction():
                 if is_blocked:
                     await outbox.postpone(conn, reply, delay_seconds=delay, reason=str(error))
-                    await inboxes.note_problem(conn, reply.channel, reply.inbox, str(error))
+                    await inboxes.note_problem(conn, reply.channel, reply.inbox, "send", str(error))
                 else:
                     await outbox.retry(conn, reply, str(error), delay_seconds=delay)
                 if isinstance(error, RateLimited | InboxBlocked) and error.retry_after is not None:
@@ -200,7 +198,7 @@ class Deliverer:
         async def put_off(conn: Conn) -> None:
             async with conn.transaction():
                 await outbox.postpone(conn, reply, delay_seconds=_SIGN_IN_SECONDS, reason=str(error))
-                await inboxes.note_problem(conn, reply.channel, reply.inbox, f"needs sign-in: {error}")
+                await inboxes.note_problem(conn, reply.channel, reply.inbox, "send", f"needs sign-in: {error}")
 
         await self._record(put_off)
         self._outage_log.warning("the inbox needs sign-in, replies wait", channel=reply.channel, inbox=reply.inbox)

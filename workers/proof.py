@@ -6,7 +6,7 @@ from channels.base import Channels
 from database import queue
 from database.pool import Conn
 from database.queries import identities
-from database.types import ConversationState, Lease
+from database.types import ConversationState, Lease, MessageId
 from workers.reply import queue_reply
 
 PROVEN = "Thank you, your address {value} is confirmed."
@@ -15,22 +15,36 @@ WRONG = "This code is not right, or it is too old. Please look again, or ask for
 _CODE = re.compile(r"\s*([0-9]{3})[ -]?([0-9]{3})\s*")
 
 
-def find_code(lease: Lease) -> str | None:
-    """The six digits that the newest message consists of."""
-    match = _CODE.fullmatch(lease.messages[-1].message.text)
-    return None if match is None else match[1] + match[2]
+def find_codes(lease: Lease) -> dict[MessageId, str]:
+    """The messages that consist of six digits, and the digits."""
+    matches = {queued.id: _CODE.fullmatch(queued.message.text) for queued in lease.messages}
+    return {message_id: match[1] + match[2] for message_id, match in matches.items() if match}
 
 
-def is_alone(lease: Lease) -> bool:
-    """Whether nothing but the code waits for an answer."""
-    return not any(queued.message.starts_turn for queued in lease.messages[:-1])
+async def take_codes(
+    conn: Conn, lease: Lease, conversation: ConversationState, channels: Channels, secret_key: str
+) -> set[MessageId]:
+    """Confirm or refuse the code that the newest message may be, and say which; the caller commits.
 
-
-async def take_code(conn: Conn, lease: Lease, conversation: ConversationState, channels: Channels, code: str) -> None:
-    """Confirm or refuse the code, say which, and settle the turn if there is nothing else in it; the caller commits."""
+    Returns the messages that were codes, also those taken at an earlier attempt, which are not tried again: no agent
+    gets them. If nothing else waits for an answer, the turn is settled with them.
+    """
     await queue.fence(conn, lease)
-    proven = await identities.confirm_code(conn, conversation.id, code)
-    text = WRONG if proven is None else PROVEN.format(value=proven.value)
-    await queue_reply(conn, conversation, channels, text, author="system", in_reply_to=lease.messages[-1].id)
-    if is_alone(lease):
+    codes = find_codes(lease)
+    taken = await identities.list_tried(conn, conversation.id, list(codes))
+    newest = lease.messages[-1].id
+    if newest in codes and newest not in taken and await identities.has_open_code(conn, conversation.id):
+        proven = await identities.confirm_code(conn, secret_key, conversation.id, codes[newest], message_id=newest)
+        text = WRONG if proven is None else PROVEN.format(value=proven.value)
+        await queue_reply(conn, conversation, channels, text, author="system", in_reply_to=newest)
+        taken.add(newest)
+    if taken and not list_asked(lease, taken):
         await queue.complete(conn, lease)
+    return taken
+
+
+def list_asked(lease: Lease, taken: set[MessageId]) -> tuple[str, ...]:
+    """The texts that wait for an agent's answer: all but the codes that were taken."""
+    return tuple(
+        queued.message.text for queued in lease.messages if queued.message.starts_turn and queued.id not in taken
+    )

@@ -67,7 +67,7 @@ class InboxSync:
         self._outage_log = RareLog(_log)
 
     def wake(self, inbox: str = "") -> None:
-        """Look now; with an inbox, only if it is this one."""
+        """Look now, unless the vendor is being left alone; with an inbox, only if it is this one."""
         if inbox in {"", self._poller.inbox}:
             self._wake.set()
 
@@ -79,7 +79,8 @@ class InboxSync:
                 self._wake.clear()
                 lease = await self._take()
                 pause = self._lease_seconds / 2 if lease is None else await self._sync_or_explain(lease)
-                await self._wait(pause)
+                # Pushes go on while a fetch fails; each of them would be another failure.
+                await (self._wait() if pause is None else self._sleep(pause))
         finally:
             if lease is not None:
                 with suppress(*DATABASE_ERRORS):
@@ -96,7 +97,7 @@ class InboxSync:
             await inboxes.advance_cursor(conn, lease, listing.cursor, started)
             await sources.list_ids(conn, self._poller.channel, self._poller.inbox, listing.external_ids)
             if not_watched is not None:
-                await inboxes.note_problem(conn, lease.channel, lease.inbox, f"not watched: {not_watched}")
+                await inboxes.note_problem(conn, lease.channel, lease.inbox, "read", f"not watched: {not_watched}")
         while batch := await self._find_listed():
             for source_id, external_id in batch:
                 await self._fetch(source_id, external_id)
@@ -171,7 +172,7 @@ class InboxSync:
     async def _note_problem(self, problem: str) -> None:
         with suppress(*DATABASE_ERRORS):
             async with self._pool.acquire(timeout=self._poll_seconds) as conn:
-                await inboxes.note_problem(conn, self._poller.channel, self._poller.inbox, problem)
+                await inboxes.note_problem(conn, self._poller.channel, self._poller.inbox, "read", problem)
 
     async def _may_set_aside(self, source_id: SourceId) -> bool:
         """Whether one mail has held up all behind it for long enough; then a person gets it."""
@@ -189,7 +190,8 @@ class InboxSync:
             if not await self._may_set_aside(source_id):
                 raise
             source = Source(self._poller.channel, self._poller.inbox, external_id, b"")
-            reading = describe_malformed(source, f"it cannot be fetched: {error}")
+            how = f"`nightdesk queue replay-source {source_id}` lets the desk try again"
+            reading = describe_malformed(source, f"it cannot be fetched; {how}: {error}")
             await take_in_reading(self._pool, self._files, source, reading, on_published=self._on_published)
             return
         if source is None:
@@ -211,10 +213,10 @@ class InboxSync:
         if reading.parsed.statuses:
             self._on_moved()
 
-    async def _wait(self, pause: float | None) -> None:
-        """Until there may be news, or so long. While it listens it renews its lease in time."""
+    async def _wait(self) -> None:
+        """Until there may be news, or it is time to renew the lease."""
         woken = asyncio.ensure_future(self._wake.wait())
-        news = asyncio.ensure_future(self._wait_for_news() if pause is None else self._sleep(pause))
+        news = asyncio.ensure_future(self._wait_for_news())
         try:
             await asyncio.wait({woken, news}, return_when=asyncio.FIRST_COMPLETED)
         finally:

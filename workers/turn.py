@@ -19,11 +19,10 @@ from core.settings import Settings
 from database import queue
 from database.patience import DatabaseAway, run_patiently
 from database.pool import Conn, DbPool
-from database.queries.identities import has_open_code
-from database.types import ConversationState, Failure, Lease
+from database.types import ConversationState, Failure, Lease, MessageId
 from workers.commit import Settled, TurnCommit, commit_turn
 from workers.failures import describe_failure, find_retry_after, is_permanent
-from workers.proof import find_code, is_alone, take_code
+from workers.proof import find_codes, list_asked, take_codes
 from workers.resolve import open_for_person, read_anyway, resolve_anyway, resolve_thread, store_silently
 from workers.steps import Announce, Step, announce_nothing
 
@@ -123,15 +122,14 @@ class TurnProcessor:
         stages = {"queue": self._measure_wait(lease), "resolve": _elapsed_ms(started)}
         self._announce(Step.RESOLVED)
         self._on_stored(lease.contact)
-        has_code = await self._take_code(lease, conversation)
-        if has_code and is_alone(lease):
+        asked = list_asked(lease, await self._take_codes(lease, conversation))
+        if not asked:
             return
         if conversation.owner == "person":
             # The message is stored and its person sees it; the agent has no say any more.
             await self._settle_quietly(lease)
             return
-        asked = [queued.message for queued in lease.messages if queued.message.starts_turn]
-        turn = Turn(conversation, tuple(message.text for message in (asked[:-1] if has_code else asked)))
+        turn = Turn(conversation, asked)
         started = time.perf_counter()
         result = await self._agent.run_turn(turn)
         stages["agent"] = _elapsed_ms(started)
@@ -145,19 +143,20 @@ class TurnProcessor:
             await self._patiently(lambda conn: open_for_person(conn, lease, self._settings.ticket))
         await self._settle_quietly(lease)
 
-    async def _take_code(self, lease: Lease, conversation: ConversationState) -> bool:
-        """Whether the newest message was a one-time code that we wait for; then it is answered here, by no agent."""
-        code = find_code(lease)
-        if code is None or not await self._patiently(lambda conn: has_open_code(conn, conversation.id)):
-            return False
+    async def _take_codes(self, lease: Lease, conversation: ConversationState) -> set[MessageId]:
+        """The messages that are one-time codes which we wait for; they are answered here, by no agent."""
+        secret = self._settings.secret_key
+        if secret is None or not find_codes(lease):
+            return set()
 
-        async def write(conn: Conn) -> None:
+        async def write(conn: Conn) -> set[MessageId]:
             async with conn.transaction():
-                await take_code(conn, lease, conversation, self._channels, code)
+                return await take_codes(conn, lease, conversation, self._channels, secret.get_secret_value())
 
-        await self._patiently(write)
-        self._on_reply()
-        return True
+        taken = await self._patiently(write)
+        if taken:
+            self._on_reply()
+        return taken
 
     async def _commit(self, turn: TurnCommit) -> None:
         async def write(conn: Conn) -> Settled:

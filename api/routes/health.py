@@ -1,11 +1,14 @@
 """Is it up, and is it well."""
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.security import HTTPBearer
 
-from api.desk import DeskDep
+from api.access import require_scope
+from api.desk import Desk, DeskDep
 from api.schemas import DetailedHealth, Health
 from api.version import VERSION
 from database import outbox, queue
@@ -17,6 +20,10 @@ router = APIRouter(tags=["health"])
 # Beyond one lease and a beat, a worker is dead rather than late.
 SILENT_SECONDS = 90
 
+# Not as dependencies: the page is open, and the documentation would say that it is not.
+_find_bearer = HTTPBearer(auto_error=False)
+_check_key = require_scope("conversations:read")
+
 
 @router.get("/health")
 async def read_health() -> Health:
@@ -25,9 +32,13 @@ async def read_health() -> Health:
 
 
 @router.get("/health/detailed")
-async def read_detailed_health(desk: DeskDep, response: Response) -> DetailedHealth:
-    """Database, queue, workers, channels and brain. 503 when the desk cannot take messages."""
+async def read_detailed_health(desk: DeskDep, request: Request, response: Response) -> DetailedHealth:
+    """Database, queue, workers, channels and brain. 503 when the desk cannot take messages.
+
+    With an API key that may read conversations also the addresses of the inboxes and what their vendors say.
+    """
     try:
+        may_read_all = await _has_key(desk, request)
         async with desk.pool.acquire(timeout=5) as conn:
             database = await operations.describe_database(conn)
             depth = await queue.measure_depth(conn)
@@ -55,14 +66,53 @@ async def read_detailed_health(desk: DeskDep, response: Response) -> DetailedHea
         database={"ok": True, **database},
         queue=depth,
         # Not host and pid: this page is open.
-        workers=[{key: value for key, value in w.items() if key not in {"host", "pid"}} for w in workers],
-        channels=channels,
-        inboxes=polled,
+        workers=[{name: value for name, value in w.items() if name not in {"host", "pid"}} for w in workers],
+        channels=channels if may_read_all else _count_configured(channels),
+        inboxes=polled if may_read_all else _sum_up(polled, desk.clock()),
         undelivered=undelivered,
         brain=alive[-1]["brain"] if alive else None,
     )
 
 
+async def _has_key(desk: Desk, request: Request) -> bool:
+    """Whether a key was given that may read conversations. One that may not, or is none, is refused."""
+    bearer, header = await _find_bearer(request), request.headers.get("X-API-Key")
+    if bearer is None and header is None:
+        return False
+    await _check_key(desk, bearer, header)
+    return True
+
+
 def _is_troubled(inbox: dict[str, Any], now: datetime) -> bool:
-    """It cannot be read, or its vendor has stopped telling us of news."""
-    return inbox["problem"] is not None or (inbox["watch_until"] is not None and inbox["watch_until"] < now)
+    """It cannot be read, or cannot send, or its vendor has stopped telling us of news."""
+    has_problem = inbox["read_problem"] is not None or inbox["send_problem"] is not None
+    return has_problem or (inbox["watch_until"] is not None and inbox["watch_until"] < now)
+
+
+def _count_configured(channels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many inboxes each channel has, and how many of them are enabled."""
+    return [
+        {"channel": name, "inboxes": len(rows), "enabled": sum(row["enabled"] for row in rows)}
+        for name, rows in _group(channels).items()
+    ]
+
+
+def _sum_up(polled: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """What anybody may know of the inboxes of each channel: whether all is well, and until when they are watched."""
+    return [
+        {
+            "channel": name,
+            "state": "needs attention" if any(_is_troubled(row, now) for row in rows) else "ok",
+            "inboxes": len(rows),
+            "waiting": sum(row["waiting"] for row in rows),
+            "watch_until": min((row["watch_until"] for row in rows if row["watch_until"] is not None), default=None),
+        }
+        for name, rows in _group(polled).items()
+    ]
+
+
+def _group(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row["channel"]].append(row)
+    return groups

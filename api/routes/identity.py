@@ -54,7 +54,7 @@ async def confirm_address(code: Code, ref: OpenTicket, desk: DeskDep) -> Proof:
     """Give the code back. After three wrong ones, or ten minutes, a new one is needed."""
     conversation_id = await _find_conversation(desk, ref)
     async with desk.pool.acquire() as conn, conn.transaction():
-        proven = await identities.confirm_code(conn, conversation_id, code.code)
+        proven = await identities.confirm_code(conn, desk.secret_key, conversation_id, code.code)
     if proven is None:  # after the commit: the try counts
         raise Problem(422, "This code is not right, or it is too old. Look again, or ask for a new one.")
     return Proof(kind=proven.kind, value=proven.value)

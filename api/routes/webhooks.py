@@ -1,6 +1,7 @@
 """Where vendors call: verified, stored and taken in before they are answered."""
 
 from collections import Counter
+from dataclasses import replace
 from hashlib import sha256
 
 from fastapi import APIRouter, Request, Response
@@ -90,7 +91,9 @@ async def _store(desk: Desk, address: str, source: Source, parsed: Parsed, malfo
         source_id: SourceId | None = None
         if malformed is not None:
             source_id = await sources.keep_source(conn, source, origin=address, state="malformed", reason=malformed)
-        elif parsed.messages:
+        elif parsed.messages or parsed.revoked:
+            if parsed.revoked and await sources.is_known(conn, source):
+                parsed = replace(parsed, revoked=())  # else a repetition would take the new owner's proof
             source_id = await sources.keep_source(conn, source, origin=address, state="stored")
         return await intake.take_in(conn, source.channel, source_id, parsed)
 

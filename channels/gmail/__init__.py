@@ -3,7 +3,7 @@
 from channels.base import ChannelKit
 from channels.gmail.certificates import Certificates
 from channels.gmail.client import GmailClient
-from channels.gmail.configuration import require_complete
+from channels.gmail.configuration import require_audience, require_complete
 from channels.gmail.poll import GmailPoller
 from channels.gmail.push import GmailPush
 from channels.gmail.reconcile import GmailReconciler
@@ -25,16 +25,24 @@ def build(settings: Settings) -> ChannelKit:
     """
     gmail = settings.gmail
     require_complete(gmail)
+    require_audience(gmail, settings.api.public_url)
     if gmail.address is None:
         return ChannelKit("gmail", MailWriter())
     account = MailAccount("gmail", gmail.address, settings.company.name, authenticator=AUTHENTICATOR)
     client = GmailClient(gmail.api_url, GmailSignIn(gmail, settings.data_dir / TOKEN_FILE))
+    poller = GmailPoller(
+        client,
+        account,
+        poll_seconds=gmail.poll_seconds,
+        topic=gmail.topic,
+        max_file_bytes=settings.attachment.max_bytes,
+    )
     return ChannelKit(
         "gmail",
         MailWriter(),
         sender=GmailSender(client, account),
         reconciler=GmailReconciler(client, account),
         receivers={"gmail": GmailPush(gmail, account, Certificates(gmail.certs_url))},
-        pollers=(GmailPoller(client, account, poll_seconds=gmail.poll_seconds, topic=gmail.topic),),
+        pollers=(poller,),
         sends_per_minute=gmail.sends_per_minute,
     )

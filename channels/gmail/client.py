@@ -135,3 +135,13 @@ class GmailClient:
 async def read_profile(client: GmailClient) -> Answer:
     """Whose mailbox this is, and its current history id."""
     return await client.read(lambda users: users.getProfile(userId="me"))
+
+
+async def read_existing(client: GmailClient, make: Callable[[Users], Any]) -> Answer | None:
+    """What is asked for, or None where it is gone. Raises VendorAway or SignInNeeded."""
+    try:
+        return await client.read(make)
+    except GmailRefused as error:
+        if error.refusal.status == 404:
+            return None
+        raise VendorAway(str(error)) from None

@@ -25,6 +25,16 @@ def require_complete(gmail: GmailSettings) -> None:
         raise OperatorError(f"GMAIL_ADDRESS: expected, since {', '.join(given)} is set")
 
 
+def require_audience(gmail: GmailSettings, public_url: str | None) -> None:
+    """Raise OperatorError where nothing of ours says for whom pushes are meant.
+
+    The only other source is the request's own Host header: whoever sends it could name whatever desk a token of our
+    push account was made for.
+    """
+    if gmail.push_account is not None and gmail.push_audience is None and public_url is None:
+        raise OperatorError("GMAIL_PUSH_AUDIENCE: expected with GMAIL_PUSH_ACCOUNT, unless API_PUBLIC_URL is set")
+
+
 def _require_one_sign_in(gmail: GmailSettings) -> None:
     oauth = {
         "GMAIL_CLIENT_ID": gmail.client_id,

@@ -1,13 +1,13 @@
 """Asking Gmail whether a reply was sent, where nobody heard the answer."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from channels.base import Receipt
+from channels.base import Receipt, VendorAway
 from channels.gmail.answers import read_header, reading
-from channels.gmail.client import Answer, GmailClient
+from channels.gmail.client import Answer, GmailClient, read_existing
 from channels.gmail.history import search
-from channels.gmail.refusal import GmailRefused
 from channels.gmail.send import build_receipt
 from channels.mail.account import MailAccount
 from channels.mail.compose import REPLY_HEADER
@@ -18,6 +18,10 @@ _HEADERS = [REPLY_HEADER, "Message-ID"]  # Google's client takes a list alone fo
 # Clocks differ. And where the first attempt is unknown, no reply waits longer than this for its fate.
 _MARGIN = timedelta(minutes=10)
 _LONGEST_GAP = timedelta(days=7)
+# Reading each mail that a busy mailbox sent would take its quota from the replies that wait.
+_MOST_READ = 25
+# What Gmail's search surely takes for one address; anything else might be read as two terms, or as none.
+_SEARCHABLE = re.compile(r"[a-z0-9][a-z0-9._+-]*@[a-z0-9.-]+")
 
 
 class GmailReconciler:
@@ -40,40 +44,45 @@ class GmailReconciler:
         return None
 
     async def _read_candidates(self, message: OutboundMessage) -> AsyncIterator[Answer]:
-        """The mails of its thread, then all that were sent since: Gmail may have begun another thread with it."""
+        """The mails of its thread, then those sent to the customer since: Gmail may have begun another thread with it.
+
+        The oldest come first, for it was sent soon after it was tried. Raises VendorAway where there are too many to
+        be read: one of the others may be it.
+        """
         seen: set[str] = set()
         if isinstance(message.path, MailPath) and message.path.vendor_thread:
             for mail in await self._read_thread(message.path.vendor_thread):
                 seen.add(mail["id"])
                 yield mail
-        since = (message.tried_at or self._clock() - _LONGEST_GAP) - _MARGIN
-        for external_id in await search(self._client, f"in:sent after:{int(since.timestamp())}"):
-            sent = None if external_id in seen else await self._read_mail(external_id)
+        found = await search(self._client, self._write_query(message))
+        left = [external_id for external_id in reversed(found) if external_id not in seen]
+        for external_id in left[:_MOST_READ]:
+            sent = await self._read_mail(external_id)
             if sent is not None:
                 yield sent
+        if len(left) > _MOST_READ:
+            raise VendorAway(f"{len(left)} mails were sent since, too many to look for one among them")
+
+    def _write_query(self, message: OutboundMessage) -> str:
+        since = (message.tried_at or self._clock() - _LONGEST_GAP) - _MARGIN
+        query = f"in:sent after:{int(since.timestamp())}"
+        recipient = message.path.to.lower() if isinstance(message.path, MailPath) else ""
+        return f"{query} to:{recipient}" if _SEARCHABLE.fullmatch(recipient) else query
 
     async def _read_thread(self, thread: str) -> list[Answer]:
-        try:
-            answer = await self._client.read(
-                lambda users: users.threads().get(userId="me", id=thread, format="metadata", metadataHeaders=_HEADERS)
-            )
-        except GmailRefused as error:
-            if error.refusal.status == 404:
-                return []
-            raise
-        return list(answer.get("messages", []))
+        answer = await read_existing(
+            self._client,
+            lambda users: users.threads().get(userId="me", id=thread, format="metadata", metadataHeaders=_HEADERS),
+        )
+        return list(answer.get("messages", [])) if answer else []
 
     async def _read_mail(self, external_id: str) -> Answer | None:
-        try:
-            return await self._client.read(
-                lambda users: users.messages().get(
-                    userId="me", id=external_id, format="metadata", metadataHeaders=_HEADERS
-                )
-            )
-        except GmailRefused as error:
-            if error.refusal.status == 404:
-                return None
-            raise
+        return await read_existing(
+            self._client,
+            lambda users: users.messages().get(
+                userId="me", id=external_id, format="metadata", metadataHeaders=_HEADERS
+            ),
+        )
 
 
 def _is_ours(mail: Answer, message: OutboundMessage) -> bool:

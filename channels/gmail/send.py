@@ -6,6 +6,7 @@ from channels.base import (
     DeliveryFailed,
     DeliveryUncertain,
     InboxBlocked,
+    RateLimited,
     Receipt,
     SignInNeeded,
     VendorAway,
@@ -22,7 +23,9 @@ from database.types import MailPath, OutboundMessage
 
 # "maxSize" of users.messages.send in Google's discovery document.
 MAX_BYTES = 36_700_160
-# Asked for more patience than this, the whole mailbox is held up, and somebody should know.
+# Where Gmail says "too fast" and not for how long.
+_RATE_SECONDS = 30.0
+# More patience than this is a limit of the day: trying until the attempts are used up would lose the reply.
 _LONG_WAIT = 300.0
 
 _log = get_logger(__name__)
@@ -39,7 +42,7 @@ class GmailSender:
         self._clock = clock
 
     async def send(self, message: OutboundMessage) -> Receipt:
-        """Send one reply, once. Raises DeliveryFailed, InboxBlocked, DeliveryUncertain or SignInNeeded."""
+        """Send one reply, once. Raises DeliveryFailed, RateLimited, InboxBlocked, DeliveryUncertain or SignInNeeded."""
         body = self._build_body(message)
         await message.hand_over()
         try:
@@ -111,9 +114,8 @@ def _judge(refusal: Refusal) -> Exception:
     if refusal.is_sign_in:
         return SignInNeeded(reason)
     if refusal.is_rate:
-        if (refusal.retry_after or 0.0) > _LONG_WAIT:
-            return InboxBlocked(reason, retry_after=refusal.retry_after or _LONG_WAIT)
-        return DeliveryFailed(reason, permanent=False, retry_after=refusal.retry_after)
+        seconds = refusal.retry_after or _RATE_SECONDS
+        return (InboxBlocked if seconds > _LONG_WAIT else RateLimited)(reason, retry_after=seconds)
     if refusal.status == 403 or "FAILED_PRECONDITION" in refusal.reasons or "failedPrecondition" in refusal.reasons:
         return InboxBlocked(reason)
     if refusal.status == 408 or not 400 <= refusal.status < 500:

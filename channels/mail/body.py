@@ -183,8 +183,12 @@ class _FileKeeper:
 
     def _find_problem(self, size: int) -> str | None:
         if size > self._max_file_bytes:
-            return f"larger than {self._max_file_bytes // 2**20} MiB"
+            return f"larger than {_write_size(self._max_file_bytes)}"
         return "the files of this mail are too large together" if self._total + size > _MAX_TOTAL_BYTES else None
+
+
+def _write_size(size: int) -> str:
+    return f"{size // 2**20} MiB" if size >= 2**20 else f"{size:,} bytes"
 
 
 def _name_file(part: Message, content_type: str, number: int) -> str:

@@ -21,8 +21,9 @@ _REPORT = re.compile(r"multipart/report\b", re.IGNORECASE)
 class MachineMail:
     """Why a mail is taken for a machine's, and whether people shall see it all the same.
 
-    Kept are those that may tell a colleague something, such as that the customer is away. Not kept are our own mail,
-    lists and bulk: a desk that stores what it sends, or every newsletter, hides its customers among them.
+    Kept is whatever a person may have written after all, or what tells a colleague something, such as that the
+    customer is away. Not kept are our own mail, lists and bulk: a desk that stores what it sends, or every newsletter,
+    hides its customers among them.
     """
 
     reason: str
@@ -83,7 +84,8 @@ def _find_list(headers: Headers, account: MailAccount) -> str | None:
 
 
 def _find_newsletter(headers: Headers, account: MailAccount) -> str | None:
-    # Kept, unlike lists: shops and ticket systems of customers put this into single letters, too.
+    # Kept, unlike lists: mail systems of companies put this into single letters, too, and a person sees what it is.
+    # No turn all the same: most of it is advertising, and its senders' machines would answer our answers.
     is_offered = "List-Unsubscribe" in headers and not _is_own_list(headers, account)
     return "an automatic mail: List-Unsubscribe" if is_offered else None
 

@@ -29,7 +29,11 @@ def build(settings: Settings) -> ChannelKit:
         "mailbox",
         MailWriter(),
         MailboxSender(smtp, account),
-        pollers=(MailboxPoller(imap, account, poll_seconds=mailbox.poll_seconds),),
+        pollers=(
+            MailboxPoller(
+                imap, account, poll_seconds=mailbox.poll_seconds, max_file_bytes=settings.attachment.max_bytes
+            ),
+        ),
         sends_per_minute=mailbox.sends_per_minute,
     )
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from channels.base import Listing, SignInNeeded, VendorAway
 from channels.mail.account import MailAccount
+from channels.mail.body import MAX_FILE_BYTES
 from channels.mail.parse import parse_mail
 from channels.mailbox.imap import ImapAccess, ImapConnection, Mailbox
 from database.types import Channel, Parsed, Source
@@ -42,11 +43,13 @@ class MailboxPoller:
         account: MailAccount,
         *,
         poll_seconds: float = 60.0,
+        max_file_bytes: int = MAX_FILE_BYTES,
         wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._access = access
         self._account = account
         self._poll_seconds = poll_seconds
+        self._max_file_bytes = max_file_bytes
         self._wait = wait
         self._connection: ImapConnection | None = None
         self._listed: Mailbox | None = None
@@ -109,7 +112,7 @@ class MailboxPoller:
 
     def parse(self, source: Source) -> Parsed:
         """Read what was fetched. A person gets what was too large to be fetched whole."""
-        parsed = parse_mail(source, self._account)
+        parsed = parse_mail(source, self._account, max_file_bytes=self._max_file_bytes)
         if _OVERSIZE not in source.facts:
             return parsed
         problem = f"its {source.facts[_OVERSIZE]} bytes are too many to be fetched; it is in the mailbox"

@@ -15,6 +15,7 @@ from channels.whatsapp.twilio.receive import TwilioReceiver, TwilioStatusReceive
 from channels.whatsapp.twilio.send import TwilioProvider
 from channels.whatsapp.write import WhatsAppWriter
 from core.clock import Clock, read_system_clock
+from core.errors import OperatorError
 from core.settings import Settings
 from database.types import WhatsAppProvider
 
@@ -28,6 +29,7 @@ def build(settings: Settings, *, clock: Clock = read_system_clock) -> ChannelKit
     pollers: list[TwilioPoller] = []
     limits: list[float] = []
     if twilio.is_configured(settings.twilio):
+        _require_public_url(settings)
         provider = TwilioProvider(settings.twilio, public_url=settings.api.public_url)
         providers["twilio"] = provider
         reconcilers["twilio"] = TwilioReconciler(settings.twilio)
@@ -53,3 +55,9 @@ def build(settings: Settings, *, clock: Clock = read_system_clock) -> ChannelKit
         media=WhatsAppMedia(fetchers) if fetchers else None,
         sends_per_minute=min(limits, default=None),
     )
+
+
+def _require_public_url(settings: Settings) -> None:
+    """Twilio signs the address it calls; taken from the request's Host, anybody could choose it."""
+    if settings.twilio.require_signature and settings.api.public_url is None:
+        raise OperatorError("API_PUBLIC_URL: expected where Twilio is configured, because Twilio signs that address")

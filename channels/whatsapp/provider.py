@@ -2,12 +2,20 @@
 
 from typing import Protocol
 
-from channels.base import InboxBlocked, Receipt
+from channels.base import InboxBlocked, RateLimited, Receipt
 from database.types import OutboundMessage, WhatsAppPath
+
+# The longest that one answer stops a whole inbox: a wrong header must not silence it for hours.
+_MAX_PAUSE_SECONDS = 300.0
 
 
 class ProviderUnavailable(InboxBlocked):
     """The provider refuses our account for a reason that passes; another provider may deliver at once."""
+
+
+def limit_rate(reason: str, seconds: float) -> RateLimited:
+    """The provider's wish for fewer sends, for so many seconds, at most five minutes."""
+    return RateLimited(reason, retry_after=min(seconds, _MAX_PAUSE_SECONDS))
 
 
 class Provider(Protocol):

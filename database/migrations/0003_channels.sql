@@ -33,13 +33,18 @@ CREATE TABLE channel_cursors (
     leased_until  timestamptz,
     watched_at    timestamptz,
     watch_until   timestamptz,  -- until then the vendor pushes
-    problem       text,
-    problem_since timestamptz,
+    -- Reading and sending end their problems each by themselves: an inbox may be read whose letters nobody takes.
+    read_problem       text,
+    read_problem_since timestamptz,
+    send_problem       text,
+    send_problem_since timestamptz,
     PRIMARY KEY (channel, inbox),
-    CHECK ((problem IS NULL) = (problem_since IS NULL))
+    CHECK ((read_problem IS NULL) = (read_problem_since IS NULL)),
+    CHECK ((send_problem IS NULL) = (send_problem_since IS NULL))
 ) WITH (fillfactor = 50);
 
--- Under which names a thread of mail is known, and to whom: a header alone leads nobody into another's thread.
+-- Under which names a thread is known, and to whom: a header alone leads nobody into another's thread. On WhatsApp
+-- the names are numbers and ids that are proven themselves, and the participant is empty.
 CREATE TABLE thread_keys (
     channel     text NOT NULL,
     inbox       text NOT NULL,
@@ -49,6 +54,8 @@ CREATE TABLE thread_keys (
     created_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (channel, inbox, participant, key)
 );
+CREATE INDEX thread_keys_proven ON thread_keys (channel, key) WHERE participant = '';
+CREATE INDEX thread_keys_created ON thread_keys (created_at);
 
 -- Content by its SHA-256, so that what is sent again is stored once.
 CREATE TABLE attachments (
@@ -85,6 +92,9 @@ ALTER TABLE messages
 ALTER TABLE conversations
     ADD COLUMN reply_path jsonb,                 -- how a reply reaches the customer
     ADD COLUMN last_inbound_at timestamptz;      -- WhatsApp takes anything for 24 hours from here, then templates
+CREATE INDEX conversations_phone ON conversations ((reply_path ->> 'phone')) WHERE reply_path ->> 'phone' IS NOT NULL;
+CREATE INDEX conversations_user_id ON conversations ((reply_path ->> 'user_id'))
+    WHERE reply_path ->> 'user_id' IS NOT NULL;
 
 -- What goes out -------------------------------------------------------------------------------------------
 
@@ -153,7 +163,7 @@ CREATE INDEX notices_conversation ON notices (conversation_id);
 
 -- Proof of addresses ---------------------------------------------------------------------------------------
 
--- A code sent to an address that a customer of another channel claims. Only its hash is kept.
+-- A code sent to an address that a customer of another channel claims. Only a hash is kept, which takes SECRET_KEY.
 CREATE TABLE identity_codes (
     id              uuid PRIMARY KEY,
     conversation_id uuid NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
@@ -161,6 +171,7 @@ CREATE TABLE identity_codes (
     value           text NOT NULL,
     code_hash       text NOT NULL,
     attempts        integer NOT NULL DEFAULT 0,
+    tried_by        uuid[] NOT NULL DEFAULT '{}',  -- the messages that were tries, so that none is one twice
     expires_at      timestamptz NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
     used_at         timestamptz

@@ -21,10 +21,27 @@ async def resolve_customer(conn: Conn, identity: Identity, also: Sequence[Identi
     typing somebody's address never leads to them, and what is known less or better than `identity` is not joined to it.
     """
     also = [] if identity.level == "self_reported" else [each for each in also if each.level == identity.level]
-    customer_id = await _find_holder(conn, [identity, *also]) or await _hold(conn, identity)
+    customer_id = (
+        await _find_holder(conn, [identity]) or await _join(conn, identity, also) or await _hold(conn, identity)
+    )
     for further in (identity, *also) if also else ():
         await _SQL["add_identifier"].fetch_value(conn, **_key(further), customer_id=customer_id)
     return customer_id
+
+
+async def _join(conn: Conn, identity: Identity, also: Sequence[Identity]) -> CustomerId | None:
+    """Who holds one of the further identifiers, unless they are known by another id of the kind of `identity`.
+
+    Then a number has gone from one person to another, and the first one is left without it.
+    """
+    for further in also:
+        holder = await _find_holder(conn, [further])
+        if holder is None:
+            continue
+        if not await _SQL["has_rival"].fetch_value(conn, id=holder, kind=identity.kind, value=identity.value):
+            return holder
+        await _SQL["take_identifier"].execute(conn, **_key(further))
+    return None
 
 
 async def _find_holder(conn: Conn, identities: Sequence[Identity]) -> CustomerId | None:

@@ -1,13 +1,14 @@
 """Proof of addresses: a one-time code sent to the address that is claimed, and what follows when it comes back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from core.ids import hash_secret, matches_token
+from core.ids import derive_token, matches_token
 from database.pool import Conn
 from database.queries.customers import add_stranger, drop_customer
 from database.statements import load_statements
-from database.types import ConversationId, CustomerId
+from database.types import ConversationId, CustomerId, MessageId
 
 _SQL = load_statements("identities")
 
@@ -31,7 +32,9 @@ class Proven:
     customer_id: CustomerId
 
 
-async def add_code(conn: Conn, conversation_id: ConversationId, email: str, code_id: UUID, code: str) -> None:
+async def add_code(
+    conn: Conn, secret_key: str, conversation_id: ConversationId, email: str, *, code_id: UUID, code: str
+) -> None:
     """Remember a code, as a hash, for ten minutes. Raises TooManyCodes."""
     await _SQL["lock_address"].execute(conn, value=email)
     recent = await _SQL["count_recent"].fetch_row(conn, conversation_id=conversation_id, value=email)
@@ -45,7 +48,7 @@ async def add_code(conn: Conn, conversation_id: ConversationId, email: str, code
         conversation_id=conversation_id,
         kind="email",
         value=email,
-        code_hash=_hash(code_id, code),
+        code_hash=_hash(secret_key, code_id, code),
         valid_seconds=VALID_SECONDS,
     )
 
@@ -56,13 +59,23 @@ async def has_open_code(conn: Conn, conversation_id: ConversationId) -> bool:
     return found is not None
 
 
-async def confirm_code(conn: Conn, conversation_id: ConversationId, code: str) -> Proven | None:
+async def list_tried(conn: Conn, conversation_id: ConversationId, message_ids: Sequence[MessageId]) -> set[MessageId]:
+    """Those of these messages that were a try at a code already."""
+    rows = await _SQL["list_tried"].fetch(conn, conversation_id=conversation_id, message_ids=message_ids)
+    return {MessageId(row["message_id"]) for row in rows}
+
+
+async def confirm_code(
+    conn: Conn, secret_key: str, conversation_id: ConversationId, code: str, *, message_id: MessageId | None = None
+) -> Proven | None:
     """Take a code. The right one proves the address and joins what is proven; None otherwise, and the try counts.
 
-    Commit in both cases, or guessing costs nothing.
+    Commit in both cases, or guessing costs nothing. `message_id` is the message that was the code, for `list_tried`.
     """
-    tried = await _SQL["try_code"].fetch_row(conn, conversation_id=conversation_id, max_attempts=MAX_ATTEMPTS)
-    if tried is None or not matches_token(tried["code_hash"], _hash(tried["id"], code)):
+    tried = await _SQL["try_code"].fetch_row(
+        conn, conversation_id=conversation_id, max_attempts=MAX_ATTEMPTS, message_id=message_id
+    )
+    if tried is None or not matches_token(tried["code_hash"], _hash(secret_key, tried["id"], code)):
         return None
     if await _SQL["use"].fetch_value(conn, id=tried["id"]) is None:
         return None
@@ -96,5 +109,6 @@ async def _join(conn: Conn, conversation_id: ConversationId, kind: str, value: s
     return holder
 
 
-def _hash(code_id: UUID, code: str) -> str:
-    return hash_secret(f"{code_id}:{code}")
+def _hash(secret_key: str, code_id: UUID, code: str) -> str:
+    # A million values: without the key, whoever has a copy of the database would try them all in a second.
+    return derive_token(secret_key, "code-hash", f"{code_id}:{code}")

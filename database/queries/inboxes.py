@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from database.pool import Conn
@@ -26,7 +26,6 @@ class InboxLease:
     cursor: str | None
     synced_at: datetime | None
     watch_until: datetime | None
-    problem: str | None
     is_wanted: bool
     is_watch_due: bool
 
@@ -62,14 +61,15 @@ async def note_watch(conn: Conn, lease: InboxLease, watch_until: datetime | None
     )
 
 
-async def note_problem(conn: Conn, channel: str, inbox: str, problem: str) -> None:
-    """What keeps this inbox from working, for operators; the first time it is noted is kept."""
-    await _SQL["note_problem"].execute(conn, channel=channel, inbox=inbox, problem=clean(problem))
+async def note_problem(conn: Conn, channel: str, inbox: str, side: Literal["read", "send"], problem: str) -> None:
+    """What keeps this inbox from being read, or from sending, for operators; the first time it is noted is kept."""
+    statement = _SQL["note_read_problem"] if side == "read" else _SQL["note_send_problem"]
+    await statement.execute(conn, channel=channel, inbox=inbox, problem=clean(problem))
 
 
-async def clear_problem(conn: Conn, channel: str, inbox: str) -> None:
-    """It works again."""
-    await _SQL["clear_problem"].execute(conn, channel=channel, inbox=inbox)
+async def clear_send_problem(conn: Conn, channel: str, inbox: str) -> None:
+    """It sends again. That it is read again is what `advance_cursor` says."""
+    await _SQL["clear_send_problem"].execute(conn, channel=channel, inbox=inbox)
 
 
 async def list_troubled(conn: Conn) -> list[dict[str, Any]]:
@@ -78,5 +78,5 @@ async def list_troubled(conn: Conn) -> list[dict[str, Any]]:
 
 
 async def list_inboxes(conn: Conn) -> list[dict[str, Any]]:
-    """Every polled inbox: when it was last in step, until when it is watched, its problem, and what waits in it."""
+    """Every polled inbox: when it was last in step, until when it is watched, its problems, and what waits in it."""
     return [dict(row) for row in await _SQL["list_inboxes"].fetch(conn)]

@@ -10,9 +10,13 @@ from core.ids import derive_id, new_id
 from database.pool import Conn
 from database.statements import load_statements
 from database.storable import clean, make_storable
-from database.types import Channel, Consent, Identity, InboundMessage, Source, SourceId
+from database.types import Channel, Consent, Identity, InboundMessage, Source, SourceId, derive_thread_id
 
 _SQL = load_statements("sources")
+
+_SUBJECT = "subject:"  # so begin the names that channels.mail.threads makes of subjects
+_USER = "user:"
+_OWNER = "owner:"
 
 SourceState = Literal["stored", "ignored", "malformed"]
 
@@ -43,6 +47,14 @@ async def find_listed(conn: Conn, channel: Channel, inbox: str, *, max_rows: int
     return [(SourceId(row["id"]), row["external_id"]) for row in rows]
 
 
+async def is_known(conn: Conn, source: Source) -> bool:
+    """Whether this very source has been kept before."""
+    found = await _SQL["find_known"].fetch_value(
+        conn, channel=source.channel, inbox=source.inbox, external_id=source.external_id
+    )
+    return found is not None
+
+
 async def keep_source(
     conn: Conn, source: Source, *, origin: str, state: SourceState, reason: str | None = None
 ) -> SourceId:
@@ -63,9 +75,14 @@ async def keep_source(
 
 
 async def count_failed_fetch(conn: Conn, source_id: SourceId) -> int:
-    """One more fetch of this source failed although its inbox answered; returns how many did."""
+    """One more fetch of this source failed although its inbox answered; returns how many did after its first hour."""
     failed: int | None = await _SQL["count_failed_fetch"].fetch_value(conn, id=source_id)
     return failed or 0
+
+
+async def list_again(conn: Conn, source_id: SourceId) -> bool:
+    """Let the next sync fetch what was set aside because it could not be fetched. False if this is no such source."""
+    return bool(await _SQL["list_again"].fetch_value(conn, id=source_id))
 
 
 async def mark_gone(conn: Conn, source_id: SourceId) -> None:
@@ -98,39 +115,61 @@ async def find_thread(conn: Conn, message: InboundMessage) -> InboundMessage:
     sender = message.sender
     if sender is None or not (message.follows or message.known_as):
         return message
-    if message.follows:
-        found = await _SQL["find_contact"].fetch_value(
-            conn,
-            channel=message.channel,
-            inbox=message.inbox,
-            participant=sender.value,
-            keys=[derive_id(name) for name in message.follows],
-        )
-        message = message.model_copy(update={"contact": found}) if found else message
+    found = await _find_contact(conn, message, sender, message.follows) if message.follows else None
+    user = next((name for name in message.known_as if name.startswith(_USER)), None)
+    if found and user and await _find_contact(conn, message, sender, [f"{_OWNER}{found}"]) not in {None, user}:
+        found = None  # the number belongs to somebody else now
+    message = message.model_copy(update={"contact": found}) if found else message
     await remember_thread(conn, message, message.known_as)
+    if user:
+        place = (message.channel, message.inbox)
+        await _remember_owner(conn, place, _name_participant(message.channel, sender), message.contact, user)
     return message
 
 
-async def remember_thread(conn: Conn, message: InboundMessage, names: Sequence[str]) -> None:
-    """From now on these names lead the sender of this message to its thread."""
-    if names and message.sender is not None:
-        await remember_names(
-            conn, (message.channel, message.inbox), message.sender.value, names, contact=message.contact
-        )
+async def _find_contact(conn: Conn, message: InboundMessage, sender: Identity, names: Sequence[str]) -> str | None:
+    found: str | None = await _SQL["find_contact"].fetch_value(
+        conn,
+        channel=message.channel,
+        inbox=message.inbox,
+        participant=_name_participant(message.channel, sender),
+        keys=[derive_id(name) for name in names],
+    )
+    return found
 
 
-async def remember_names(
-    conn: Conn, place: tuple[str, str], participant: str, names: Sequence[str], *, contact: str
-) -> None:
-    """The same for a reply that was sent: `place` is its channel and inbox."""
+async def _remember_owner(conn: Conn, place: tuple[str, str], participant: str, contact: str, user: str) -> None:
+    """Whose thread it is, by the id that stays with a person when their number goes to another."""
     await _SQL["remember_keys"].execute(
         conn,
         channel=place[0],
         inbox=place[1],
         participant=participant,
-        contact=contact,
-        keys=list({derive_id(name) for name in names}),
+        contact=user,
+        keys=[derive_id(f"{_OWNER}{contact}")],
     )
+
+
+async def remember_thread(conn: Conn, message: InboundMessage, names: Sequence[str]) -> None:
+    """From now on these names lead the sender of this message to its thread."""
+    if names and message.sender is not None:
+        participant = _name_participant(message.channel, message.sender)
+        await remember_names(conn, (message.channel, message.inbox), participant, names, contact=message.contact)
+
+
+async def remember_names(
+    conn: Conn, place: tuple[str, str], participant: str, names: Sequence[str], *, contact: str
+) -> None:
+    """The same for a reply that was sent: `place` is its channel and inbox.
+
+    A name is given once. But a subject is used again and again, and who shows a number and an id on WhatsApp is one
+    customer: these lead to the thread that had them last.
+    """
+    moving = {name for name in names if place[0] == "whatsapp" or name.startswith(_SUBJECT)}
+    key = {"channel": place[0], "inbox": place[1], "participant": participant, "contact": contact}
+    # Sorted, so that two at once lock them in one order.
+    await _SQL["remember_keys"].execute(conn, **key, keys=sorted(map(derive_id, {*names} - moving)))
+    await _SQL["lead_keys"].execute(conn, **key, keys=sorted(map(derive_id, moving)))
 
 
 async def record_consent(conn: Conn, consent: Consent) -> None:
@@ -140,6 +179,26 @@ async def record_consent(conn: Conn, consent: Consent) -> None:
 
 
 async def revoke_proof(conn: Conn, channel: Channel, identity: Identity) -> None:
-    """The channel no longer vouches for this identifier: nobody is proven by it, in any conversation."""
-    await _SQL["revoke_conversations"].execute(conn, kind=identity.kind, value=identity.value, channel=channel)
+    """The channel no longer vouches for this identifier: nobody is proven by it, in any conversation.
+
+    Whoever writes under it next begins a thread of their own.
+    """
+    led = await _SQL["redirect_keys"].fetch(
+        conn,
+        channel=channel,
+        keys=[derive_id(f"{kind}:{identity.value}") for kind in ("phone", "user")],
+        contact=f"{identity.value} {new_id()}",
+    )
+    await _SQL["revoke_conversations"].execute(
+        conn,
+        kind=identity.kind,
+        value=identity.value,
+        channel=channel,
+        thread_ids=[derive_thread_id(channel, row["inbox"], row["contact"]) for row in led],
+    )
     await _SQL["revoke_proof"].execute(conn, kind=identity.kind, value=identity.value)
+
+
+def _name_participant(channel: Channel, sender: Identity) -> str:
+    # On WhatsApp the names of a thread are proven themselves, and one customer writes now under one, now under another.
+    return "" if channel == "whatsapp" else sender.value

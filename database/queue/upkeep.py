@@ -42,10 +42,11 @@ async def delete_history(conn: Conn, days: int) -> int:
 
 
 async def delete_arrivals(conn: Conn, days: int) -> int:
-    """Delete sources that arrived so many days ago, and one-time codes of yesterday."""
+    """Delete sources that arrived so many days ago, names of threads of 400 days, and one-time codes of yesterday."""
     sources: int = await _SQL["delete_sources"].fetch_value(conn, days=days)
+    keys: int = await _SQL["delete_thread_keys"].fetch_value(conn)
     codes: int = await _SQL["delete_codes"].fetch_value(conn)
-    return sources + codes
+    return sources + keys + codes
 
 
 async def delete_orphans(conn: Conn, days: int) -> int:

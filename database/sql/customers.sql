@@ -11,6 +11,15 @@ VALUES (:kind, :value, :level, :customer_id)
 ON CONFLICT (kind, value, level) DO UPDATE SET value = i.value
 RETURNING customer_id;
 
+-- name: has_rival
+-- Numbers begin with a plus; anything else stays with its person.
+SELECT EXISTS (SELECT FROM customer_identifiers
+                WHERE customer_id = :id AND kind = :kind AND level = 'proven' AND value <> :value
+                  AND value NOT LIKE '+%' AND :value NOT LIKE '+%');
+
+-- name: take_identifier
+DELETE FROM customer_identifiers WHERE kind = :kind AND value = :value AND level = :level;
+
 -- name: drop_customer
 DELETE FROM customers WHERE id = :id;
 

@@ -15,11 +15,18 @@ VALUES (:id, :conversation_id, :kind, :value, :code_hash, now() + make_interval(
 
 -- name: try_code
 -- The newest code of the conversation. Every try counts, also one that races with another.
-UPDATE identity_codes SET attempts = attempts + 1
+UPDATE identity_codes
+   SET attempts = attempts + 1,
+       tried_by = CASE WHEN :message_id::uuid IS NULL THEN tried_by ELSE tried_by || :message_id::uuid END
  WHERE id = (SELECT id FROM identity_codes WHERE conversation_id = :conversation_id
               ORDER BY created_at DESC, id DESC LIMIT 1)
    AND used_at IS NULL AND expires_at > now() AND attempts < :max_attempts::int
 RETURNING id, kind, value, code_hash, attempts;
+
+-- name: list_tried
+-- Which of these messages were tries already.
+SELECT message_id FROM identity_codes, unnest(tried_by) AS tries (message_id)
+ WHERE conversation_id = :conversation_id AND message_id = ANY (:message_ids::uuid[]);
 
 -- name: use
 UPDATE identity_codes SET used_at = now() WHERE id = :id AND used_at IS NULL RETURNING id;

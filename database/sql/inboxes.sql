@@ -5,7 +5,7 @@ VALUES (:channel, :inbox, :token, now() + make_interval(secs => :lease_seconds::
 ON CONFLICT (channel, inbox) DO UPDATE
    SET lease_token = :token, leased_until = now() + make_interval(secs => :lease_seconds::float8)
  WHERE c.lease_token IS NULL OR c.leased_until <= now() OR c.lease_token = :token
-RETURNING cursor, watch_until, problem,
+RETURNING cursor, watch_until,
           -- What is listed and not fetched would be lost with the vendor's numbering, if it begins anew.
           least(synced_at, (SELECT received_at FROM message_sources s
                              WHERE s.channel = :channel AND s.inbox = :inbox AND s.state = 'listed'
@@ -19,7 +19,7 @@ UPDATE channel_cursors SET lease_token = NULL, leased_until = NULL
 
 -- name: advance
 -- Only whoever still holds the inbox moves its cursor; without a row the ids listed beside it are rolled back.
-UPDATE channel_cursors SET cursor = :cursor, synced_at = :synced_at, problem = NULL, problem_since = NULL
+UPDATE channel_cursors SET cursor = :cursor, synced_at = :synced_at, read_problem = NULL, read_problem_since = NULL
  WHERE channel = :channel AND inbox = :inbox AND lease_token = :token AND leased_until > now()
 RETURNING true;
 
@@ -31,23 +31,34 @@ ON CONFLICT (channel, inbox) DO UPDATE SET wanted_at = excluded.wanted_at;
 UPDATE channel_cursors SET watched_at = now(), watch_until = :watch_until
  WHERE channel = :channel AND inbox = :inbox AND lease_token = :token;
 
--- name: note_problem
-INSERT INTO channel_cursors AS c (channel, inbox, problem, problem_since) VALUES (:channel, :inbox, :problem, now())
+-- name: note_read_problem
+INSERT INTO channel_cursors AS c (channel, inbox, read_problem, read_problem_since)
+VALUES (:channel, :inbox, :problem, now())
 ON CONFLICT (channel, inbox) DO UPDATE
-   SET problem = excluded.problem, problem_since = coalesce(c.problem_since, excluded.problem_since);
+   SET read_problem = excluded.read_problem,
+       read_problem_since = coalesce(c.read_problem_since, excluded.read_problem_since);
 
--- name: clear_problem
-UPDATE channel_cursors SET problem = NULL, problem_since = NULL
- WHERE channel = :channel AND inbox = :inbox AND problem IS NOT NULL;
+-- name: note_send_problem
+INSERT INTO channel_cursors AS c (channel, inbox, send_problem, send_problem_since)
+VALUES (:channel, :inbox, :problem, now())
+ON CONFLICT (channel, inbox) DO UPDATE
+   SET send_problem = excluded.send_problem,
+       send_problem_since = coalesce(c.send_problem_since, excluded.send_problem_since);
+
+-- name: clear_send_problem
+UPDATE channel_cursors SET send_problem = NULL, send_problem_since = NULL
+ WHERE channel = :channel AND inbox = :inbox AND send_problem IS NOT NULL;
 
 -- name: list_troubled
 -- Inboxes that somebody must look at: a problem, or pushes that end within a day because they were not renewed.
-SELECT channel, inbox, problem, extract(epoch FROM watch_until - now())::float8 AS watch_seconds
-  FROM channel_cursors WHERE problem IS NOT NULL OR watch_until < now() + interval '1 day'
+SELECT channel, inbox, read_problem, send_problem, extract(epoch FROM watch_until - now())::float8 AS watch_seconds
+  FROM channel_cursors
+ WHERE read_problem IS NOT NULL OR send_problem IS NOT NULL OR watch_until < now() + interval '1 day'
  ORDER BY channel, inbox;
 
 -- name: list_inboxes
-SELECT c.channel, c.inbox, c.synced_at, c.watch_until, c.problem, c.problem_since,
+SELECT c.channel, c.inbox, c.synced_at, c.watch_until, c.read_problem, c.read_problem_since, c.send_problem,
+       c.send_problem_since,
        (SELECT count(*) FROM message_sources s
          WHERE s.channel = c.channel AND s.inbox = c.inbox AND s.state = 'listed') AS waiting
   FROM channel_cursors c ORDER BY c.channel, c.inbox;

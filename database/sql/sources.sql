@@ -13,6 +13,9 @@ ON CONFLICT (channel, inbox, external_id) DO UPDATE
 SELECT id, external_id FROM message_sources
  WHERE channel = :channel AND inbox = :inbox AND state = 'listed' ORDER BY id LIMIT :max_rows;
 
+-- name: find_known
+SELECT id FROM message_sources WHERE channel = :channel AND inbox = :inbox AND external_id = :external_id;
+
 -- name: keep
 -- As it arrived. A redelivery finds the first one.
 INSERT INTO message_sources AS s (id, channel, inbox, external_id, origin, state, reason, facts, body)
@@ -25,7 +28,16 @@ ON CONFLICT (channel, inbox, external_id) DO UPDATE
 RETURNING id;
 
 -- name: count_failed_fetch
-UPDATE message_sources SET attempts = attempts + 1 WHERE id = :id AND state = 'listed' RETURNING attempts;
+-- Only of what has been listed for an hour: an outage of the vendor's, and pushes during it, must not use the tries up.
+UPDATE message_sources SET attempts = attempts + 1
+ WHERE id = :id AND state = 'listed' AND received_at < now() - interval '1 hour'
+RETURNING attempts;
+
+-- name: list_again
+-- What was set aside because it could not be fetched, and so has no content.
+UPDATE message_sources SET state = 'listed', reason = NULL, body = NULL, attempts = 0
+ WHERE id = :id AND origin = 'poll' AND body = ''
+RETURNING true;
 
 -- name: mark_gone
 UPDATE message_sources SET state = 'gone' WHERE id = :id AND state = 'listed';
@@ -48,6 +60,13 @@ INSERT INTO thread_keys (channel, inbox, participant, key, contact)
 SELECT :channel, :inbox, :participant, key, :contact FROM unnest(:keys::uuid[]) AS k (key)
 ON CONFLICT (channel, inbox, participant, key) DO NOTHING;
 
+-- name: lead_keys
+-- The same, but from the thread that they led to before; what is in use stays young.
+INSERT INTO thread_keys AS k (channel, inbox, participant, key, contact)
+SELECT :channel, :inbox, :participant, key, :contact FROM unnest(:keys::uuid[]) AS new (key)
+ON CONFLICT (channel, inbox, participant, key) DO UPDATE SET contact = excluded.contact, created_at = now()
+ WHERE k.contact <> excluded.contact OR k.created_at < now() - interval '1 day';
+
 -- name: opt_out
 INSERT INTO opt_outs (channel, inbox, address) VALUES (:channel, :inbox, :address) ON CONFLICT DO NOTHING;
 
@@ -59,7 +78,23 @@ DELETE FROM opt_outs WHERE channel = :channel AND inbox = :inbox AND address = :
 DELETE FROM customer_identifiers WHERE kind = :kind AND value = :value AND level = 'proven';
 
 -- name: revoke_conversations
-UPDATE conversations c SET identity_level = 'channel_asserted'
-  FROM customer_identifiers i
- WHERE i.kind = :kind AND i.value = :value AND i.level = 'proven' AND c.customer_id = i.customer_id
-   AND c.channel = :channel AND c.identity_level = 'proven';
+-- Those of its customer, and those that are led or answered by it: their customer may be proven by something else.
+UPDATE conversations SET identity_level = 'channel_asserted'
+ WHERE channel = :channel AND identity_level = 'proven' AND id IN (
+    SELECT c.id FROM customer_identifiers i JOIN conversations c ON c.customer_id = i.customer_id
+     WHERE i.kind = :kind AND i.value = :value AND i.level = 'proven'
+    UNION ALL SELECT id FROM conversations WHERE thread_id = ANY (:thread_ids::uuid[])
+    UNION ALL SELECT id FROM conversations WHERE reply_path ->> 'phone' = :value
+    UNION ALL SELECT id FROM conversations WHERE reply_path ->> 'user_id' = :value);
+
+-- name: redirect_keys
+-- From now on these lead to a thread that nobody has begun. Deleted, they would lead to the former owner's again, which
+-- begins by the same number. Returns where they led.
+WITH led AS MATERIALIZED (
+    SELECT inbox, key, contact FROM thread_keys
+     WHERE channel = :channel AND participant = '' AND key = ANY (:keys::uuid[]) ORDER BY inbox, key FOR UPDATE
+), redirected AS (
+    UPDATE thread_keys k SET contact = :contact, created_at = now() FROM led
+     WHERE k.channel = :channel AND k.participant = '' AND k.inbox = led.inbox AND k.key = led.key
+)
+SELECT inbox, contact FROM led;

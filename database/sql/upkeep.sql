@@ -55,6 +55,20 @@ WITH old AS MATERIALIZED (
 )
 SELECT count(*) FROM deleted;
 
+-- name: delete_thread_keys
+-- Names of mail that nobody will answer any more. Those of WhatsApp stay: they are few, and without them a number would
+-- lead to the thread of its former owner.
+WITH old AS MATERIALIZED (
+    SELECT channel, inbox, participant, key FROM thread_keys
+     WHERE created_at < now() - interval '400 days' AND participant <> ''
+     ORDER BY created_at LIMIT 1000
+), deleted AS (
+    DELETE FROM thread_keys k USING old
+     WHERE (k.channel, k.inbox, k.participant, k.key) = (old.channel, old.inbox, old.participant, old.key)
+    RETURNING k.key
+)
+SELECT count(*) FROM deleted;
+
 -- name: delete_codes
 WITH deleted AS (DELETE FROM identity_codes WHERE created_at < now() - interval '1 day' RETURNING id)
 SELECT count(*) FROM deleted;

@@ -1,17 +1,19 @@
 """Health: alive without a database, and honest about everything with one."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import httpx
 import pytest
 
 from api.version import VERSION
+from core.ids import new_id
 from core.settings import Settings
-from database.queries import operations
+from database.pool import Conn
+from database.queries import inboxes, operations, sources
 from database.types import WorkerId
-from tests.api.service import FORM, Service, expect_problem, issue_key, open_service, submit
+from tests.api.service import FORM, NOW, Service, expect_problem, issue_key, open_service, submit
 
 WORKER = WorkerId(UUID(int=99))
 
@@ -183,7 +185,83 @@ async def test_database_and_channels_are_described(fresh: Service) -> None:
     assert set(database) == {"ok", "server_version", "read_only", "pgvector_version"}
     assert (database["ok"], database["read_only"]) == (True, False)
     assert isinstance(channels, list)
-    assert {"channel": "web", "inbox": "form", "enabled": True, "quiet_seconds": None} in channels
+    assert {"channel": "web", "inboxes": 2, "enabled": 2} in channels  # the form and the probe
+
+
+async def trouble(service: Service) -> None:
+    """Of two inboxes of one channel, one can neither be read nor send, and one of another is well."""
+    async with service.pool.acquire() as conn:
+        await open_inbox(conn, "gmail", "sales@example.com", NOW + timedelta(days=5))
+        await open_inbox(conn, "gmail", "support@example.com", NOW + timedelta(days=6))
+        await open_inbox(conn, "mailbox", "help@example.com", None)
+        await inboxes.note_problem(conn, "gmail", "support@example.com", "read", "needs sign-in: alice's token")
+        await inboxes.note_problem(conn, "gmail", "support@example.com", "send", "550 alice is over her limit")
+        await sources.list_ids(conn, "gmail", "support@example.com", ["m1", "m2"])
+        await sources.list_ids(conn, "gmail", "sales@example.com", ["m3"])
+
+
+async def open_inbox(conn: Conn, channel: str, inbox: str, watch_until: datetime | None) -> None:
+    lease = await inboxes.take_inbox(conn, channel, inbox, new_id(), lease_seconds=60)
+    assert lease is not None
+    await inboxes.note_watch(conn, lease, watch_until)
+
+
+async def test_the_open_page_tells_states_and_counts_of_channels_and_no_address_and_no_vendors_words(
+    fresh: Service,
+) -> None:
+    await trouble(fresh)
+    await beat(fresh)
+    response = await fresh.client.get("/health/detailed")
+    details = response.json()
+    assert details["status"] == "degraded"
+    until = (NOW + timedelta(days=5)).isoformat().replace("+00:00", "Z")
+    assert details["inboxes"] == [
+        {"channel": "gmail", "state": "needs attention", "inboxes": 2, "waiting": 3, "watch_until": until},
+        {"channel": "mailbox", "state": "ok", "inboxes": 1, "waiting": 0, "watch_until": None},
+    ]
+    for private in ("example.com", "alice", "sign-in", "550"):
+        assert private not in response.text
+
+
+@pytest.mark.parametrize("scope", ["admin", "conversations:read"])
+@pytest.mark.parametrize("header", ["X-API-Key", "Authorization"])
+async def test_whoever_may_read_conversations_sees_each_inbox_and_what_its_vendor_says(
+    scope: str, header: str, fresh: Service
+) -> None:
+    await trouble(fresh)
+    key = await issue_key(fresh.pool, scope)
+    headers = {header: f"Bearer {key}" if header == "Authorization" else key}
+    details = (await fresh.client.get("/health/detailed", headers=headers)).json()
+    assert {"channel": "web", "inbox": "form", "enabled": True, "quiet_seconds": None} in details["channels"]
+    rows = {row["inbox"]: row for row in details["inboxes"]}
+    assert set(rows) == {"sales@example.com", "support@example.com", "help@example.com"}
+    troubled = rows["support@example.com"]
+    assert (troubled["read_problem"], troubled["send_problem"], troubled["waiting"]) == (
+        "needs sign-in: alice's token",
+        "550 alice is over her limit",
+        2,
+    )
+    assert troubled["read_problem_since"] is not None
+    assert troubled["send_problem_since"] is not None
+
+
+async def test_an_inbox_that_cannot_send_makes_the_desk_degraded(fresh: Service) -> None:
+    await beat(fresh)
+    assert (await read_details(fresh.client))["status"] == "ok"
+    async with fresh.pool.acquire() as conn:
+        await inboxes.note_problem(conn, "whatsapp", "+15550100", "send", "the daily limit")
+    assert (await read_details(fresh.client))["status"] == "degraded"
+
+
+async def test_a_key_that_is_none_or_may_not_read_is_refused_rather_than_shown_less(fresh: Service) -> None:
+    weak = await issue_key(fresh.pool, "conversations:write")
+    for key, status in (("nothing", 401), (weak, 403)):
+        expect_problem(await fresh.client.get("/health/detailed", headers={"X-API-Key": key}), status)
+
+
+async def test_a_desk_without_its_database_tells_a_holder_of_a_key_so_too(cut_off: Service) -> None:
+    response = await cut_off.client.get("/health/detailed", headers={"X-API-Key": "any"})
+    assert (response.status_code, response.json()["status"]) == (503, "down")
 
 
 async def test_health_is_open_and_tells_nothing_of_keys(fresh: Service) -> None:

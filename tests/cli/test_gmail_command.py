@@ -174,7 +174,12 @@ async def test_status_names_the_mailbox_and_how_news_comes(runner: CliRunner, gm
 
 
 async def test_status_renews_the_watch_when_asked(runner: CliRunner, gmail: Gmail) -> None:
-    pushes = {"GMAIL_TOPIC": TOPIC, "GMAIL_PUSH_ACCOUNT": PUSH_ACCOUNT, "GMAIL_REFRESH_TOKEN": REFRESH_TOKEN}
+    pushes = {
+        "GMAIL_TOPIC": TOPIC,
+        "GMAIL_PUSH_ACCOUNT": PUSH_ACCOUNT,
+        "GMAIL_PUSH_AUDIENCE": "our-desk",
+        "GMAIL_REFRESH_TOKEN": REFRESH_TOKEN,
+    }
     assert "--watch" in (await run(runner, "status", **pushes)).output
     result = await run(runner, "status", "--watch", **pushes)
     assert "2026-11-25T" in result.output

@@ -122,6 +122,16 @@ async def test_a_mail_that_can_be_read_now_is_taken_in_once(
     assert await conn_of_desk.fetchval("SELECT count(*) FROM attachments") == 1
 
 
+async def test_a_mail_that_could_not_be_fetched_is_fetched_by_the_next_sync(
+    conn_of_desk: DbConnection, database_url: str, tmp_path: Path
+) -> None:
+    source_id = await keep(conn_of_desk, b"")
+    replayed = run("queue", "replay-source", str(source_id), database_url=database_url, folder=tmp_path, **MAILBOX)
+    assert "next sync" in replayed.stdout, replayed.stderr
+    assert await read_state(conn_of_desk, source_id) == ("listed", None)
+    assert await conn_of_desk.fetchval("SELECT count(*) FROM message_queue") == 0
+
+
 async def test_a_webhook_is_read_by_the_receiver_of_its_address(
     conn_of_desk: DbConnection, database_url: str, tmp_path: Path
 ) -> None:

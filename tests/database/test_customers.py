@@ -100,3 +100,14 @@ async def test_staff_find_every_holder_of_an_address_with_the_level_of_proof(con
     await customers.resolve_customer(conn, identify("proven"))
     found = await customers.look_up_customers(conn, "email", "alice@example.com")
     assert sorted((row["level"], len(row["conversations"])) for row in found) == [("proven", 0), ("self_reported", 1)]
+
+
+async def test_a_number_that_now_comes_with_another_id_leads_to_nobody_elses_customer(conn: DbConnection) -> None:
+    phone = Identity(kind="whatsapp", value="+15550111", level="proven")
+    first, second = (Identity(kind="whatsapp", value=value, level="proven") for value in ("US.1", "US.2"))
+    by_phone = await customers.resolve_customer(conn, phone)
+    assert await customers.resolve_customer(conn, first, [phone]) == by_phone
+    new_owner = await customers.resolve_customer(conn, second, [phone])
+    assert new_owner != by_phone
+    assert await customers.resolve_customer(conn, phone) == new_owner
+    assert await customers.resolve_customer(conn, first) == by_phone

@@ -5,17 +5,18 @@ from uuid import UUID
 
 import pytest
 
-from core.ids import derive_code, new_id
+from core.ids import derive_code, hash_secret, new_id
 from database import outbox, proof
 from database.pool import Conn, DbConnection, DbPool
 from database.proof import Post
-from database.queries import customers, identities
+from database.queries import customers, identities, sources
 from database.queries.identities import MAX_ATTEMPTS, MAX_CODES_PER_ADDRESS, MAX_CODES_PER_CONVERSATION, TooManyCodes
 from database.queue import upkeep
-from database.types import ConversationId, CustomerId, Identity, IdentityLevel, MailPath
+from database.types import ConversationId, CustomerId, Identity, IdentityLevel, MailPath, MessageId
 from tests.database.builders import open_conversation, wait_until_blocked
 
 ADDRESS = "alice@example.com"
+INBOX = "+15550100"
 SECRET = "s" * 32
 POST = Post("gmail", "support@example.com", "Example")
 CODE, WRONG = "123456", "654321"
@@ -24,14 +25,14 @@ CODE, WRONG = "123456", "654321"
 async def give_code(conn: Conn, conversation_id: ConversationId, email: str = ADDRESS, code: str = CODE) -> UUID:
     """A code that is on its way to the address."""
     code_id = new_id()
-    await identities.add_code(conn, conversation_id, email, code_id, code)
+    await identities.add_code(conn, SECRET, conversation_id, email, code_id=code_id, code=code)
     return code_id
 
 
 async def prove(conn: Conn, conversation_id: ConversationId, email: str = ADDRESS) -> CustomerId:
     """The customer of this conversation after it has proven the address."""
     await give_code(conn, conversation_id, email)
-    proven = await identities.confirm_code(conn, conversation_id, CODE)
+    proven = await identities.confirm_code(conn, SECRET, conversation_id, CODE)
     assert proven is not None
     assert (proven.kind, proven.value) == ("email", email)
     return proven.customer_id
@@ -69,7 +70,7 @@ async def test_the_right_code_proves_the_address_once(conn: DbConnection) -> Non
     customer_id = await prove(conn, conversation_id)
     assert await read_owner(conn, conversation_id) == (customer_id, "proven")
     assert customer_id != before
-    assert await identities.confirm_code(conn, conversation_id, CODE) is None
+    assert await identities.confirm_code(conn, SECRET, conversation_id, CODE) is None
     assert not await identities.has_open_code(conn, conversation_id)
 
 
@@ -77,18 +78,18 @@ async def test_a_code_may_be_tried_three_times(conn: DbConnection) -> None:
     conversation_id = await open_conversation(conn)
     await give_code(conn, conversation_id)
     for _ in range(MAX_ATTEMPTS - 1):
-        assert await identities.confirm_code(conn, conversation_id, WRONG) is None
+        assert await identities.confirm_code(conn, SECRET, conversation_id, WRONG) is None
     assert await identities.has_open_code(conn, conversation_id)
-    assert await identities.confirm_code(conn, conversation_id, CODE) is not None
+    assert await identities.confirm_code(conn, SECRET, conversation_id, CODE) is not None
 
 
 async def test_after_three_wrong_codes_the_right_one_is_wrong_too(conn: DbConnection) -> None:
     conversation_id = await open_conversation(conn)
     await give_code(conn, conversation_id)
     for _ in range(MAX_ATTEMPTS):
-        assert await identities.confirm_code(conn, conversation_id, WRONG) is None
+        assert await identities.confirm_code(conn, SECRET, conversation_id, WRONG) is None
     assert not await identities.has_open_code(conn, conversation_id)
-    assert await identities.confirm_code(conn, conversation_id, CODE) is None
+    assert await identities.confirm_code(conn, SECRET, conversation_id, CODE) is None
     assert (await read_owner(conn, conversation_id))[1] == "self_reported"
 
 
@@ -98,7 +99,7 @@ async def test_a_code_is_good_for_ten_minutes(seconds: float, is_good: bool, con
     await give_code(conn, conversation_id)
     await make_older(conn, seconds)
     assert await identities.has_open_code(conn, conversation_id) == is_good
-    assert (await identities.confirm_code(conn, conversation_id, CODE) is not None) == is_good
+    assert (await identities.confirm_code(conn, SECRET, conversation_id, CODE) is not None) == is_good
 
 
 async def test_only_the_newest_code_counts_and_proves_its_own_address(conn: DbConnection) -> None:
@@ -106,25 +107,27 @@ async def test_only_the_newest_code_counts_and_proves_its_own_address(conn: DbCo
     await give_code(conn, conversation_id, ADDRESS, "111111")
     await make_older(conn, 1)
     await give_code(conn, conversation_id, "bob@example.com", "222222")
-    assert await identities.confirm_code(conn, conversation_id, "111111") is None
-    proven = await identities.confirm_code(conn, conversation_id, "222222")
+    assert await identities.confirm_code(conn, SECRET, conversation_id, "111111") is None
+    proven = await identities.confirm_code(conn, SECRET, conversation_id, "222222")
     assert proven is not None
     assert proven.value == "bob@example.com"
-    assert await identities.confirm_code(conn, conversation_id, "111111") is None  # a used one brings back no older
+    assert (
+        await identities.confirm_code(conn, SECRET, conversation_id, "111111") is None
+    )  # a used one brings back no older
 
 
 async def test_a_code_is_good_in_its_own_conversation_alone(conn: DbConnection) -> None:
     mine, other = await open_conversation(conn, "TF-1"), await open_conversation(conn, "TF-2")
     await give_code(conn, mine)
-    assert await identities.confirm_code(conn, other, CODE) is None
-    assert await identities.confirm_code(conn, mine, CODE) is not None
+    assert await identities.confirm_code(conn, SECRET, other, CODE) is None
+    assert await identities.confirm_code(conn, SECRET, mine, CODE) is not None
 
 
 @pytest.mark.parametrize("guess", ["", "12345", "1234567", " 123456", "१२३४५६", "123456\x00", CODE * 10_000])
 async def test_nothing_but_the_code_is_the_code(guess: str, conn: DbConnection) -> None:
     conversation_id = await open_conversation(conn)
     await give_code(conn, conversation_id)
-    assert await identities.confirm_code(conn, conversation_id, guess) is None
+    assert await identities.confirm_code(conn, SECRET, conversation_id, guess) is None
 
 
 async def test_a_code_is_stored_nowhere(conn: DbConnection) -> None:
@@ -138,7 +141,28 @@ async def test_a_code_is_stored_nowhere(conn: DbConnection) -> None:
         rows = await conn.fetch(f"SELECT row_to_json(t)::text AS text FROM {table} t")
         assert rows
         assert not any(f'"{code}"' in row["text"] or f" {code}" in row["text"] for row in rows)
-    assert await identities.confirm_code(conn, conversation_id, code) is not None
+    assert await identities.confirm_code(conn, SECRET, conversation_id, code) is not None
+
+
+async def test_who_has_the_database_and_not_the_key_cannot_try_out_the_code(conn: DbConnection) -> None:
+    conversation_id = await open_conversation(conn)
+    code_id = await give_code(conn, conversation_id)
+    stored = await conn.fetchval("SELECT code_hash FROM identity_codes")
+    assert stored not in {hash_secret(text) for text in (CODE, f"{code_id}:{CODE}", f"{CODE}:{code_id}")}
+    assert await identities.confirm_code(conn, "t" * 32, conversation_id, CODE) is None
+    assert await identities.confirm_code(conn, SECRET, conversation_id, CODE) is not None
+
+
+async def test_it_is_known_which_messages_were_tries(conn: DbConnection) -> None:
+    mine, other = await open_conversation(conn, "TF-1"), await open_conversation(conn, "TF-2")
+    await give_code(conn, mine)
+    await give_code(conn, other)
+    wrong, right, unheard_of = (MessageId(new_id()) for _ in range(3))
+    await identities.confirm_code(conn, SECRET, mine, WRONG, message_id=wrong)
+    await identities.confirm_code(conn, SECRET, mine, WRONG)  # on the ticket page, which is no message
+    await identities.confirm_code(conn, SECRET, mine, CODE, message_id=right)
+    assert await identities.list_tried(conn, mine, [wrong, right, unheard_of]) == {wrong, right}
+    assert await identities.list_tried(conn, other, [wrong, right]) == set()
 
 
 async def test_a_code_for_no_conversation_is_refused(conn: DbConnection) -> None:
@@ -152,8 +176,8 @@ async def test_two_right_answers_at_once_prove_it_once(pool: DbPool) -> None:
         await give_code(one, conversation_id)
         winning = one.transaction()
         await winning.start()
-        assert await identities.confirm_code(one, conversation_id, CODE) is not None
-        losing = asyncio.ensure_future(identities.confirm_code(two, conversation_id, CODE))
+        assert await identities.confirm_code(one, SECRET, conversation_id, CODE) is not None
+        losing = asyncio.ensure_future(identities.confirm_code(two, SECRET, conversation_id, CODE))
         await wait_until_blocked(observer)
         await winning.commit()
         assert await losing is None
@@ -166,7 +190,7 @@ async def test_guesses_at_once_are_no_more_than_one_after_the_other(pool: DbPool
 
     async def guess(number: int) -> bool:
         async with pool.acquire() as conn, conn.transaction():
-            return await identities.confirm_code(conn, conversation_id, f"{number:06d}") is not None
+            return await identities.confirm_code(conn, SECRET, conversation_id, f"{number:06d}") is not None
 
     await asyncio.gather(*(guess(100 + number) for number in range(30)))
     async with pool.acquire() as conn:
@@ -184,12 +208,12 @@ async def test_two_conversations_that_prove_one_address_at_once_have_one_custome
         await observer.execute("UPDATE conversations SET customer_id = $1 WHERE id = $2", await be_new(one), second)
         winning = one.transaction()
         await winning.start()
-        winner = await identities.confirm_code(one, first, CODE)
+        winner = await identities.confirm_code(one, SECRET, first, CODE)
         assert winner is not None
 
         async def confirm() -> CustomerId | None:
             async with two.transaction():
-                proven = await identities.confirm_code(two, second, CODE)
+                proven = await identities.confirm_code(two, SECRET, second, CODE)
                 return proven.customer_id if proven else None
 
         losing = asyncio.ensure_future(confirm())
@@ -313,6 +337,30 @@ async def test_a_conversation_that_is_not_proven_gives_nobody_what_its_customer_
     assert await read_owner(conn, alices) == (alice, "proven")
     again = Identity(kind="whatsapp", value="+15550111", level="proven")
     assert await customers.resolve_customer(conn, again) == alice
+
+
+@pytest.mark.parametrize("known", ["phone", "user_id", "thread"])
+async def test_a_conversation_is_no_longer_proven_by_its_mail_either_once_its_number_has_a_new_owner_again(
+    known: str, conn: DbConnection
+) -> None:
+    number = Identity(kind="whatsapp", value="+15550111", level="proven")
+    chat, other = [await open_conversation(conn, ref, channel="whatsapp", inbox=INBOX) for ref in ("chat", "other")]
+    for conversation_id in (chat, other):
+        await be_proven_by(conn, conversation_id, number.value)
+    if known == "thread":  # into which the last message came without the number
+        await sources.remember_names(conn, ("whatsapp", INBOX), "", [f"phone:{number.value}"], contact="chat")
+    else:
+        path = f'{{"{known}": "{number.value}"}}'
+        await conn.execute("UPDATE conversations SET reply_path = $1::jsonb WHERE id = $2", path, chat)
+    await sources.revoke_proof(conn, "whatsapp", number)
+    assert (await read_owner(conn, chat))[1] == (await read_owner(conn, other))[1] == "channel_asserted"
+    await prove(conn, chat)
+    await prove(conn, other, "bob@example.com")
+    if known == "thread":
+        await conn.execute("UPDATE thread_keys SET contact = 'chat'")  # as when the owner came back to it
+    await sources.revoke_proof(conn, "whatsapp", number)
+    assert (await read_owner(conn, chat))[1] == "channel_asserted"
+    assert (await read_owner(conn, other))[1] == "proven"
 
 
 async def test_proving_what_one_holds_already_changes_nobody(conn: DbConnection) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -43,7 +44,7 @@ async def list_waiting(conn: Conn) -> list[str]:
 
 async def test_an_inbox_is_taken_once_renewed_by_its_holder_and_left_to_the_next(conn: DbConnection) -> None:
     lease = await hold(conn)
-    assert (lease.cursor, lease.synced_at, lease.problem) == (None, None, None)
+    assert (lease.cursor, lease.synced_at) == (None, None)
     assert await take(conn) is None
     assert await take(conn, lease.token) is not None
     assert await take(conn, inbox="sales@example.com") is not None
@@ -148,18 +149,29 @@ async def test_the_watch_is_due_daily_and_only_its_holder_notes_it(conn: DbConne
     assert (await _renew(conn, lease)).is_watch_due
 
 
-async def test_a_problem_keeps_the_time_of_its_beginning_and_ends_with_the_next_sync(conn: DbConnection) -> None:
-    lease = await hold(conn)
-    await inboxes.note_problem(conn, "gmail", INBOX, "needs\x00 sign-in")
-    await conn.execute("UPDATE channel_cursors SET problem_since = $1", NOW)
-    await inboxes.note_problem(conn, "gmail", INBOX, "needs sign-in: revoked")
+@pytest.mark.parametrize("side", ["read", "send"])
+async def test_a_problem_keeps_the_time_of_its_beginning(side: Literal["read", "send"], conn: DbConnection) -> None:
+    await inboxes.note_problem(conn, "gmail", INBOX, side, "needs\x00 sign-in")
+    await conn.execute(f"UPDATE channel_cursors SET {side}_problem_since = $1", NOW)
+    await inboxes.note_problem(conn, "gmail", INBOX, side, "needs sign-in: revoked")
     (row,) = await inboxes.list_inboxes(conn)
-    assert (row["problem"], row["problem_since"]) == ("needs sign-in: revoked", NOW)
-    assert [troubled["problem"] for troubled in await inboxes.list_troubled(conn)] == ["needs sign-in: revoked"]
+    assert (row[f"{side}_problem"], row[f"{side}_problem_since"]) == ("needs sign-in: revoked", NOW)
+    (troubled,) = await inboxes.list_troubled(conn)
+    assert troubled[f"{side}_problem"] == "needs sign-in: revoked"
+
+
+async def test_reading_and_sending_end_their_own_problem_each_and_not_the_others(conn: DbConnection) -> None:
+    lease = await hold(conn)
+    await inboxes.note_problem(conn, "gmail", INBOX, "read", "no connection")
+    await inboxes.note_problem(conn, "gmail", INBOX, "send", "the password is refused")
     await inboxes.advance_cursor(conn, lease, "1", NOW)
-    assert await inboxes.list_troubled(conn) == []
-    await inboxes.note_problem(conn, "whatsapp", "+15550100", "blocked")  # one that is never polled
-    await inboxes.clear_problem(conn, "whatsapp", "+15550100")
+    (troubled,) = await inboxes.list_troubled(conn)
+    assert (troubled["read_problem"], troubled["send_problem"]) == (None, "the password is refused")
+    await inboxes.note_problem(conn, "gmail", INBOX, "read", "no connection")
+    await inboxes.clear_send_problem(conn, "gmail", INBOX)
+    (troubled,) = await inboxes.list_troubled(conn)
+    assert (troubled["read_problem"], troubled["send_problem"]) == ("no connection", None)
+    await inboxes.advance_cursor(conn, lease, "2", NOW)
     assert await inboxes.list_troubled(conn) == []
 
 

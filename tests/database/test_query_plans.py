@@ -142,6 +142,8 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("customers.list_history", {"conversations_customer"}),
         ("sources.find_listed", {"message_sources_listed"}),
         ("sources.find_contact", {"thread_keys_pkey"}),
+        ("sources.redirect_keys", {"thread_keys_proven"}),
+        ("sources.revoke_conversations", {"conversations_phone", "conversations_user_id"}),
         ("files.claim_missing", {"message_attachments_missing"}),
         ("identities.try_code", {"identity_codes_conversation"}),
         ("notices.list_open", {"notices_open"}),

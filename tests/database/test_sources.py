@@ -111,6 +111,33 @@ async def test_facts_and_reasons_that_no_column_takes_are_kept_as_far_as_they_ca
     assert found.reason[0] == text[0]
 
 
+async def test_a_fetch_that_fails_counts_once_the_mail_has_been_listed_for_an_hour(conn: DbConnection) -> None:
+    await sources.list_ids(conn, "gmail", INBOX, ["m1"])
+    ((source_id, _),) = await list_waiting(conn)
+    assert [await sources.count_failed_fetch(conn, source_id) for _ in range(30)] == [0] * 30
+    await conn.execute("UPDATE message_sources SET received_at = now() - interval '61 minutes'")
+    assert [await sources.count_failed_fetch(conn, source_id) for _ in range(3)] == [1, 2, 3]
+
+
+async def test_what_could_not_be_fetched_is_listed_again_where_a_person_wants_it(conn: DbConnection) -> None:
+    await sources.list_ids(conn, "gmail", INBOX, ["m1"])
+    ((source_id, _),) = await list_waiting(conn)
+    await conn.execute("UPDATE message_sources SET attempts = 20")
+    await sources.keep_source(conn, make_source(body=b""), origin="poll", state="malformed", reason="not fetched")
+    assert await list_waiting(conn) == []
+    assert await sources.list_again(conn, source_id)
+    assert await list_waiting(conn) == [(source_id, "m1")]
+    assert tuple(await conn.fetchrow("SELECT reason, attempts FROM message_sources") or ()) == (None, 0)
+
+
+async def test_what_was_fetched_is_not_fetched_again(conn: DbConnection) -> None:
+    source_id = await keep(conn, make_source())
+    pushed = await sources.keep_source(conn, make_source("hook", b""), origin="twilio", state="malformed")
+    assert not await sources.list_again(conn, source_id)
+    assert not await sources.list_again(conn, pushed)
+    assert not await sources.list_again(conn, SourceId(uuid4()))
+
+
 async def test_retention_leaves_what_is_young_and_what_was_never_fetched(conn: DbConnection) -> None:
     await keep(conn, make_source("old"))
     await sources.list_ids(conn, "gmail", INBOX, ["listed", "gone"])

@@ -135,13 +135,15 @@ class Mailbox:
         return [record for record in self.records if record.id > start]
 
     def search(self, query: str) -> list[StoredMail]:
-        """What a search finds, newest first. Knows `after:SECONDS`, and `in:` and `-in:` with a label."""
+        """What a search finds, newest first. Knows `after:SECONDS`, `to:ADDRESS`, and `in:` and `-in:` with a label."""
         found = [mail for mail in self.mails.values() if not {"SPAM", "TRASH"} & set(mail.labels)]
         for term in query.split():
             operator, _, value = term.partition(":")
             label = value.upper().rstrip("S") if value != "sent" else "SENT"
             if operator == "after":
                 found = [mail for mail in found if mail.arrived_ms >= int(value) * 1000]
+            elif operator == "to":
+                found = [mail for mail in found if value in str(mail.headers.get("To", "")).lower()]
             elif operator == "in":
                 found = [mail for mail in found if label in mail.labels]
             elif operator == "-in":

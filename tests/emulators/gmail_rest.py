@@ -36,6 +36,7 @@ class Gmail:
     watched: list[Json] = field(default_factory=list)
     repeats_history: bool = False
     shuffles_history: bool = False
+    history_lag: int = 0
     max_age: int = 3600
     now_ms: int = 1_795_000_000_000
 
@@ -63,10 +64,13 @@ class Gmail:
         return {"historyId": str(self.mailbox.history_id), "expiration": str(self.now_ms + _WATCH_MS)}
 
     async def list_history(self, request: Request) -> Json:
-        """users.history.list. Types are filtered after paging, so that a page may have nothing to show."""
+        """users.history.list. Types are filtered after paging, so that a page may have nothing to show.
+
+        The latest `history_lag` records are not shown yet, though the mailbox's history id counts them.
+        """
         wanted = {_CHANGES[kind] for kind in request.query_params.getlist("historyTypes")}
         records = self.mailbox.list_since(int(request.query_params["startHistoryId"]))
-        chosen, page = self._take_page(request, records)
+        chosen, page = self._take_page(request, records[: max(len(records) - self.history_lag, 0)])
         shown = [record.describe() for record in chosen if record.change in wanted]
         if self.repeats_history:
             shown += shown

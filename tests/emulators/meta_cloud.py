@@ -71,6 +71,7 @@ class MetaCloud:
     _posting: set[asyncio.Task[None]] = field(default_factory=set)
     _last_to: dict[str, float] = field(default_factory=dict)
     _inbound: int = 0
+    _shuffled: int = 0
     _run: str = field(default_factory=lambda: secrets.token_hex(4))  # no id of one run comes again in another
 
     @property
@@ -156,7 +157,9 @@ class MetaCloud:
         """Post each value as a webhook, one after another, as often and in the order that is configured."""
         bodies = [json.dumps(build_webhook(value), ensure_ascii=False).encode() for value in values] * self.copies
         if self.shuffle_seed is not None:
-            random.Random(self.shuffle_seed).shuffle(bodies)
+            # One permutation for all sets would never change the order of two webhooks, or always.
+            random.Random(f"{self.shuffle_seed}/{self._shuffled}").shuffle(bodies)
+            self._shuffled += 1
         task = asyncio.create_task(self._post_all(bodies if self.webhook_url else []))
         self._posting.add(task)
         task.add_done_callback(self._posting.discard)

@@ -44,7 +44,8 @@ async def report_statuses(state: State, message: Message) -> None:
     statuses = list(reversed(plan.statuses)) if plan.reverse else plan.statuses
     for planned in statuses:
         status, _, code = planned.partition(":")
-        message.status, message.error_code = status, int(code) if code else None
+        if not plan.reverse or planned == plan.statuses[-1]:
+            message.status, message.error_code = status, int(code) if code else None
         for _ in range(plan.repeat if message.callback else 0):
             await asyncio.sleep(plan.seconds)
             await _report(state, message, status, code)

@@ -97,7 +97,7 @@ async def test_an_inbox_that_needs_sign_in_keeps_its_replies_however_long_it_tak
         await desk.fetch("UPDATE outbox SET ready_at = now() RETURNING 1")
     row = await desk.read()
     assert (row["state"], row["attempts"]) == ("queued", 0)
-    (inbox,) = await desk.fetch("SELECT channel, inbox, problem FROM channel_cursors")
+    (inbox,) = await desk.fetch("SELECT channel, inbox, send_problem FROM channel_cursors")
     assert tuple(inbox) == ("whatsapp", INBOX, "needs sign-in: the token was revoked")
     await desk.deliver()
     assert (await desk.read())["state"] == "sent"
@@ -114,25 +114,28 @@ async def test_an_inbox_that_is_blocked_waits_and_says_so(pool: DbPool) -> None:
         assert row["delay"] >= 899
         await desk.fetch("UPDATE outbox SET ready_at = now() RETURNING 1")
         await desk.fetch("DELETE FROM send_rates RETURNING 1")
-    assert (await desk.fetch("SELECT problem FROM channel_cursors"))[0]["problem"] == "the bill is not paid"
+    assert (await desk.fetch("SELECT send_problem FROM channel_cursors"))[0]["send_problem"] == "the bill is not paid"
     await desk.deliver()
     assert (await desk.read())["state"] == "sent"
 
 
-async def test_a_problem_of_an_inbox_that_nobody_polls_ends_with_the_next_send(pool: DbPool) -> None:
-    desk, _ = await open_desk(pool, InboxBlocked("locked"), Receipt())
+async def test_what_keeps_an_inbox_from_sending_ends_with_the_next_send_whoever_polls_it(pool: DbPool) -> None:
+    polled = (StubPoller(channel="whatsapp", inbox=INBOX),)
+    desk, _ = await open_desk(pool, InboxBlocked("locked"), Receipt(), pollers=polled)
     await desk.deliver()
     await desk.fetch("UPDATE outbox SET ready_at = now() RETURNING 1")
+    await desk.fetch("DELETE FROM send_rates RETURNING 1")
     await desk.deliver()
-    assert (await desk.fetch("SELECT problem FROM channel_cursors"))[0]["problem"] is None
+    assert (await desk.read())["state"] == "sent"
+    assert (await desk.fetch("SELECT send_problem FROM channel_cursors"))[0]["send_problem"] is None
 
 
 async def test_what_keeps_a_polled_inbox_from_being_read_is_not_ended_by_a_send(pool: DbPool) -> None:
     desk, _ = await open_desk(pool, Receipt(), pollers=(StubPoller(channel="whatsapp", inbox=INBOX),))
     async with pool.acquire() as conn:
-        await note_problem(conn, "whatsapp", INBOX, "it cannot be read")
+        await note_problem(conn, "whatsapp", INBOX, "read", "it cannot be read")
     await desk.deliver()
-    assert (await desk.fetch("SELECT problem FROM channel_cursors"))[0]["problem"] == "it cannot be read"
+    assert (await desk.fetch("SELECT read_problem FROM channel_cursors"))[0]["read_problem"] == "it cannot be read"
 
 
 async def test_a_customer_who_said_stop_gets_nothing_until_they_say_start(pool: DbPool) -> None:

@@ -4,17 +4,20 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from core.ids import new_id
+from core.settings import Settings
 from database import queue
 from database.pool import Conn
 from database.queries import identities
 from database.types import ConversationId, InboundMessage, Lease, MessageId, QueuedMessage, ThreadId
 from tests.workers.chats import list_replies, make_chat, write
-from tests.workers.stubs import Desk, make_lease_of_nobody, think_a_handover
-from workers.proof import PROVEN, WRONG, find_code, take_code
+from tests.workers.stubs import Desk, fail_to_think, make_lease_of_nobody, think_a_handover, think_an_answer
+from workers.proof import PROVEN, WRONG, find_codes, take_codes
 
 ADDRESS = "alice@example.com"
+SECRET = "s" * 32
 
 
 def make_lease(*texts: str) -> Lease:
@@ -31,17 +34,18 @@ def make_lease(*texts: str) -> Lease:
 
 @pytest.mark.parametrize("text", ["123456", " 123456\n", "123 456", "123-456", "\t123456 "])
 def test_six_digits_alone_are_a_code(text: str) -> None:
-    assert find_code(make_lease(text)) == "123456"
+    assert list(find_codes(make_lease(text)).values()) == ["123456"]
 
 
 @pytest.mark.parametrize("text", ["", "12345", "1234567", "it is 123456", "123456!", "12 34 56", "123--456", "1e5"])
 def test_anything_else_is_a_message(text: str) -> None:
-    assert find_code(make_lease(text)) is None
+    assert find_codes(make_lease(text)) == {}
 
 
-def test_the_newest_message_decides() -> None:
-    assert find_code(make_lease("Here it comes:", "123456")) == "123456"
-    assert find_code(make_lease("123456", "and one more question")) is None
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With the key that codes are hashed with."""
+    return settings.model_copy(update={"secret_key": SecretStr(SECRET)})
 
 
 async def begin_chat(desk: Desk) -> ConversationId:
@@ -54,7 +58,7 @@ async def begin_chat(desk: Desk) -> ConversationId:
 
 async def send_code(desk: Desk, conversation_id: ConversationId, code: str = "123456", email: str = ADDRESS) -> None:
     async with desk.pool.acquire() as conn:
-        await identities.add_code(conn, conversation_id, email, new_id(), code)
+        await identities.add_code(conn, SECRET, conversation_id, email, code_id=new_id(), code=code)
 
 
 async def answer(desk: Desk, message: InboundMessage) -> str:
@@ -122,7 +126,7 @@ async def test_the_code_the_answer_and_the_queue_are_one_commit(desk: Desk) -> N
 
     async def take(conn: Conn, held: Lease) -> None:
         async with conn.transaction():
-            await take_code(conn, held, conversation, desk.channels, "123456")
+            await take_codes(conn, held, conversation, desk.channels, SECRET)
 
     async with desk.pool.acquire() as conn:
         with pytest.raises(queue.LeaseLost):
@@ -151,3 +155,54 @@ async def test_what_was_asked_just_before_the_code_is_answered_too(desk: Desk) -
     replies = await desk.fetch("SELECT text FROM messages WHERE author <> 'customer' ORDER BY created_at")
     assert PROVEN.format(value=ADDRESS) in {row["text"] for row in replies}
     assert await desk.fetch_value("SELECT count(*) FROM queue_threads WHERE done_seq < last_seq") == 0
+
+
+async def test_a_code_that_is_not_the_newest_message_is_a_message_like_any_other(desk: Desk) -> None:
+    await send_code(desk, await begin_chat(desk))
+    await write(desk, make_chat("123456"))
+    await write(desk, make_chat("and one more question"))
+    await desk.work()
+    assert desk.agent.turns[-1].messages == ("123456", "and one more question")
+
+
+@pytest.mark.parametrize(("code", "told"), [("999999", WRONG), ("123456", PROVEN.format(value=ADDRESS))])
+async def test_a_turn_that_is_tried_again_takes_the_code_in_it_once_and_shows_it_to_no_agent(
+    code: str, told: str, desk: Desk
+) -> None:
+    await send_code(desk, await begin_chat(desk))
+    before = len(await list_replies(desk))
+    await write(desk, make_chat("My invoice is wrong."))
+    await write(desk, make_chat(code))
+    desk.agent.think = fail_to_think
+    for _ in range(3):
+        await desk.work()
+        await desk.execute("UPDATE queue_threads SET ready_at = now()")
+    assert (await list_replies(desk))[before:] == [told]
+    assert await desk.fetch_value("SELECT attempts FROM identity_codes") == 1
+    await write(desk, make_chat("Are you there?"))
+    desk.agent.think = think_an_answer
+    await desk.work()
+    assert desk.agent.turns[-1].messages == ("My invoice is wrong.", "Are you there?")
+    assert all(turn.messages == ("My invoice is wrong.",) for turn in desk.agent.turns[1:-1])
+    assert await desk.fetch_value("SELECT count(*) FROM queue_threads WHERE done_seq < last_seq") == 0
+
+
+async def test_a_second_try_while_the_turn_is_tried_again_is_taken_as_well(desk: Desk) -> None:
+    await send_code(desk, await begin_chat(desk))
+    before = len(await list_replies(desk))
+    await write(desk, make_chat("My invoice is wrong."))
+    await write(desk, make_chat("999999"))
+    desk.agent.think = fail_to_think
+    await desk.work()
+    await write(desk, make_chat("123456"))
+    desk.agent.think = think_an_answer
+    await desk.work()
+    assert (await list_replies(desk))[before : before + 2] == [WRONG, PROVEN.format(value=ADDRESS)]
+    assert desk.agent.turns[-1].messages == ("My invoice is wrong.",)
+
+
+async def test_without_the_key_no_code_is_tried(desk: Desk, settings: Settings) -> None:
+    await send_code(desk, await begin_chat(desk))
+    keyless = Desk(desk.pool, settings.model_copy(update={"secret_key": None}))
+    await answer(keyless, make_chat("123456"))
+    assert await desk.fetch_value("SELECT attempts FROM identity_codes") == 0

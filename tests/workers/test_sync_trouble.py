@@ -10,8 +10,9 @@ import pytest
 from channels.base import SignInNeeded, VendorAway
 from core.settings import Settings
 from database.pool import DbPool
-from tests.api.service import open_service
-from tests.workers.inboxes import INBOX, Inbox, StubPoller
+from database.queries import inboxes, sources
+from tests.api.service import issue_key, open_service
+from tests.workers.inboxes import INBOX, Inbox, StubPoller, do_nothing
 from workers.sync import InboxSync
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -50,7 +51,7 @@ async def wait_until(inbox: Inbox, sql: str = "SELECT 1", *, is_so: Callable[[],
             pass
 
 
-HAS_PROBLEM = "SELECT 1 FROM channel_cursors WHERE problem IS NOT NULL"
+HAS_PROBLEM = "SELECT 1 FROM channel_cursors WHERE read_problem IS NOT NULL"
 
 
 async def test_an_inbox_that_needs_sign_in_says_so_until_it_works_again(
@@ -58,22 +59,46 @@ async def test_an_inbox_that_needs_sign_in_says_so_until_it_works_again(
 ) -> None:
     await inbox.begin("one")
     inbox.poller.before_list = fail_with(SignInNeeded("the token was revoked"))
-    sync = inbox.open_sync()
-    async with running(sync), open_service(settings, database_url, clock=lambda: NOW) as service:
-        await wait_until(inbox, HAS_PROBLEM)
-        health = (await service.client.get("/health/detailed")).json()
+    pauses = Pauses()
+    async with (
+        running(inbox.open_sync(wait=pauses)),
+        open_service(settings, database_url, clock=lambda: NOW) as service,
+    ):
+        await pauses.wait_for_next()
+        headers = {"X-API-Key": await issue_key(service.pool, "conversations:read")}
+        health = (await service.client.get("/health/detailed", headers=headers)).json()
         assert health["status"] == "degraded"
-        assert health["inboxes"][0]["problem"] == "needs sign-in: the token was revoked"
-        since = (await inbox.read_cursor())["problem_since"]
-        sync.wake()
-        await wait_until(inbox, is_so=lambda: inbox.poller.lists >= 3)
-        assert (await inbox.read_cursor())["problem_since"] == since
+        assert health["inboxes"][0]["read_problem"] == "needs sign-in: the token was revoked"
+        since = (await inbox.read_cursor())["read_problem_since"]
+        pauses.end()
+        await pauses.wait_for_next()
+        assert (await inbox.read_cursor())["read_problem_since"] == since
         inbox.poller.before_list = fail_with_nothing
-        sync.wake()
+        pauses.end()
         await asyncio.wait_for(inbox.poller.listening.wait(), 10)
-        health = (await service.client.get("/health/detailed")).json()
-        assert health["inboxes"][0]["problem"] is None
+        health = (await service.client.get("/health/detailed", headers=headers)).json()
+        assert health["inboxes"][0]["read_problem"] is None
     assert await inbox.list_texts() == ["one"]  # its mail waited
+
+
+class Pauses:
+    """Waits after failures; each lasts until the test ends it."""
+
+    def __init__(self) -> None:
+        self._begun = asyncio.Semaphore(0)
+        self._may_go_on = asyncio.Semaphore(0)
+
+    async def __call__(self, _seconds: float) -> None:
+        self._begun.release()
+        await self._may_go_on.acquire()
+
+    def end(self) -> None:
+        """The time is over."""
+        self._may_go_on.release()
+
+    async def wait_for_next(self) -> None:
+        """Until one more has begun."""
+        await asyncio.wait_for(self._begun.acquire(), 10)
 
 
 async def fail_with_nothing() -> None:
@@ -159,15 +184,63 @@ async def test_a_push_during_a_sync_brings_another_one(inbox: Inbox) -> None:
         await wait_until(inbox, is_so=lambda: inbox.poller.lists == 2)
 
 
-async def test_a_push_ends_the_pause_after_a_failure(inbox: Inbox) -> None:
+async def test_a_push_does_not_shorten_the_pause_after_a_failure(inbox: Inbox) -> None:
     await inbox.begin("one")
-    inbox.poller.before_list = fail_with(SignInNeeded("revoked"))
-    sync = inbox.open_sync()
+    lists = inbox.poller.lists
+    inbox.poller.before_list = fail_with(VendorAway("503"))
+    pauses = Pauses()
+    sync = inbox.open_sync(wait=pauses)
     async with running(sync):
-        await wait_until(inbox, HAS_PROBLEM)
+        await pauses.wait_for_next()
+        for _ in range(20):
+            sync.wake(INBOX)
+            await inbox.fetch("SELECT 1")  # time for whoever was woken
+        assert inbox.poller.lists == lists + 1
         inbox.poller.before_list = fail_with_nothing
-        sync.wake(INBOX)
+        pauses.end()
         await wait_until(inbox, is_so=lambda: inbox.published == 1)
+
+
+async def fail_to_fetch_the_first(external_id: str) -> None:
+    if external_id == "mail-1":
+        raise VendorAway("500 for this mail")
+
+
+async def try_often(inbox: Inbox, times: int) -> None:
+    sync = inbox.open_sync()
+    lease = await inbox.take(sync)
+    assert lease is not None
+    for _ in range(times):
+        await sync._sync_or_explain(lease)
+    async with inbox.pool.acquire() as conn:
+        await inboxes.let_go_of_inbox(conn, lease)
+
+
+async def test_no_outage_sets_a_mail_aside_within_an_hour(inbox: Inbox) -> None:
+    await inbox.begin("one", "two")
+    inbox.poller.before_fetch = fail_to_fetch_the_first
+    await try_often(inbox, 50)
+    assert await inbox.list_states() == ["listed", "listed"]
+
+
+async def test_a_mail_that_cannot_be_fetched_for_long_goes_to_a_person_and_can_still_be_fetched(inbox: Inbox) -> None:
+    await inbox.begin("one", "two")
+    inbox.poller.before_fetch = fail_to_fetch_the_first
+    await try_often(inbox, 1)
+    await inbox.fetch("UPDATE message_sources SET received_at = now() - interval '2 hours' RETURNING 1")
+    await try_often(inbox, 19)
+    assert await inbox.list_states() == ["listed", "listed"]
+    await try_often(inbox, 1)
+    assert await inbox.list_states() == ["malformed", "stored"]
+    (source,) = await inbox.fetch("SELECT id, reason FROM message_sources WHERE state = 'malformed'")
+    assert f"replay-source {source['id']}" in source["reason"]
+    assert source["reason"].endswith("500 for this mail")
+    inbox.poller.before_fetch = do_nothing
+    async with inbox.pool.acquire() as conn:
+        assert await sources.list_again(conn, source["id"])
+    await try_often(inbox, 1)
+    assert await inbox.list_states() == ["stored", "stored"]
+    assert await inbox.list_texts() == ["", "two", "one"]  # the first stands for what could not be fetched
 
 
 async def test_two_workers_at_work_take_everything_once(inbox: Inbox) -> None:
@@ -217,8 +290,8 @@ async def test_an_inbox_that_cannot_be_watched_is_polled_all_the_same_and_says_s
     await inbox.sync_once()
     assert await inbox.list_texts() == ["one"]
     row = await inbox.read_cursor()
-    assert row["problem"] == "not watched: no permission on the topic"
+    assert row["read_problem"] == "not watched: no permission on the topic"
     assert row["watched_at"] is None  # tried again with the next round
     inbox.poller.before_watch = fail_with_nothing
     await inbox.sync_once()
-    assert (await inbox.read_cursor())["problem"] is None
+    assert (await inbox.read_cursor())["read_problem"] is None

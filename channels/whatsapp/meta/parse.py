@@ -9,10 +9,11 @@ from uuid import UUID
 
 from channels.base import MalformedSource
 from channels.whatsapp.consent import read_consent
+from channels.whatsapp.identifiers import list_addresses, list_thread_keys
 from channels.whatsapp.meta.content import Content, read_content
 from channels.whatsapp.meta.payload import Json, read_code, read_name, read_object, read_objects, read_text
 from channels.whatsapp.meta.people import Person, find_sender, read_phone, read_user_id
-from channels.whatsapp.meta.problem import WINDOW_CLOSED, describe_error
+from channels.whatsapp.meta.problem import WINDOW_CLOSED, describe_error, find_retry_seconds
 from database.types import Channel, Consent, Identity, InboundMessage, MessageId, Parsed, StatusUpdate
 
 CHANNEL: Channel = "whatsapp"
@@ -121,7 +122,7 @@ def _read_message(
     content = read_content(message)
     consent = None if content.note or content.attachments else read_consent(content.words)
     if consent is not None:
-        found.consents.append(Consent(channel=CHANNEL, inbox=inbox, address=person.address, is_given=consent))
+        found.consents.extend(Consent(CHANNEL, inbox, address, consent) for address in list_addresses(person.path))
     found.messages.append(_build_message(message, inbox, person, content, starts_turn=consent is None))
 
 
@@ -140,6 +141,7 @@ def _find_obstacle(message: Json, person: Person | None, name: str) -> str:
 
 def _build_message(message: Json, inbox: str, person: Person, content: Content, *, starts_turn: bool) -> InboundMessage:
     sender, *also = person.identify("proven")
+    keys = list_thread_keys(person.path)
     return InboundMessage(
         channel=CHANNEL,
         inbox=inbox,
@@ -152,6 +154,8 @@ def _build_message(message: Json, inbox: str, person: Person, content: Content, 
         quoted=content.quoted,
         attachments=content.attachments,
         reply_path=person.path,
+        follows=keys,
+        known_as=keys,
         starts_turn=starts_turn and content.starts_turn,
     )
 
@@ -195,13 +199,16 @@ def _read_status(status: Json, found: _Findings) -> None:
         found.ignored.append(f"status {read_name(status, 'status')}")
         return
     errors = read_objects(status, "errors") if state == "failed" else []
+    codes = [read_code(error, "code") for error in errors]
+    is_window_closed = WINDOW_CLOSED in codes
     found.statuses.append(
         StatusUpdate(
             state=state,
             outbox_id=outbox_id,
             vendor_id=vendor_id,
             error=describe_error(errors[0]) if errors else None,
-            is_window_closed=any(read_code(error, "code") == WINDOW_CLOSED for error in errors),
+            is_window_closed=is_window_closed,
+            retry_seconds=find_retry_seconds(codes[0]) if codes and not is_window_closed else None,
         )
     )
 

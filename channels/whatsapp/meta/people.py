@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from channels.whatsapp.identifiers import list_addresses
 from channels.whatsapp.meta.payload import Json, read_object, read_text
 from database.types import Identity, IdentityLevel, WhatsAppPath
 
@@ -26,11 +27,6 @@ class Person:
         return self.user_id or self.phone or ""
 
     @property
-    def address(self) -> str:
-        """What a reply goes to."""
-        return self.phone or self.user_id or ""
-
-    @property
     def path(self) -> WhatsAppPath:
         """How a reply reaches them."""
         return WhatsAppPath(provider="meta", phone=self.phone, user_id=self.user_id)
@@ -38,9 +34,7 @@ class Person:
     def identify(self, level: IdentityLevel) -> tuple[Identity, ...]:
         """All they are known by, the contact first."""
         return tuple(
-            Identity(kind="whatsapp", value=value, level=level, name=self.name)
-            for value in (self.user_id, self.phone)
-            if value
+            Identity(kind="whatsapp", value=value, level=level, name=self.name) for value in list_addresses(self.path)
         )
 
 

@@ -7,17 +7,24 @@ import re
 
 from channels.base import DeliveryFailed, DeliveryUncertain, SignInNeeded, WindowClosed
 from channels.whatsapp.meta.payload import Json, read_code, read_object, read_text
-from channels.whatsapp.provider import ProviderUnavailable
+from channels.whatsapp.provider import ProviderUnavailable, limit_rate
 
 WINDOW_CLOSED = 131047
 _PAIR_LIMIT = 131056
 _MISSING_OBJECT = (100, 33)  # Graph's words for a number that this token may not use
 
 _SIGN_IN = frozenset({0, 3, 10, 190, 131005, *range(200, 300)})
-# Restrictions, bills, spam limits, an unregistered number, a display name under review: ours, not the message's.
-_ACCOUNT = frozenset({368, 130497, 131031, 131037, 131042, 131045, 131048, 131064, 133010})
-# Each of these says that the message was not sent, whatever the HTTP status beside it.
-_RETRY = frozenset({4, 80007, 130429, 131000, 131016, 131056, 131057, 133004})
+# Restrictions, bills, spam limits, an unregistered number, a display name under review: ours, not the message's. A ban
+# on writing to the recipient's country (130497) is not among them, for it leaves all others reachable.
+_ACCOUNT = frozenset({368, 131031, 131037, 131042, 131044, 131045, 131048, 131064, 133010})
+# Each of the following says that the message was not sent, whatever the HTTP status beside it. First the limits of the
+# app, the account or our number, and its maintenance, with the seconds for which nobody shall send; then what concerns
+# this message alone.
+_RATE_LIMITS = {4: 60.0, 80007: 60.0, 130429: 10.0, 131057: 300.0}
+_UNNAMED_LIMIT_SECONDS = 30.0
+_RETRIES = frozenset({131000, 131016, _PAIR_LIMIT, 133004})
+_PAIR_SECONDS = 6.0
+_FAILED_LATER_SECONDS = 60.0
 
 _NUMBER = re.compile(r"\+?\d{7,}")
 _TOKEN = re.compile(r"[A-Za-z0-9_\-]{25,}")
@@ -31,6 +38,15 @@ def read_refusal(status: int, error: Json, retry_after: float | None) -> Refusal
     if code is None:
         return _judge_status(status, retry_after)
     return _judge_code(code, status, error, retry_after) or _judge_unknown_code(status, error)
+
+
+def find_retry_seconds(code: int | None) -> float | None:
+    """After how long to send again what Meta took and then failed with this code; None where time mends nothing."""
+    if code is None:
+        return None
+    if code in _RETRIES:
+        return _PAIR_SECONDS if code == _PAIR_LIMIT else _FAILED_LATER_SECONDS
+    return _RATE_LIMITS.get(code)
 
 
 def describe_error(error: Json) -> str:
@@ -51,9 +67,11 @@ def _judge_code(code: int, status: int, error: Json, retry_after: float | None) 
         return WindowClosed(describe_error(error))
     if code in _ACCOUNT:
         return ProviderUnavailable(describe_error(error))
-    if code in _RETRY or status == 429:
-        waits = 6.0 if code == _PAIR_LIMIT else None
+    if code in _RETRIES:
+        waits = _PAIR_SECONDS if code == _PAIR_LIMIT else None
         return DeliveryFailed(describe_error(error), permanent=False, retry_after=retry_after or waits)
+    if code in _RATE_LIMITS or status == 429:
+        return limit_rate(describe_error(error), retry_after or _RATE_LIMITS.get(code, _UNNAMED_LIMIT_SECONDS))
     return None
 
 
@@ -69,6 +87,8 @@ def _judge_status(status: int, retry_after: float | None) -> Refusal:
     said = f"Meta answered HTTP {status} without a reason"
     if status == 401:
         return SignInNeeded(said)
+    if status == 429:
+        return limit_rate(said, retry_after or _UNNAMED_LIMIT_SECONDS)
     if 400 <= status < 500:
         return DeliveryFailed(said, permanent=False, retry_after=retry_after)
     return DeliveryUncertain(said)

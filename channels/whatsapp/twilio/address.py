@@ -20,19 +20,16 @@ class Address:
     phone: str | None = None
     user_id: str | None = None
 
-    @property
-    def reply_to(self) -> str:
-        """Where replies go, and the name under which consent is kept."""
-        return self.phone or self.user_id or self.text
 
+def read_address(shown: str, *, wa_id: str = "") -> Address:
+    """Read `From`, and the field `WaId` that may say more.
 
-def read_address(shown: str, *, user_id: str = "", wa_id: str = "") -> Address:
-    """Read `From`, and the fields `ExternalUserId` and `WaId` that may say more."""
+    `ExternalUserId` is left alone: no documentation says whose id it is, and a wrong one would join two customers.
+    """
     text = shown.removeprefix(PREFIX).strip()
-    hidden = user_id.removeprefix(PREFIX).strip() or None
     if _PHONE.fullmatch(text):
-        return Address(text, text, hidden)
-    return Address(text, f"+{wa_id}" if _DIGITS.fullmatch(wa_id) else None, hidden or text)
+        return Address(text, text)
+    return Address(text, f"+{wa_id}" if _DIGITS.fullmatch(wa_id) else None, text)
 
 
 def write_address(phone: str | None, user_id: str | None) -> str | None:

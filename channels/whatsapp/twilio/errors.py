@@ -4,13 +4,20 @@ Each has a page at https://www.twilio.com/docs/api/errors/CODE.
 """
 
 from channels.base import DeliveryFailed, DeliveryUncertain, InboxBlocked, SignInNeeded, WindowClosed
+from channels.whatsapp.provider import limit_rate
 
 WINDOW_CLOSED = 63016
 _WRONG_CREDENTIALS = frozenset({20003})
-# Seconds to wait. 63018 is a rate limit, but also the portfolio's daily one, so it gets more than a moment.
-_RETRIES = {14107: 30.0, 20429: 5.0, 30001: 60.0, 63018: 60.0}
+# Seconds for which the whole account shall send less.
+_RATE_LIMITS = {20429: 5.0, 30001: 60.0, 63017: 5.0}
+_UNNAMED_LIMIT_SECONDS = 30.0
+# Seconds for this message alone. 63018 is several limits under one number: one customer's, the sender's and the
+# portfolio's for a day, so it gets more than a moment and does not stop the others.
+_RETRIES = {14107: 30.0, 63018: 60.0}
+_DAILY_LIMIT = 63038
 # The account or our number, not this message: a limit for the day, a suspension, a lock, a number that is not ours.
-_BLOCKS = {20005: 900.0, 30002: 900.0, 63007: 900.0, 63038: 3_600.0, 63051: 3_600.0, 90010: 900.0}
+_BLOCKS = {20005: 900.0, 30002: 900.0, 63007: 900.0, _DAILY_LIMIT: 3_600.0, 63051: 3_600.0, 90010: 900.0}
+_MENDED_BY_TIME = _RATE_LIMITS | _RETRIES | {_DAILY_LIMIT: _BLOCKS[_DAILY_LIMIT]}
 _MEANINGS = {
     20003: "the credentials are refused, or the account is suspended",
     20429: "too many requests",
@@ -21,9 +28,10 @@ _MEANINGS = {
     63003: "the recipient is not on WhatsApp",
     63007: "the sender is not a WhatsApp number of this account",
     WINDOW_CLOSED: "the customer's 24 hours are over and only a template may be sent",
-    63018: "the rate limit of WhatsApp",
+    63017: "the account's rate limit",
+    63018: "a rate limit of WhatsApp",
     63024: "the recipient cannot get it",
-    63038: "the account's daily limit",
+    _DAILY_LIMIT: "the account's daily limit",
     63051: "the WhatsApp Business account is locked",
 }
 
@@ -32,6 +40,11 @@ def describe_error(code: int) -> str:
     """The error for people. Twilio's own words are left out: they repeat the customer's number."""
     meaning = f": {_MEANINGS[code]}" if code in _MEANINGS else ""
     return f"Twilio error {code}{meaning} (https://www.twilio.com/docs/api/errors/{code})"
+
+
+def find_retry_seconds(code: int | None) -> float | None:
+    """After how long to send again what Twilio took and then failed with this code; None where time mends nothing."""
+    return None if code is None else _MENDED_BY_TIME.get(code)
 
 
 def judge_refusal(status: int, code: int | None, retry_after: float | None) -> Exception:
@@ -47,7 +60,7 @@ def judge_refusal(status: int, code: int | None, retry_after: float | None) -> E
     if status == 401:
         return SignInNeeded("Twilio refuses the credentials")
     if status == 429:
-        return DeliveryFailed("Twilio asks for patience", permanent=False, retry_after=retry_after)
+        return limit_rate("Twilio asks for patience", retry_after or _UNNAMED_LIMIT_SECONDS)
     if status >= 500 or status == 408:
         return DeliveryUncertain(f"Twilio answered with status {status}")
     reason = describe_error(code) if code else f"Twilio answered with status {status}"
@@ -62,6 +75,8 @@ def _judge_code(code: int, retry_after: float | None) -> Exception | None:
         return WindowClosed(reason)
     if code in _BLOCKS:
         return InboxBlocked(reason, retry_after=retry_after or _BLOCKS[code])
+    if code in _RATE_LIMITS:
+        return limit_rate(reason, retry_after or _RATE_LIMITS[code])
     if code in _RETRIES:
         return DeliveryFailed(reason, permanent=False, retry_after=retry_after or _RETRIES[code])
     return None

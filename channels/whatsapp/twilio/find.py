@@ -12,8 +12,9 @@ from channels.whatsapp.twilio.send import PAIR_LIMIT_SECONDS
 from core.channel_settings import TwilioSettings
 from database.types import OutboundMessage, WhatsAppPath
 
-# Twilio's clock is not ours, and it tells whole seconds.
-_CLOCK_SKEW = timedelta(seconds=60)
+# Twilio's clock is not ours, and it tells whole seconds. A message that is missed would be sent a second time, while an
+# earlier one of the same words is told apart by its known id.
+_CLOCK_SKEW = timedelta(minutes=10)
 # The largest page, so one request. One customer rarely has more messages than that in all.
 _MAX_LISTED = 1_000
 

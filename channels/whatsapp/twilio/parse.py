@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from channels.base import MalformedSource
 from channels.web.parse import clean_text, fingerprint
 from channels.whatsapp.consent import read_consent
+from channels.whatsapp.identifiers import list_addresses, list_thread_keys
 from channels.whatsapp.twilio.address import PREFIX, Address, read_address
 from channels.whatsapp.twilio.content import is_reaction, read_quoted, read_text
 from database.types import Attachment, Consent, Identity, InboundMessage, Parsed, WhatsAppPath
@@ -33,20 +34,23 @@ def parse_message(form: Mapping[str, str], number: str) -> Parsed:
         return Parsed(ignored=("unknown inbox",))
     if not shown.startswith(PREFIX) and not to.startswith(PREFIX):
         return Parsed(ignored=("not a WhatsApp message",))
-    user_id = fields.get("ExternalUserId", "")[:_MAX_ADDRESS]
-    address = read_address(shown, user_id=user_id, wa_id=fields.get("WaId", ""))
-    message = _build_message(fields, sid, number, address)
+    address = read_address(shown, wa_id=fields.get("WaId", ""))
+    path = WhatsAppPath(provider="twilio", phone=address.phone, user_id=address.user_id)
+    message = _build_message(fields, sid, number, address, path)
     is_given = _read_consent(fields)
     if is_given is None:
         return Parsed(messages=(message,))
     return Parsed(
         messages=(message.model_copy(update={"starts_turn": False}),),
-        consents=(Consent("whatsapp", number, address.reply_to, is_given),),
+        consents=tuple(Consent("whatsapp", number, each, is_given) for each in list_addresses(path)),
     )
 
 
-def _build_message(fields: Mapping[str, str], sid: str, number: str, address: Address) -> InboundMessage:
+def _build_message(
+    fields: Mapping[str, str], sid: str, number: str, address: Address, path: WhatsAppPath
+) -> InboundMessage:
     attachments = _read_attachments(fields)
+    keys = list_thread_keys(path)
     # Where Advanced Opt-Out answers HELP by itself, a reply of ours would be the second.
     is_answered = fields.get("OptOutType", "").upper() == "HELP"
     return InboundMessage(
@@ -58,8 +62,14 @@ def _build_message(fields: Mapping[str, str], sid: str, number: str, address: Ad
         fingerprint=fingerprint({"sid": sid, "from": address.text}),
         sender=Identity(kind="whatsapp", value=address.text, level="proven", name=fields.get("ProfileName", "")[:200]),
         text=read_text(fields, [file.content_type for file in attachments]),
-        also=_list_identifiers(address),
-        reply_path=WhatsAppPath(provider="twilio", phone=address.phone, user_id=address.user_id),
+        also=tuple(
+            Identity(kind="whatsapp", value=value, level="proven")
+            for value in list_addresses(path)
+            if value != address.text
+        ),
+        reply_path=path,
+        follows=keys,
+        known_as=keys,
         quoted=read_quoted(fields),
         attachments=attachments,
         starts_turn=not (is_answered or is_reaction(fields)),
@@ -69,13 +79,6 @@ def _build_message(fields: Mapping[str, str], sid: str, number: str, address: Ad
 def _read_consent(fields: Mapping[str, str]) -> bool | None:
     said = fields.get("OptOutType", "").upper()
     return {"STOP": False, "START": True}.get(said, read_consent(fields.get("Body", "")))
-
-
-def _list_identifiers(address: Address) -> tuple[Identity, ...]:
-    values = (address.phone, address.user_id)
-    return tuple(
-        Identity(kind="whatsapp", value=value, level="proven") for value in values if value and value != address.text
-    )
 
 
 def _read_attachments(fields: Mapping[str, str]) -> tuple[Attachment, ...]:

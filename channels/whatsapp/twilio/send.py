@@ -7,7 +7,6 @@ So nothing here is repeated, and the callback that we ask for carries our own id
 import asyncio
 import json
 from functools import partial
-from urllib.parse import urlencode
 
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 
@@ -16,7 +15,7 @@ from channels.whatsapp.split import MAX_UNITS, count_units
 from channels.whatsapp.twilio.address import PREFIX, write_address
 from channels.whatsapp.twilio.client import AnswerLost, NotReached, TwilioApi
 from channels.whatsapp.twilio.errors import judge_refusal
-from channels.whatsapp.twilio.status import OUTBOX_PARAMETER
+from channels.whatsapp.twilio.status import write_callback_query
 from core.channel_settings import TwilioSettings
 from core.errors import OperatorError
 from database.types import OutboundMessage, WhatsAppPath
@@ -67,8 +66,7 @@ class TwilioProvider:
             raise DeliveryFailed("neither phone number nor user id", permanent=True)
         fields = {"to": to, "from_": PREFIX + self.inbox, **content}
         if self._public_url:
-            query = urlencode({OUTBOX_PARAMETER: str(message.id)})
-            fields["status_callback"] = f"{self._public_url}{STATUS_ADDRESS}?{query}"
+            fields["status_callback"] = f"{self._public_url}{STATUS_ADDRESS}?{write_callback_query(message)}"
         sid = await asyncio.to_thread(partial(self._post, fields))
         return Receipt(vendor_id=sid, hold_seconds=PAIR_LIMIT_SECONDS)
 

@@ -101,12 +101,13 @@ def make_mail(
     subject: str = "Where is my order?",
     message_id: str = "<first@mail.example.com>",
     sender: str = "Alice <alice@example.com>",
+    to: str = ADDRESS,
     files: tuple[bytes, ...] = (),
 ) -> bytes:
     """A customer's mail as Gmail received it."""
     mail = EmailMessage()
     mail["From"] = sender
-    mail["To"] = ADDRESS
+    mail["To"] = to
     mail["Subject"] = subject
     mail["Message-ID"] = message_id
     mail["Date"] = NOW

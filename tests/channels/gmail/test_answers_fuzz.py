@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from channels.base import DeliveryUncertain, Listing, Receipt, VendorAway
 from channels.gmail.client import GmailClient
+from channels.gmail.cursor import HistoryCursor
 from channels.gmail.poll import GmailPoller
 from channels.gmail.reconcile import GmailReconciler
 from channels.gmail.refusal import Refusal, read_refusal
@@ -25,7 +26,7 @@ HEADERS = {"payload": {"headers": [{"name": "Message-ID", "value": "<1@mail.gmai
 HISTORY = {
     "history": [
         {"id": "7", "messagesAdded": [{"message": {"id": "19ab", "threadId": "19aa", "labelIds": ["INBOX"]}}]},
-        {"id": "9", "labelsAdded": [{"labelIds": ["INBOX"], "message": {"id": "19ac", "threadId": "19aa"}}]},
+        {"id": "9", "labelsRemoved": [{"labelIds": ["SPAM"], "message": {"id": "19ac", "threadId": "19aa"}}]},
     ],
     "historyId": "11",
 }
@@ -39,10 +40,10 @@ ERROR = (
 
 
 class Scripted(GmailClient):
-    """A client that answers one thing, and at last an empty page."""
+    """A client that answers these things in order, and at last an empty page."""
 
-    def __init__(self, answer: Any) -> None:
-        self._answers = [answer]
+    def __init__(self, *answers: Any) -> None:
+        self._answers = [*reversed(answers)]
 
     async def read(self, make: Any) -> Any:
         del make
@@ -70,13 +71,15 @@ def mutated(sample: dict[str, Any]) -> st.SearchStrategy[Any]:
 @fuzz_settings
 @given(mutated(HISTORY))
 def test_any_history_is_a_listing_or_an_outage(answer: Any) -> None:
-    poller = GmailPoller(Scripted(answer), ACCOUNT, poll_seconds=60)
+    poller = GmailPoller(Scripted(answer, MAIL), ACCOUNT, poll_seconds=60, clock=lambda: NOW)
     try:
         listing = finish(poller.list_new("5", NOW))
     except VendorAway:
         return
     assert isinstance(listing, Listing)
-    assert int(listing.cursor) >= 5
+    cursor = HistoryCursor.read(listing.cursor)
+    assert int(cursor.history_id) >= 5
+    assert cursor.taken_at == NOW
 
 
 @fuzz_settings

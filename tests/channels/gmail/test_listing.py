@@ -12,6 +12,11 @@ from tests.emulators.gmail_faults import Fault
 from tests.emulators.gmail_rest import Gmail
 
 
+def read_id(cursor: str) -> int:
+    """The history id in a cursor."""
+    return int(cursor.partition("@")[0])
+
+
 async def wake(desk: Desk) -> None:
     """What the sync loop does when a push came: it cancels the wait."""
     waiting = asyncio.create_task(desk.poller.wait_for_news(60))
@@ -25,7 +30,7 @@ async def test_the_first_look_takes_no_old_mail_and_the_cursor_of_now(gmail: Gma
     deliver(gmail, 3)
     listing = await desk.poller.list_new(None, None)
     assert listing.external_ids == ()
-    assert listing.cursor == str(gmail.mailbox.history_id)
+    assert read_id(listing.cursor) == gmail.mailbox.history_id
 
 
 async def test_new_mail_is_listed_once_oldest_first_and_the_cursor_moves_behind_it(gmail: Gmail, desk: Desk) -> None:
@@ -35,7 +40,8 @@ async def test_new_mail_is_listed_once_oldest_first_and_the_cursor_moves_behind_
     assert listing.external_ids == ids
     again = await desk.poller.list_new(listing.cursor, NOW)
     assert again.external_ids == ()
-    assert again.cursor == listing.cursor == str(gmail.mailbox.history_id)
+    assert again.cursor == listing.cursor
+    assert read_id(listing.cursor) == gmail.mailbox.history_id
 
 
 async def test_a_backlog_of_a_thousand_comes_in_pages_and_complete(gmail: Gmail, desk: Desk) -> None:
@@ -94,10 +100,50 @@ async def test_mail_that_no_customer_wrote_to_us_is_not_listed(gmail: Gmail, des
 
 async def test_mail_that_a_person_takes_out_of_spam_is_listed_then(gmail: Gmail, desk: Desk) -> None:
     cursor = await start(desk)
-    mail = gmail.mailbox.deliver(make_mail(), labels=["SPAM"])
+    mail = gmail.mailbox.deliver(make_mail(), labels=["SPAM"], arrived=NOW - timedelta(days=29))
     cursor = (await desk.poller.list_new(cursor, NOW)).cursor
     gmail.mailbox.remove_labels(mail.id, "SPAM")
     gmail.mailbox.add_labels(mail.id, "INBOX")
+    assert (await desk.poller.list_new(cursor, NOW)).external_ids == (mail.id,)
+
+
+async def test_old_mail_that_was_called_spam_by_mistake_is_not_new(gmail: Gmail, desk: Desk) -> None:
+    mail = gmail.mailbox.deliver(make_mail(), arrived=NOW - timedelta(days=31))
+    cursor = await start(desk)
+    gmail.mailbox.add_labels(mail.id, "SPAM")
+    gmail.mailbox.remove_labels(mail.id, "SPAM")
+    assert (await desk.poller.list_new(cursor, NOW)).external_ids == ()
+
+
+@pytest.mark.parametrize("age", [timedelta(minutes=1), timedelta(days=2), timedelta(days=900)])
+@pytest.mark.parametrize("label", ["INBOX", "UNREAD", "IMPORTANT"])
+async def test_old_mail_that_is_moved_to_the_inbox_again_is_not_new(
+    gmail: Gmail, desk: Desk, age: timedelta, label: str
+) -> None:
+    mail = gmail.mailbox.deliver(make_mail(), labels=["Label_7"], arrived=NOW - age)
+    cursor = await start(desk)
+    gmail.mailbox.add_labels(mail.id, label)
+    gmail.mailbox.remove_labels(mail.id, "Label_7")
+    assert (await desk.poller.list_new(cursor, NOW)).external_ids == ()
+
+
+async def test_spam_that_goes_to_the_bin_or_is_gone_is_not_listed(gmail: Gmail, desk: Desk) -> None:
+    binned, gone = (gmail.mailbox.deliver(make_mail(), labels=["SPAM"], arrived=NOW).id for _ in range(2))
+    cursor = await start(desk)
+    gmail.mailbox.add_labels(binned, "TRASH")
+    gmail.mailbox.remove_labels(binned, "SPAM")
+    gmail.mailbox.remove_labels(gone, "SPAM")
+    gmail.mailbox.delete(gone)
+    assert (await desk.poller.list_new(cursor, NOW)).external_ids == ()
+
+
+async def test_released_spam_that_cannot_be_asked_for_is_listed_in_a_later_round(gmail: Gmail, desk: Desk) -> None:
+    mail = gmail.mailbox.deliver(make_mail(), labels=["SPAM"], arrived=NOW)
+    cursor = await start(desk)
+    gmail.mailbox.remove_labels(mail.id, "SPAM")
+    gmail.faults.plan("messages.get", Fault("error", status=400, reason="failedPrecondition"))
+    with pytest.raises(VendorAway):
+        await desk.poller.list_new(cursor, NOW)
     assert (await desk.poller.list_new(cursor, NOW)).external_ids == (mail.id,)
 
 
@@ -121,7 +167,7 @@ async def test_an_unknown_cursor_is_made_good_by_a_search_since_the_last_sync(gm
     listing = await desk.poller.list_new(cursor, synced)
     assert listing.external_ids == tuple(ids)
     assert old not in listing.external_ids
-    assert listing.cursor == str(gmail.mailbox.history_id)
+    assert read_id(listing.cursor) == gmail.mailbox.history_id
 
 
 async def test_mail_that_arrives_during_the_search_is_not_skipped(gmail: Gmail, desk: Desk) -> None:
@@ -168,15 +214,49 @@ async def test_an_empty_history_after_a_wake_is_asked_once_more(gmail: Gmail, de
 async def test_a_history_that_stays_empty_after_a_wake_does_not_move_the_cursor(gmail: Gmail, desk: Desk) -> None:
     (mail,) = deliver(gmail, 1)
     cursor = await start(desk)
-    gmail.mailbox.remove_labels(mail, "UNREAD")
+    gmail.mailbox.add_labels(mail, "STARRED")
+    desk.clock += timedelta(days=2)
     await wake(desk)
     assert (await desk.poller.list_new(cursor, NOW)).cursor == cursor
-    assert (await desk.poller.list_new(cursor, NOW)).cursor == str(gmail.mailbox.history_id)
 
 
-async def test_without_a_wake_an_empty_history_is_believed(gmail: Gmail, desk: Desk) -> None:
+async def test_without_a_wake_an_empty_history_is_asked_once(gmail: Gmail, desk: Desk) -> None:
     cursor = await start(desk)
     await desk.poller.wait_for_news(60)
     desk.waits.clear()
     await desk.poller.list_new(cursor, NOW)
     assert (desk.waits, gmail.requests["history.list"]) == ([], 1)
+
+
+async def test_mail_that_the_history_shows_late_is_listed_then(gmail: Gmail, desk: Desk) -> None:
+    cursor = await start(desk)
+    gmail.history_lag = 2
+    ids = deliver(gmail, 2)
+    first = await desk.poller.list_new(cursor, NOW)
+    assert (first.external_ids, first.cursor) == ((), cursor)
+    ids += deliver(gmail, 1)
+    second = await desk.poller.list_new(first.cursor, NOW)
+    assert second.external_ids == ids[:1]
+    gmail.history_lag = 0
+    assert (await desk.poller.list_new(second.cursor, NOW)).external_ids == ids[1:]
+
+
+async def test_a_cursor_that_stood_for_a_day_moves_to_the_end_of_an_empty_history(gmail: Gmail, desk: Desk) -> None:
+    (mail,) = deliver(gmail, 1)
+    cursor = await start(desk)
+    gmail.mailbox.add_labels(mail, "STARRED")
+    desk.clock += timedelta(hours=24)
+    assert (await desk.poller.list_new(cursor, NOW)).cursor == cursor
+    desk.clock += timedelta(seconds=1)
+    renewed = (await desk.poller.list_new(cursor, NOW)).cursor
+    assert read_id(renewed) == gmail.mailbox.history_id > read_id(cursor)
+    assert (await desk.poller.list_new(renewed, NOW)).cursor == renewed
+
+
+@pytest.mark.parametrize("time", ["", "@", "@soon", "@2026-11-21T12:00:00"])
+async def test_a_cursor_without_a_time_keeps_its_place_and_gets_one(gmail: Gmail, desk: Desk, time: str) -> None:
+    (mail,) = deliver(gmail, 1)
+    cursor = await start(desk)
+    gmail.mailbox.add_labels(mail, "STARRED")
+    listing = await desk.poller.list_new(f"{read_id(cursor)}{time}", NOW)
+    assert listing.cursor == cursor

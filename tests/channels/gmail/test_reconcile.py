@@ -8,6 +8,7 @@ import pytest
 from channels.base import DeliveryUncertain, SignInNeeded, VendorAway
 from channels.mail.compose import REPLY_HEADER
 from tests.channels.gmail.desk import Desk, make_mail, make_reply
+from tests.emulators.gmail import ADDRESS
 from tests.emulators.gmail_faults import Fault
 from tests.emulators.gmail_rest import Gmail
 
@@ -56,7 +57,45 @@ async def test_a_reply_without_a_thread_is_found_among_the_sent(gmail: Gmail, de
     for _ in range(3):
         await desk.sender.send(make_reply())
     assert await desk.reconciler.find(reply) == receipt
-    assert gmail.queries == [f"in:sent after:{int((before - timedelta(minutes=10)).timestamp())}"] * 4
+    since = int((before - timedelta(minutes=10)).timestamp())
+    assert gmail.queries == [f"in:sent after:{since} to:alice@example.com"] * 4
+
+
+async def test_what_a_busy_mailbox_sent_to_others_is_not_read(gmail: Gmail, desk: Desk) -> None:
+    reply = make_reply(to="Alice+Shop@example.com", tried_at=datetime.now(UTC))
+    for number in range(30):
+        gmail.mailbox.send(make_mail(sender=ADDRESS, to=f"bob{number}@example.com"), None)
+    receipt = await desk.sender.send(reply)
+    gmail.requests.clear()
+    assert await desk.reconciler.find(reply) == receipt
+    assert gmail.requests["messages.get"] == 1
+
+
+async def test_an_address_that_a_search_might_misread_is_not_searched_for(gmail: Gmail, desk: Desk) -> None:
+    reply = make_reply(to="{alice}@example.com", tried_at=datetime.now(UTC))
+    receipt = await desk.sender.send(reply)
+    assert await desk.reconciler.find(reply) == receipt
+    assert "to:" not in gmail.queries[0]
+
+
+async def test_too_many_sent_mails_to_be_read_are_no_proof_of_absence(gmail: Gmail, desk: Desk) -> None:
+    reply = make_reply(tried_at=datetime.now(UTC))
+    for _ in range(25):
+        gmail.mailbox.send(make_mail(sender=ADDRESS, to="alice@example.com"), None)
+    assert await desk.reconciler.find(reply) is None
+    gmail.mailbox.send(make_mail(sender=ADDRESS, to="alice@example.com"), None)
+    gmail.requests.clear()
+    with pytest.raises(VendorAway):
+        await desk.reconciler.find(reply)
+    assert gmail.requests["messages.get"] == 25
+
+
+async def test_among_many_sent_mails_the_one_sent_first_is_found(gmail: Gmail, desk: Desk) -> None:
+    reply = make_reply(tried_at=datetime.now(UTC))
+    receipt = await desk.sender.send(reply)
+    for _ in range(30):
+        gmail.mailbox.send(make_mail(sender=ADDRESS, to="alice@example.com"), None)
+    assert await desk.reconciler.find(reply) == receipt
 
 
 async def test_a_reply_that_gmail_put_into_another_thread_is_found(gmail: Gmail, desk: Desk) -> None:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from channels.base import DeliveryFailed, DeliveryUncertain, InboxBlocked, SignInNeeded
+from channels.base import DeliveryFailed, DeliveryUncertain, InboxBlocked, RateLimited, SignInNeeded
 from channels.gmail import send
 from database.types import OutboundMessage
 from tests.channels.gmail.desk import Desk, make_mail, make_reply
@@ -109,15 +109,16 @@ async def test_a_send_that_reaches_nobody_surely_failed(gmail: Gmail, desk: Desk
     [
         (Fault("error", status=400, reason="invalidArgument"), (DeliveryFailed, True, None)),
         (Fault("error", status=400, reason="failedPrecondition"), (InboxBlocked, False, 900.0)),
-        (Fault("error", status=403, reason="rateLimitExceeded"), (DeliveryFailed, False, None)),
-        (Fault("error", status=403, reason="userRateLimitExceeded", retry_after="7"), (DeliveryFailed, False, 7.0)),
+        (Fault("error", status=403, reason="rateLimitExceeded"), (RateLimited, False, 30.0)),
+        (Fault("error", status=403, reason="userRateLimitExceeded", retry_after="7"), (RateLimited, False, 7.0)),
         (Fault("error", status=403, reason="dailyLimitExceeded"), (InboxBlocked, False, 900.0)),
         (Fault("error", status=403, reason="domainPolicy"), (InboxBlocked, False, 900.0)),
         (Fault("html", status=403), (InboxBlocked, False, 900.0)),
         (Fault("error", status=404, reason="notFound"), (DeliveryFailed, True, None)),
         (Fault("error", status=413, reason="uploadTooLarge"), (DeliveryFailed, True, None)),
-        (Fault("error", status=429, reason="rateLimitExceeded"), (DeliveryFailed, False, None)),
-        (Fault("html", status=429), (DeliveryFailed, False, None)),
+        (Fault("error", status=429, reason="rateLimitExceeded"), (RateLimited, False, 30.0)),
+        (Fault("html", status=429), (RateLimited, False, 30.0)),
+        (Fault("error", status=429, reason="rateLimitExceeded", retry_after="300"), (RateLimited, False, 300.0)),
         (Fault("error", status=429, reason="rateLimitExceeded", retry_after="3600"), (InboxBlocked, False, 3600.0)),
     ],
     ids=lambda value: f"{value.kind}-{value.status}-{value.reason}" if isinstance(value, Fault) else None,

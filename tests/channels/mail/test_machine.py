@@ -101,6 +101,12 @@ def test_people_whose_names_look_like_machines_are_people(sender: str) -> None:
     assert read_message(write_letter(From=sender)).starts_turn
 
 
+def test_a_letter_that_offers_to_unsubscribe_is_left_to_a_person() -> None:
+    message = read_message(write_letter("My invoice is wrong.", List_Unsubscribe="<https://customer.example/u>"))
+    assert message.text == "My invoice is wrong."
+    assert not message.starts_turn
+
+
 def test_an_answering_machine_that_calls_itself_bulk_is_kept_if_it_answers() -> None:
     assert not read_message(write_raw(f"{ALICE}Precedence: bulk\nIn-Reply-To: {MAIL_ID}")).starts_turn
 

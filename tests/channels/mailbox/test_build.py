@@ -3,12 +3,14 @@
 import pytest
 from pydantic import SecretStr
 
+from benchmarks.letters import write_letter
 from channels import mailbox
 from channels.mailbox import build_access
 from channels.mailbox.poll import MailboxPoller
-from core.channel_settings import MailboxSettings
+from core.channel_settings import AttachmentSettings, MailboxSettings
 from core.errors import OperatorError
 from core.settings import CompanySettings, Settings
+from database.types import Source
 
 WHOLE = MailboxSettings(
     address="support@example.com",
@@ -38,6 +40,16 @@ def test_a_configured_mailbox_reads_and_sends() -> None:
     assert isinstance(poller, MailboxPoller)
     assert (poller.channel, poller.inbox, poller.poll_seconds) == ("mailbox", "support@example.com", 30)
     assert kit.sends_per_minute == 7
+
+
+def test_files_are_kept_up_to_the_size_that_is_configured() -> None:
+    settings = make_settings(WHOLE).model_copy(update={"attachment": AttachmentSettings(max_bytes=2048)})
+    (poller,) = mailbox.build(settings).pollers
+    mail = write_letter()
+    for content in (b"x" * 2048, b"y" * 2049):
+        mail.add_attachment(content, maintype="application", subtype="octet-stream", filename="file.bin")
+    (message,) = poller.parse(Source("mailbox", "support@example.com", "7:42", mail.as_bytes())).messages
+    assert [file.problem for file in message.attachments] == [None, "larger than 2,048 bytes"]
 
 
 @pytest.mark.parametrize("missing", ["address", "password", "imap_host", "smtp_host"])

@@ -1,14 +1,16 @@
-"""Our account with Meta as the tests have it, and replies to send from it."""
+"""Our account with Meta as the tests have it: replies to send from it, and what we make of its webhooks."""
 
+import json
 from typing import Any
 from uuid import UUID
 
 from pydantic import SecretStr
 
+from channels.whatsapp.meta.parse import parse_webhook
 from core.channel_settings import MetaSettings
 from core.ids import new_id
-from database.types import ConversationId, MessageId, OutboundMessage, WhatsAppPath
-from tests.emulators.meta_payloads import NUMBER_ID, PHONE
+from database.types import ConversationId, InboundMessage, MessageId, OutboundMessage, Parsed, WhatsAppPath
+from tests.emulators.meta_payloads import NUMBER_ID, PHONE, Json, build_contact, build_value, build_webhook
 
 OUTBOX_ID = MessageId(UUID("0197f3a0-0000-7000-8000-000000000000"))
 BY_PHONE = WhatsAppPath(provider="meta", phone=f"+{PHONE}")
@@ -42,3 +44,16 @@ def build_outbound(text: str = "Hello", **changes: Any) -> OutboundMessage:
         "customer_name": "Alice Example",
     }
     return OutboundMessage(**(fields | changes))
+
+
+def parse(payload: object) -> Parsed:
+    """What our parser makes of a webhook."""
+    return parse_webhook(json.dumps(payload).encode(), NUMBER_ID)
+
+
+def parse_message(message: Json, *contacts: Json) -> InboundMessage:
+    """The one message of a webhook that has nothing else."""
+    parsed = parse(build_webhook(build_value(contacts=contacts or [build_contact()], messages=[message])))
+    assert parsed.ignored == ()
+    (inbound,) = parsed.messages
+    return inbound

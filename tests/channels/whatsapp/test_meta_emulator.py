@@ -91,6 +91,20 @@ async def test_webhooks_are_repeated_and_reordered_on_demand() -> None:
         assert listener.texts != sorted(listener.texts)
 
 
+async def test_each_set_of_webhooks_is_reordered_in_its_own_way_and_every_run_alike() -> None:
+    runs = []
+    for _ in range(2):
+        async with connect(shuffle_seed=7, states=["sent", "delivered", "read"]) as (cloud, listener):
+            provider = MetaProvider(configure_meta(api_url=cloud.api_url))
+            for _ in range(8):
+                await provider.send(build_outbound(), BY_PHONE)
+                await cloud.settle()
+            assert sorted(listener.states) == sorted(["sent", "delivered", "read"] * 8)
+            runs.append([tuple(listener.states[start : start + 3]) for start in range(0, 24, 3)])
+    assert len(set(runs[0])) > 2
+    assert runs[0] == runs[1]
+
+
 async def test_a_webhook_that_is_not_taken_comes_again() -> None:
     async with connect() as (cloud, listener):
         listener.failures = 2

@@ -1,16 +1,14 @@
 """What a webhook of the Cloud API becomes."""
 
 import base64
-import json
-from typing import Any
 
 import pytest
 
 from channels.base import MalformedSource
 from channels.whatsapp.meta.content import read_locator
 from channels.whatsapp.meta.parse import parse_webhook
-from database.types import Consent, Identity, InboundMessage, Parsed, StatusUpdate, WhatsAppPath
-from tests.channels.whatsapp.meta_account import OUTBOX_ID
+from database.types import Parsed, WhatsAppPath
+from tests.channels.whatsapp.meta_account import parse, parse_message
 from tests.emulators.meta_payloads import (
     BODIES,
     DIGEST,
@@ -18,31 +16,13 @@ from tests.emulators.meta_payloads import (
     NUMBER_ID,
     PHONE,
     USER_ID,
-    Json,
     build_contact,
     build_message,
     build_reply,
     build_status,
-    build_system,
     build_value,
     build_webhook,
 )
-
-
-def parse(payload: object) -> Parsed:
-    return parse_webhook(json.dumps(payload).encode(), NUMBER_ID)
-
-
-def parse_message(message: Json, *contacts: Json) -> InboundMessage:
-    parsed = parse(build_webhook(build_value(contacts=contacts or [build_contact()], messages=[message])))
-    assert parsed.ignored == ()
-    (inbound,) = parsed.messages
-    return inbound
-
-
-def parse_status(**fields: Any) -> StatusUpdate:
-    (status,) = parse(build_webhook(build_value(statuses=[build_status(**fields)]))).statuses
-    return status
 
 
 def test_a_text_becomes_a_message_in_its_senders_thread() -> None:
@@ -52,37 +32,6 @@ def test_a_text_becomes_a_message_in_its_senders_thread() -> None:
     assert inbound.starts_turn
     assert inbound.contact == USER_ID
     assert inbound.reply_path == WhatsAppPath(provider="meta", phone=f"+{PHONE}", user_id=USER_ID)
-
-
-def test_the_sender_is_proven_by_id_and_number() -> None:
-    inbound = parse_message(build_message("text"))
-    assert inbound.sender == Identity(kind="whatsapp", value=USER_ID, level="proven", name="Alice Example")
-    assert inbound.also == (Identity(kind="whatsapp", value=f"+{PHONE}", level="proven", name="Alice Example"),)
-
-
-def test_a_sender_without_a_number_is_known_and_answered_by_id() -> None:
-    inbound = parse_message(build_message("text", phone=None), build_contact(phone=None))
-    assert inbound.contact == USER_ID
-    assert inbound.also == ()
-    assert inbound.reply_path == WhatsAppPath(provider="meta", user_id=USER_ID)
-
-
-def test_a_sender_whom_only_the_contacts_name_is_still_known() -> None:
-    inbound = parse_message(build_message("text", phone=None, user_id=None), build_contact(phone=None))
-    assert inbound.contact == USER_ID
-
-
-def test_a_sender_without_an_id_is_known_by_number() -> None:
-    inbound = parse_message(build_message("text", user_id=None), build_contact(user_id=None))
-    assert inbound.contact == f"+{PHONE}"
-    assert inbound.reply_path == WhatsAppPath(provider="meta", phone=f"+{PHONE}")
-
-
-def test_a_sender_whose_number_is_written_in_two_ways_is_one_person() -> None:
-    inbound = parse_message(
-        build_message("text", phone="5511987654321", user_id=None), build_contact("551187654321", "BR.1", "Alice")
-    )
-    assert inbound.reply_path == WhatsAppPath(provider="meta", phone="+5511987654321", user_id="BR.1")
 
 
 def test_a_batch_of_three_messages_and_two_statuses_is_taken_whole() -> None:
@@ -108,21 +57,6 @@ def test_entries_are_all_read() -> None:
     two = build_webhook(build_value(contacts=[build_contact()], messages=[build_message("text", "wamid.2")]))
     parsed = parse({**one, "entry": [*one["entry"], *two["entry"]]})
     assert [message.external_id for message in parsed.messages] == ["wamid.1", "wamid.2"]
-
-
-def test_in_a_batch_of_two_senders_nobody_gets_the_others_name_or_id() -> None:
-    messages = [build_message("text", "wamid.1"), build_message("text", "wamid.2", phone="49151", user_id=None)]
-    contacts = [build_contact("49151000", "DE.9", "Mallory"), build_contact()]
-    alice, other = parse(build_webhook(build_value(contacts=contacts, messages=messages))).messages
-    assert (alice.contact, alice.sender and alice.sender.name) == (USER_ID, "Alice Example")
-    assert (other.contact, other.sender and other.sender.name) == ("+49151", "")
-
-
-def test_one_contact_is_not_lent_to_two_senders() -> None:
-    messages = [build_message("text", "wamid.1"), build_message("text", "wamid.2", phone="49151", user_id=None)]
-    _, other = parse(build_webhook(build_value(contacts=[build_contact()], messages=messages))).messages
-    assert other.contact == "+49151"
-    assert other.also == ()
 
 
 def test_a_message_sent_again_after_a_week_is_the_same_message() -> None:
@@ -256,62 +190,9 @@ def test_a_question_about_a_product_names_it() -> None:
     assert parse_message(build_message("text", context=context)).text == "(about product tea-1)\nWhere is my order?"
 
 
-@pytest.mark.parametrize(("word", "is_given"), [("STOP", False), ("start", True)])
-def test_stop_and_start_change_the_consent_and_start_no_turn(word: str, is_given: bool) -> None:
-    message = build_message("text", text={"body": word})
-    parsed = parse(build_webhook(build_value(contacts=[build_contact()], messages=[message])))
-    assert parsed.consents == (Consent("whatsapp", NUMBER_ID, f"+{PHONE}", is_given),)
-    assert [(inbound.text, inbound.starts_turn) for inbound in parsed.messages] == [(word, False)]
-
-
-def test_the_consent_of_a_customer_without_a_number_goes_by_id() -> None:
-    message = build_message("button", phone=None, button={"text": "Stop"})
-    parsed = parse(build_webhook(build_value(contacts=[build_contact(phone=None)], messages=[message])))
-    assert [consent.address for consent in parsed.consents] == [USER_ID]
-
-
-@pytest.mark.parametrize(
-    ("kind", "values"),
-    [
-        ("user_changed_number", {USER_ID, f"+{PHONE}"}),
-        ("user_changed_user_id", {USER_ID, f"+{PHONE}"}),
-        ("customer_identity_changed", {f"+{PHONE}"}),
-    ],
-)
-def test_a_change_of_identity_withdraws_the_proof_of_the_old_one(kind: str, values: set[str]) -> None:
-    parsed = parse(build_webhook(build_value(messages=[build_system(kind)])))
-    assert {identity.value for identity in parsed.revoked} == values
-    assert {(identity.kind, identity.level) for identity in parsed.revoked} == {("whatsapp", "channel_asserted")}
-    assert parsed.messages == ()
-
-
 def test_an_unknown_event_about_a_customer_is_ignored() -> None:
     parsed = parse(build_webhook(build_value(messages=[build_message("system", system={"type": "danced"})])))
     assert parsed == Parsed(ignored=("system event danced",))
-
-
-@pytest.mark.parametrize(
-    ("told", "state"),
-    [("sent", "sent"), ("delivered", "delivered"), ("read", "read"), ("played", "read"), ("failed", "failed")],
-)
-def test_a_status_moves_the_reply_that_it_names(told: str, state: str) -> None:
-    status = parse_status(state=told, name="wamid.OURS", outbox=str(OUTBOX_ID))
-    assert (status.state, status.vendor_id, status.outbox_id) == (state, "wamid.OURS", OUTBOX_ID)
-
-
-def test_a_status_with_foreign_opaque_data_goes_by_the_vendors_name() -> None:
-    status = parse_status(state="sent", name="wamid.OURS", outbox="campaign-7")
-    assert (status.vendor_id, status.outbox_id) == ("wamid.OURS", None)
-
-
-def test_a_failure_says_why() -> None:
-    status = parse_status(state="failed", code=131026)
-    assert status.error == "Meta 131026: Message undeliverable: Message failed to send."
-    assert not status.is_window_closed
-
-
-def test_a_failure_for_the_closed_window_can_be_mended_by_a_template() -> None:
-    assert parse_status(state="failed", code=131047).is_window_closed
 
 
 @pytest.mark.parametrize(

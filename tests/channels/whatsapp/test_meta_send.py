@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from channels.base import DeliveryFailed, DeliveryUncertain, InboxBlocked, SignInNeeded, WindowClosed
+from channels.base import DeliveryFailed, DeliveryUncertain, InboxBlocked, RateLimited, SignInNeeded, WindowClosed
 from channels.whatsapp.meta.problem import describe_error, read_refusal
 from channels.whatsapp.meta.send import MetaProvider
 from channels.whatsapp.provider import Provider, ProviderUnavailable
@@ -89,10 +89,37 @@ async def test_without_a_template_nobody_is_invited_back(cloud: MetaCloud) -> No
 
 async def test_a_429_is_tried_again_after_the_time_that_meta_asks_for(cloud: MetaCloud) -> None:
     cloud.break_next("messages", "429")
-    with pytest.raises(DeliveryFailed) as failure:
+    with pytest.raises(RateLimited) as failure:
         await make_provider(cloud).send(build_outbound(), BY_PHONE)
-    assert not failure.value.permanent
     assert failure.value.retry_after == 7.0
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "asked", "seconds"),
+    [
+        (400, 4, None, 60.0),
+        (400, 80007, None, 60.0),
+        (400, 130429, None, 10.0),
+        (500, 130429, 3.0, 3.0),
+        (400, 131057, None, 300.0),
+        (429, 999_999, None, 30.0),
+        (429, None, None, 30.0),
+        (429, 4, 3_000.0, 300.0),
+    ],
+)
+def test_a_limit_of_the_account_holds_for_the_whole_inbox(
+    status: int, code: int | None, asked: float | None, seconds: float
+) -> None:
+    refusal = read_refusal(status, {} if code is None else {"code": code}, asked)
+    assert isinstance(refusal, RateLimited)
+    assert refusal.retry_after == seconds
+
+
+@pytest.mark.parametrize("status", [400, 429])
+def test_the_limit_for_one_customer_lets_this_reply_alone_wait(status: int) -> None:
+    refusal = read_refusal(status, {"code": 131056}, None)
+    assert type(refusal) is DeliveryFailed
+    assert (refusal.permanent, refusal.retry_after) == (False, 6.0)
 
 
 @pytest.mark.parametrize("fault", ["500", "error:131056", "error:130429", "error:4"])
@@ -151,7 +178,7 @@ def test_a_401_without_a_reason_is_about_the_token_too() -> None:
     assert isinstance(read_refusal(401, {}, None), SignInNeeded)
 
 
-@pytest.mark.parametrize("code", [368, 131031, 131042, 131048])
+@pytest.mark.parametrize("code", [368, 131031, 131037, 131042, 131044, 131045, 131048, 131064, 133010])
 def test_codes_about_the_account_let_the_other_provider_take_over(code: int) -> None:
     refusal = read_refusal(403, {"code": code}, None)
     assert isinstance(refusal, ProviderUnavailable)
@@ -166,7 +193,7 @@ def test_codes_that_pass_are_tried_again_whatever_the_status(code: int, status: 
     assert not refusal.permanent
 
 
-@pytest.mark.parametrize("code", [100, 131008, 131009, 131021, 131026, 131049, 131050, 131051, 132000, 132015])
+@pytest.mark.parametrize("code", [100, 130497, 131008, 131009, 131021, 131026, 131049, 131050, 131051, 132000, 132015])
 def test_codes_about_the_message_are_permanent(code: int) -> None:
     refusal = read_refusal(400, {"code": code}, None)
     assert isinstance(refusal, DeliveryFailed)

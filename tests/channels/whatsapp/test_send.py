@@ -11,6 +11,7 @@ from channels.base import (
     DeliveryFailed,
     DeliveryUncertain,
     InboxBlocked,
+    RateLimited,
     Receipt,
     Reconciler,
     SignInNeeded,
@@ -26,16 +27,20 @@ from database.types import OutboundMessage, WhatsAppPath, WhatsAppProvider
 from tests.channels.whatsapp.twilio_samples import CUSTOMER, NOON, NUMBER, USER_ID, make_reply, make_settings
 
 META = WhatsAppPath(provider="meta", phone=CUSTOMER, user_id=USER_ID)
+HIDDEN = WhatsAppPath(provider="meta", user_id=USER_ID)
 
 
 @dataclass
 class StubProvider:
     """Accepts everything, or fails as it was told."""
 
+    name: str = "twilio"
     inbox: str = NUMBER
     has_template: bool = True
     failure: Exception | None = None
     sent: list[tuple[str, WhatsAppPath]] = field(default_factory=list)
+    found: Receipt | Exception | None = None
+    asked: list[OutboundMessage] = field(default_factory=list)
 
     async def send(self, _message: OutboundMessage, path: WhatsAppPath) -> Receipt:
         return self._accept("text", path)
@@ -43,14 +48,17 @@ class StubProvider:
     async def send_template(self, _message: OutboundMessage, path: WhatsAppPath) -> Receipt:
         return self._accept("template", path)
 
-    async def find(self, _message: OutboundMessage) -> Receipt | None:
-        return Receipt(vendor_id=f"found in {self.inbox}")
+    async def find(self, message: OutboundMessage) -> Receipt | None:
+        self.asked.append(message)
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
 
     def _accept(self, what: str, path: WhatsAppPath) -> Receipt:
         self.sent.append((what, path))
         if self.failure is not None:
             raise self.failure
-        return Receipt(vendor_id=self.inbox)
+        return Receipt(vendor_id=self.name)
 
 
 def make_sender(providers: Mapping[WhatsAppProvider, StubProvider], now: datetime = NOON) -> WhatsAppSender:
@@ -65,7 +73,7 @@ async def test_a_reply_goes_through_the_provider_that_the_customer_wrote_to(name
     providers: dict[WhatsAppProvider, StubProvider] = {"twilio": StubProvider("twilio"), "meta": StubProvider("meta")}
     path = WhatsAppPath(provider=name, phone=CUSTOMER)
     assert (await make_sender(providers).send(make_reply(path=path))).vendor_id == name
-    assert [provider.sent for provider in providers.values() if provider.inbox != name] == [[]]
+    assert [provider.sent for provider in providers.values() if provider.name != name] == [[]]
 
 
 def test_a_send_is_never_simply_done_again() -> None:
@@ -103,8 +111,9 @@ async def test_an_unknown_window_is_left_to_the_vendor() -> None:
         make_reply(path=None),
         make_reply(path=WhatsAppPath(provider="meta", phone=CUSTOMER)),
         make_reply(kind="template"),
+        make_reply(inbox="+15550999"),
     ],
-    ids=["a code", "no path", "no provider", "no template"],
+    ids=["a code", "no path", "no provider", "no template", "another number of ours"],
 )
 async def test_what_can_never_be_sent_is_a_permanent_failure(message: OutboundMessage) -> None:
     twilio = StubProvider(has_template=False)
@@ -112,6 +121,14 @@ async def test_what_can_never_be_sent_is_a_permanent_failure(message: OutboundMe
         await make_sender({"twilio": twilio}).send(message)
     assert caught.value.permanent
     assert twilio.sent == []
+
+
+async def test_a_reply_to_a_number_that_meta_no_longer_has_for_us_goes_nowhere_else() -> None:
+    meta, twilio = StubProvider("meta", inbox="106540352242922"), StubProvider("twilio")
+    with pytest.raises(DeliveryFailed, match="not configured any more") as caught:
+        await make_sender({"meta": meta, "twilio": twilio}).send(make_reply(path=META, inbox="999999"))
+    assert caught.value.permanent
+    assert (meta.sent, twilio.sent) == ([], [])
 
 
 @pytest.mark.parametrize("kind", ["reply", "template"])
@@ -126,6 +143,7 @@ async def test_twilio_steps_in_where_metas_account_is_refused(kind: str) -> None
     "failure",
     [
         InboxBlocked("limit"),
+        RateLimited("slower", retry_after=5),
         DeliveryFailed("no", permanent=True),
         DeliveryUncertain("lost"),
         SignInNeeded("token"),
@@ -139,13 +157,19 @@ async def test_twilio_steps_in_for_nothing_else(failure: Exception) -> None:
     assert twilio.sent == []
 
 
-async def test_without_twilio_or_a_phone_number_metas_refusal_stands() -> None:
+@pytest.mark.parametrize("path", [META, HIDDEN])
+async def test_without_twilio_metas_refusal_blocks_the_inbox(path: WhatsAppPath) -> None:
+    meta = StubProvider(failure=ProviderUnavailable("locked"))
+    with pytest.raises(ProviderUnavailable):
+        await make_sender({"meta": meta}).send(make_reply(path=path))
+
+
+async def test_whom_twilio_cannot_reach_waits_alone_while_the_others_go_through_twilio() -> None:
     meta, twilio = StubProvider(failure=ProviderUnavailable("locked")), StubProvider()
-    with pytest.raises(ProviderUnavailable):
-        await make_sender({"meta": meta}).send(make_reply(path=META))
-    hidden = WhatsAppPath(provider="meta", user_id=USER_ID)
-    with pytest.raises(ProviderUnavailable):
-        await make_sender({"meta": meta, "twilio": twilio}).send(make_reply(path=hidden))
+    with pytest.raises(DeliveryFailed, match="locked") as caught:
+        await make_sender({"meta": meta, "twilio": twilio}).send(make_reply(path=HIDDEN))
+    assert type(caught.value) is DeliveryFailed
+    assert (caught.value.permanent, caught.value.retry_after) == (False, 900.0)
     assert twilio.sent == []
 
 
@@ -156,14 +180,28 @@ async def test_metas_account_never_steps_in_for_twilios() -> None:
     assert meta.sent == []
 
 
-@pytest.mark.parametrize(
-    "failure",
-    [WindowClosed("late"), DeliveryFailed("no", permanent=True), SignInNeeded("token"), InboxBlocked("limit")],
-)
-async def test_where_twilio_refuses_too_the_message_waits_for_meta(failure: Exception) -> None:
+@pytest.mark.parametrize("failure", [SignInNeeded("token"), InboxBlocked("limit")])
+async def test_where_twilio_refuses_the_account_too_the_inbox_is_blocked(failure: Exception) -> None:
     meta, twilio = StubProvider(failure=ProviderUnavailable("locked")), StubProvider(failure=failure)
     with pytest.raises(ProviderUnavailable, match="locked"):
         await make_sender({"meta": meta, "twilio": twilio}).send(make_reply(path=META))
+
+
+@pytest.mark.parametrize("failure", [WindowClosed("late"), DeliveryFailed("no", permanent=True)])
+async def test_what_twilio_refuses_of_one_reply_lets_it_alone_wait_for_meta(failure: Exception) -> None:
+    meta, twilio = StubProvider(failure=ProviderUnavailable("locked")), StubProvider(failure=failure)
+    with pytest.raises(DeliveryFailed, match="locked") as caught:
+        await make_sender({"meta": meta, "twilio": twilio}).send(make_reply(path=META))
+    assert type(caught.value) is DeliveryFailed
+    assert (caught.value.permanent, caught.value.retry_after) == (False, 900.0)
+
+
+async def test_twilios_wish_for_fewer_sends_holds_when_it_stands_in() -> None:
+    meta, twilio = StubProvider(failure=ProviderUnavailable("locked")), StubProvider()
+    twilio.failure = RateLimited("slower", retry_after=5)
+    with pytest.raises(RateLimited) as caught:
+        await make_sender({"meta": meta, "twilio": twilio}).send(make_reply(path=META))
+    assert caught.value.retry_after == 5
 
 
 async def test_where_twilio_may_have_taken_it_nothing_is_sent_again() -> None:
@@ -173,11 +211,35 @@ async def test_where_twilio_may_have_taken_it_nothing_is_sent_again() -> None:
         await make_sender({"meta": meta, "twilio": twilio}).send(make_reply(path=META))
 
 
-async def test_twilio_can_be_asked_and_meta_cannot() -> None:
-    sender = make_sender({"meta": StubProvider(), "twilio": StubProvider("twilio")})
-    assert await sender.find(make_reply()) == Receipt(vendor_id="found in twilio")
+async def test_a_reply_that_left_under_a_number_we_no_longer_have_is_still_looked_for() -> None:
+    twilio = StubProvider(found=Receipt(vendor_id="SM1"))
+    reply = make_reply(inbox="+15550999")
+    assert await make_sender({"twilio": twilio}).find(reply) == Receipt(vendor_id="SM1")
+    assert twilio.asked == [reply]
+
+
+async def test_what_twilio_sent_in_metas_place_is_found_under_twilios_number() -> None:
+    twilio = StubProvider(found=Receipt(vendor_id="SM1"))
+    reply = make_reply(path=META, inbox="106540352242922")
+    assert await make_sender({"meta": StubProvider("meta"), "twilio": twilio}).find(reply) == Receipt(vendor_id="SM1")
+    (asked,) = twilio.asked
+    assert (asked.inbox, asked.path) == (NUMBER, WhatsAppPath(provider="twilio", phone=CUSTOMER))
+
+
+@pytest.mark.parametrize("found", [None, SignInNeeded("token"), VendorAway("down")])
+async def test_what_twilio_does_not_have_may_still_be_with_meta(found: Exception | None) -> None:
+    sender = make_sender({"meta": StubProvider("meta"), "twilio": StubProvider(found=found)})
     with pytest.raises(VendorAway):
         await sender.find(make_reply(path=META))
+
+
+async def test_without_twilio_or_a_phone_number_nobody_can_be_asked_about_metas() -> None:
+    twilio = StubProvider(found=Receipt(vendor_id="SM1"))
+    with pytest.raises(VendorAway):
+        await make_sender({"meta": StubProvider("meta")}).find(make_reply(path=META))
+    with pytest.raises(VendorAway):
+        await make_sender({"meta": StubProvider("meta"), "twilio": twilio}).find(make_reply(path=HIDDEN))
+    assert twilio.asked == []
 
 
 def configure(twilio: TwilioSettings | None = None, meta: MetaSettings | None = None) -> Settings:

@@ -126,6 +126,27 @@ async def test_callbacks_come_as_planned_and_name_the_reply(
     assert {update.vendor_id for update in desk.statuses} == {receipt.vendor_id}
 
 
+async def test_reversed_callbacks_are_planned_over_http_and_leave_the_message_in_its_final_status(
+    twilio: State,
+) -> None:
+    await call(twilio, "PUT", "/_control/callbacks", {"statuses": ["sent", "delivered", "read"], "reverse": True})
+    async with open_desk(twilio) as desk:
+        await TwilioProvider(point_at(twilio), public_url=desk.url).send(make_reply(), PATH)
+        await desk.wait(lambda: len(desk.statuses) == 3)
+    assert [update.state for update in desk.statuses] == ["read", "delivered", "sent"]
+    assert [row["status"] for row in await call(twilio, "GET", "/_inspect/messages")] == ["read"]
+
+
+async def test_a_window_that_twilio_never_had_is_reported_for_the_reply_it_stood_in_for(twilio: State) -> None:
+    twilio.plan = CallbackPlan(["undelivered:63016"])
+    reply = make_reply(path=WhatsAppPath(provider="meta", phone=CUSTOMER), inbox="106540352242922")
+    async with open_desk(twilio) as desk:
+        await TwilioProvider(point_at(twilio), public_url=desk.url).send(reply, PATH)
+        await desk.wait(lambda: bool(desk.statuses))
+    (update,) = desk.statuses
+    assert (update.outbox_id, update.is_window_closed, update.retry_seconds) == (reply.id, False, 900.0)
+
+
 async def test_a_callback_may_come_before_the_answer(twilio: State) -> None:
     twilio.plan = CallbackPlan(["sent"], before_answer=True)
     async with open_desk(twilio) as desk:

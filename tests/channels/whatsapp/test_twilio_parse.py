@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from channels.base import MalformedSource
 from channels.whatsapp.twilio.receive import TwilioReceiver
-from database.types import Attachment, Consent, Identity, InboundMessage, Parsed, Source, WhatsAppPath
+from database.types import Attachment, Identity, InboundMessage, Parsed, Source, WhatsAppPath
 from tests.channels.mutations import mutated_bytes
 from tests.channels.whatsapp.twilio_samples import (
     BOTH,
@@ -193,11 +193,23 @@ def test_a_customer_without_a_phone_number_is_known_by_their_user_id() -> None:
     assert message.reply_path == WhatsAppPath(provider="twilio", user_id=USER_ID)
 
 
-def test_a_customer_with_both_is_known_by_both_and_keeps_their_thread() -> None:
-    message = read(BOTH)
-    assert message.thread_id == read(TEXT).thread_id
-    assert message.also == (Identity(kind="whatsapp", value=USER_ID, level="proven"),)
-    assert message.reply_path == WhatsAppPath(provider="twilio", phone=CUSTOMER, user_id=USER_ID)
+@pytest.mark.parametrize("value", [USER_ID, "x" * 5_000, "whatsapp:+15550222"])
+def test_an_external_user_id_whose_meaning_nobody_documents_changes_nothing(value: str) -> None:
+    assert read(TEXT | {"ExternalUserId": value}) == read(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("fields", "keys"),
+    [
+        (TEXT, (f"phone:{CUSTOMER}",)),
+        (BOTH, (f"phone:{CUSTOMER}",)),
+        (HIDDEN, (f"user:{USER_ID}",)),
+        (HIDDEN | {"WaId": CUSTOMER.removeprefix("+")}, (f"user:{USER_ID}", f"phone:{CUSTOMER}")),
+    ],
+)
+def test_a_message_follows_whatever_its_sender_is_known_by(fields: dict[str, str], keys: tuple[str, ...]) -> None:
+    message = read(fields)
+    assert message.follows == message.known_as == keys
 
 
 def test_a_number_that_only_stands_in_wa_id_is_used_to_reply() -> None:
@@ -205,43 +217,6 @@ def test_a_number_that_only_stands_in_wa_id_is_used_to_reply() -> None:
     assert message.contact == USER_ID
     assert message.reply_path == WhatsAppPath(provider="twilio", phone=CUSTOMER, user_id=USER_ID)
     assert message.also == (Identity(kind="whatsapp", value=CUSTOMER, level="proven"),)
-
-
-@pytest.mark.parametrize("word", ["STOP", "stop", " Stop. ", "Unsubscribe"])
-def test_stop_ends_our_messages_and_starts_no_turn(word: str) -> None:
-    parsed = RECEIVER.parse(make_source(TEXT | {"Body": word}))
-    assert parsed.consents == (Consent("whatsapp", NUMBER, CUSTOMER, is_given=False),)
-    assert not only_message(parsed).starts_turn
-
-
-def test_start_resumes_them() -> None:
-    parsed = RECEIVER.parse(make_source(TEXT | {"Body": "START"}))
-    assert parsed.consents == (Consent("whatsapp", NUMBER, CUSTOMER, is_given=True),)
-
-
-def test_the_words_that_twilio_was_configured_with_count_as_well() -> None:
-    parsed = RECEIVER.parse(make_source(TEXT | {"Body": "Genug", "OptOutType": "STOP"}))
-    assert parsed.consents == (Consent("whatsapp", NUMBER, CUSTOMER, is_given=False),)
-
-
-def test_consent_is_kept_under_the_address_that_replies_go_to() -> None:
-    parsed = RECEIVER.parse(make_source(HIDDEN | {"Body": "STOP"}))
-    assert parsed.consents == (Consent("whatsapp", NUMBER, USER_ID, is_given=False),)
-    parsed = RECEIVER.parse(make_source(HIDDEN | {"Body": "STOP", "WaId": CUSTOMER.removeprefix("+")}))
-    assert parsed.consents == (Consent("whatsapp", NUMBER, CUSTOMER, is_given=False),)
-
-
-def test_help_is_answered_by_the_desk_unless_twilio_did_so() -> None:
-    assert read(TEXT | {"Body": "HELP"}).starts_turn
-    answered = RECEIVER.parse(make_source(TEXT | {"Body": "HELP", "OptOutType": "HELP"}))
-    assert not only_message(answered).starts_turn
-    assert answered.consents == ()
-
-
-def test_stop_within_a_sentence_is_an_ordinary_message() -> None:
-    parsed = RECEIVER.parse(make_source(TEXT | {"Body": "Please stop the invoice"}))
-    assert parsed.consents == ()
-    assert only_message(parsed).starts_turn
 
 
 def test_a_redelivery_has_the_same_fingerprint_whatever_was_added() -> None:

@@ -72,6 +72,7 @@ async def test_a_lost_message_is_the_one_that_its_webhook_would_have_brought(twi
         brought.fingerprint,
         brought.text,
     )
+    assert fetched.follows == fetched.known_as == brought.follows
 
 
 async def test_its_files_can_be_fetched_like_those_of_a_webhook(twilio: State) -> None:

@@ -6,7 +6,15 @@ import socket
 import pytest
 from pydantic import SecretStr
 
-from channels.base import DeliveryFailed, DeliveryUncertain, InboxBlocked, Receipt, SignInNeeded, WindowClosed
+from channels.base import (
+    DeliveryFailed,
+    DeliveryUncertain,
+    InboxBlocked,
+    RateLimited,
+    Receipt,
+    SignInNeeded,
+    WindowClosed,
+)
 from channels.whatsapp.twilio.send import TwilioProvider, write_variables
 from core.errors import OperatorError
 from database.types import WhatsAppPath
@@ -38,6 +46,14 @@ async def test_a_reply_is_accepted_once_with_our_id_in_the_callback(twilio: Stat
     assert receipt == Receipt(vendor_id=message.sid, hold_seconds=6.0)
     assert (message.sender, message.to, message.body) == (f"whatsapp:{NUMBER}", f"whatsapp:{CUSTOMER}", reply.text)
     assert message.callback == f"{PUBLIC}/webhooks/whatsapp/status?outbox={reply.id}"
+    assert message.outbox == str(reply.id)
+
+
+async def test_the_callback_says_where_twilio_stands_in_for_meta(twilio: State) -> None:
+    reply = make_reply(path=WhatsAppPath(provider="meta", phone=CUSTOMER), inbox="106540352242922")
+    await provide(twilio, public_url=PUBLIC).send(reply, PATH)
+    (message,) = twilio.list_outbound()
+    assert message.callback == f"{PUBLIC}/webhooks/whatsapp/status?outbox={reply.id}&for=meta"
     assert message.outbox == str(reply.id)
 
 
@@ -119,18 +135,37 @@ async def test_a_closed_window_is_told_from_other_refusals(twilio: State) -> Non
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "asked", "seconds"), [(429, 20429, 7, 7.0), (429, 20429, None, 5.0), (400, 63018, None, 60.0)]
+    ("status", "code", "asked", "seconds"),
+    [
+        (429, 20429, 7, 7.0),
+        (429, 20429, None, 5.0),
+        (429, 20429, 3_000, 300.0),
+        (429, 99999, None, 30.0),
+        (400, 63017, None, 5.0),
+    ],
 )
-async def test_a_request_for_patience_is_heard(
+async def test_a_request_for_patience_holds_for_the_whole_inbox(
     twilio: State, status: int, code: int, asked: int | None, seconds: float
 ) -> None:
     error = await fail(twilio, Fault("create", "error", status=status, code=code, retry_after=asked))
-    assert isinstance(error, DeliveryFailed)
-    assert not error.permanent
+    assert isinstance(error, RateLimited)
     assert error.retry_after == seconds
 
 
-@pytest.mark.parametrize("status", [302, 403, 404, 429])
+async def test_a_429_of_something_on_the_way_holds_for_the_whole_inbox(twilio: State) -> None:
+    assert isinstance(await fail(twilio, Fault("create", "html", status=429)), RateLimited)
+
+
+@pytest.mark.parametrize(("code", "seconds"), [(63018, 60.0), (14107, 30.0)])
+async def test_a_limit_that_may_be_this_customers_alone_lets_this_reply_wait(
+    twilio: State, code: int, seconds: float
+) -> None:
+    error = await fail(twilio, Fault("create", "error", status=400, code=code))
+    assert type(error) is DeliveryFailed
+    assert (error.permanent, error.retry_after) == (False, seconds)
+
+
+@pytest.mark.parametrize("status", [302, 403, 404])
 async def test_a_refusal_by_something_on_the_way_passes(twilio: State, status: int) -> None:
     error = await fail(twilio, Fault("create", "html", status=status))
     assert isinstance(error, DeliveryFailed)

@@ -61,6 +61,30 @@ def test_a_closed_window_that_is_reported_later_is_marked() -> None:
     assert "63016" in update.error
 
 
+def test_a_window_that_twilio_never_had_is_tried_again_later_and_asks_for_no_template() -> None:
+    (update,) = report("undelivered", f"{STATUS_URL}&for=meta", ErrorCode="63016").statuses
+    assert (update.state, update.is_window_closed, update.retry_seconds) == ("failed", False, 900.0)
+    assert update.outbox_id == OUTBOX
+    assert update.error is not None
+    assert "63016" in update.error
+
+
+@pytest.mark.parametrize("url", [STATUS_URL, f"{STATUS_URL}&for=meta"])
+@pytest.mark.parametrize(
+    ("code", "seconds"), [(63018, 60.0), (63017, 5.0), (30001, 60.0), (14107, 30.0), (63038, 3_600.0)]
+)
+def test_a_limit_that_is_reported_later_is_mended_by_time(url: str, code: int, seconds: float) -> None:
+    (update,) = report("failed", url, ErrorCode=str(code)).statuses
+    assert (update.state, update.retry_seconds) == ("failed", seconds)
+    assert not update.is_window_closed
+
+
+@pytest.mark.parametrize("code", ["63016", "63024", "21610", "", "x"])
+def test_no_other_failure_is_tried_again(code: str) -> None:
+    (update,) = report("failed", ErrorCode=code).statuses
+    assert update.retry_seconds is None
+
+
 def test_another_failure_is_described_without_the_customers_number() -> None:
     (update,) = report("failed", ErrorCode="63024", ErrorMessage="+15550111 is not there").statuses
     assert not update.is_window_closed
@@ -70,9 +94,10 @@ def test_another_failure_is_described_without_the_customers_number() -> None:
 
 
 def test_a_code_beside_a_good_status_marks_nothing() -> None:
-    assert report("delivered", ErrorCode="63016").statuses == (
-        StatusUpdate(state="delivered", outbox_id=OUTBOX, vendor_id="SM7"),
-    )
+    for code in ("63016", "63018"):
+        assert report("delivered", f"{STATUS_URL}&for=meta", ErrorCode=code).statuses == (
+            StatusUpdate(state="delivered", outbox_id=OUTBOX, vendor_id="SM7"),
+        )
 
 
 @pytest.mark.parametrize("url", [URL, f"{URL}?outbox=", f"{URL}?outbox=x", "", f"{URL}?outbox=x&other=1"])
