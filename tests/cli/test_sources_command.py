@@ -25,6 +25,7 @@ MAILBOX = {
     "MAILBOX_SMTP_HOST": "127.0.0.1",
 }
 TWILIO = {
+    "API_PUBLIC_URL": "https://desk.example.com",
     "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
     "TWILIO_AUTH_TOKEN": "secret",
     "TWILIO_NUMBER": "+15550100",
