@@ -18,10 +18,12 @@ import asyncio
 import email
 import ssl
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from email.policy import default
+from threading import Thread
 from typing import Any, Literal
 from weakref import WeakSet
 
@@ -189,6 +191,27 @@ async def run_smtp(
             if isinstance(transport, asyncio.WriteTransport):
                 transport.abort()
         await server.wait_closed()
+
+
+@contextmanager
+def run_smtp_aside() -> Iterator[SmtpServer]:
+    """The same on a loop of its own, so that no other work of this process makes it slow."""
+    started: Future[tuple[SmtpServer, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve_until_told() -> None:
+        end = asyncio.Event()
+        async with run_smtp() as state:
+            started.set_result((state, asyncio.get_running_loop(), end))
+            await end.wait()
+
+    thread = Thread(target=lambda: asyncio.run(serve_until_told()), name="smtp", daemon=True)
+    thread.start()
+    state, loop, end = started.result()
+    try:
+        yield state
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()
 
 
 def build_control(state: SmtpServer) -> Starlette:
