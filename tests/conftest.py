@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import structlog
 
 from agent.knowledge.documents import find_documents
 from agent.knowledge.embedder import Embedder
@@ -26,6 +27,18 @@ from database.pool import DbConnection, DbPool, connect, open_pool
 FAST_SETTINGS = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 200\n"
 SAMPLE_KNOWLEDGE = Path(__file__).parents[1] / "docs" / "sample-knowledge"
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """structlog's own default draws a box around every frame with its variables: seconds each on a busy machine."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")

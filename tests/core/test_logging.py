@@ -15,10 +15,10 @@ from core.settings import LogSettings
 @pytest.fixture(autouse=True)
 def restore_logging() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, ours = root.handlers[:], root.level, structlog.get_config()
     yield
     root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    structlog.configure(**ours)
 
 
 def fail_with_a_secret() -> None:
