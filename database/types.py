@@ -255,7 +255,7 @@ class ConversationState:
     """A conversation as the turn needs it: who, where, and what else has been said, oldest first.
 
     It is not reachable where a message named nobody who could be answered. `recent_replies` is how often the desk has
-    written to this customer on this channel by itself within an hour, in all their conversations.
+    written to this customer by mail, by itself and within an hour, in all their conversations; 0 on other channels.
     """
 
     id: ConversationId

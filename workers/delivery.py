@@ -174,15 +174,14 @@ class Deliverer:
         delay = delay_before_retry(reply.attempt, random.random(), error.retry_after)  # noqa: S311  # jitter, not a secret
 
         async def put_off(conn: Conn) -> None:
-            async with conn.transaction():
-                if is_blocked:
-                    await outbox.postpone(conn, reply, delay_seconds=delay, reason=str(error))
-                    await inboxes.note_problem(conn, reply.channel, reply.inbox, "send", str(error))
-                else:
-                    await outbox.retry(conn, reply, str(error), delay_seconds=delay)
-                if isinstance(error, RateLimited | InboxBlocked) and error.retry_after is not None:
-                    seconds = min(error.retry_after, _LONGEST_PAUSE_SECONDS)
-                    await outbox.pause(conn, reply.channel, reply.inbox, seconds=seconds)
+            if is_blocked:
+                await outbox.postpone(conn, reply, delay_seconds=delay, reason=str(error))
+                await inboxes.note_problem(conn, reply.channel, reply.inbox, "send", str(error))
+            else:
+                await outbox.retry(conn, reply, str(error), delay_seconds=delay)
+            if isinstance(error, RateLimited | InboxBlocked) and error.retry_after is not None:
+                seconds = min(error.retry_after, _LONGEST_PAUSE_SECONDS)
+                await outbox.pause(conn, reply.channel, reply.inbox, seconds=seconds)
 
         await self._record(put_off)
         _log.warning("send failed, will be retried", reason=str(error), delay_seconds=round(delay, 1))
@@ -196,9 +195,8 @@ class Deliverer:
             return
 
         async def put_off(conn: Conn) -> None:
-            async with conn.transaction():
-                await outbox.postpone(conn, reply, delay_seconds=_SIGN_IN_SECONDS, reason=str(error))
-                await inboxes.note_problem(conn, reply.channel, reply.inbox, "send", f"needs sign-in: {error}")
+            await outbox.postpone(conn, reply, delay_seconds=_SIGN_IN_SECONDS, reason=str(error))
+            await inboxes.note_problem(conn, reply.channel, reply.inbox, "send", f"needs sign-in: {error}")
 
         await self._record(put_off)
         self._outage_log.warning("the inbox needs sign-in, replies wait", channel=reply.channel, inbox=reply.inbox)
@@ -217,11 +215,17 @@ class Deliverer:
         _log.error("reply not delivered, a person must look", state="unknown", reason=reason)
 
     async def _record(self, result: Callable[[Conn], Awaitable[object]]) -> None:
-        async def write(conn: Conn) -> None:
-            async with conn.transaction():
-                await result(conn)
+        await record_result(self._pool, result)
 
-        await run_patiently(self._pool, write, patience_seconds=RECORD_SECONDS)
+
+async def record_result(pool: DbPool, result: Callable[[Conn], Awaitable[object]]) -> None:
+    """Write in one transaction what became of a send; a database that is away for a moment is waited for."""
+
+    async def write(conn: Conn) -> None:
+        async with conn.transaction():
+            await result(conn)
+
+    await run_patiently(pool, write, patience_seconds=RECORD_SECONDS)
 
 
 async def record_receipt(conn: Conn, reply: OutboundMessage, receipt: Receipt) -> None:

@@ -6,9 +6,9 @@ from channels.base import Channels, Receipt, SignInNeeded, VendorAway
 from core.logging import bind_log_context, get_logger
 from database import outbox, undelivered
 from database.outbox import Doubtful
-from database.patience import DatabaseAway, run_patiently
+from database.patience import DatabaseAway
 from database.pool import Conn, DbPool
-from workers.delivery import RECORD_SECONDS, record_receipt
+from workers.delivery import record_receipt, record_result
 
 _log = get_logger(__name__)
 
@@ -113,8 +113,4 @@ class Reconciliation:
         return float(self._check_seconds * 2**doubtful.checks)
 
     async def _record(self, result: Callable[[Conn], Awaitable[object]]) -> None:
-        async def write(conn: Conn) -> None:
-            async with conn.transaction():
-                await result(conn)
-
-        await run_patiently(self._pool, write, patience_seconds=RECORD_SECONDS)
+        await record_result(self._pool, result)

@@ -246,9 +246,8 @@ class TurnProcessor:
         return await run_patiently(self._pool, work, patience_seconds=self._settings.worker.lease_seconds)
 
     def _is_loop(self, conversation: ConversationState) -> bool:
-        """On mail alone: a machine without any telling header begins a new thread with each letter."""
-        most = self._settings.agent.max_replies_per_hour
-        return conversation.channel in _MAIL_CHANNELS and conversation.recent_replies >= most
+        """On mail: a machine without any telling header begins a new thread with each letter."""
+        return conversation.recent_replies >= self._settings.agent.max_replies_per_hour
 
     def _measure_wait(self, lease: Lease) -> float:
         """Milliseconds from the first message's arrival to the claim, both on the database's clock."""

@@ -115,25 +115,23 @@ async def find_thread(conn: Conn, message: InboundMessage) -> InboundMessage:
     sender = message.sender
     if sender is None or not (message.follows or message.known_as):
         return message
-    found = await _find_contact(conn, message, sender, message.follows) if message.follows else None
+    place = (message.channel, message.inbox)
+    participant = _name_participant(message.channel, sender)
+    found = await _find_contact(conn, place, participant, message.follows) if message.follows else None
     user = next((name for name in message.known_as if name.startswith(_USER)), None)
-    if found and user and await _find_contact(conn, message, sender, [f"{_OWNER}{found}"]) not in {None, user}:
+    if found and user and await _find_contact(conn, place, participant, [f"{_OWNER}{found}"]) not in {None, user}:
         found = None  # the number belongs to somebody else now
     message = message.model_copy(update={"contact": found}) if found else message
-    await remember_thread(conn, message, message.known_as)
+    if message.known_as:
+        await remember_names(conn, place, participant, message.known_as, contact=message.contact)
     if user:
-        place = (message.channel, message.inbox)
-        await _remember_owner(conn, place, _name_participant(message.channel, sender), message.contact, user)
+        await _remember_owner(conn, place, participant, message.contact, user)
     return message
 
 
-async def _find_contact(conn: Conn, message: InboundMessage, sender: Identity, names: Sequence[str]) -> str | None:
+async def _find_contact(conn: Conn, place: tuple[str, str], participant: str, names: Sequence[str]) -> str | None:
     found: str | None = await _SQL["find_contact"].fetch_value(
-        conn,
-        channel=message.channel,
-        inbox=message.inbox,
-        participant=_name_participant(message.channel, sender),
-        keys=[derive_id(name) for name in names],
+        conn, channel=place[0], inbox=place[1], participant=participant, keys=[derive_id(name) for name in names]
     )
     return found
 
@@ -150,17 +148,10 @@ async def _remember_owner(conn: Conn, place: tuple[str, str], participant: str, 
     )
 
 
-async def remember_thread(conn: Conn, message: InboundMessage, names: Sequence[str]) -> None:
-    """From now on these names lead the sender of this message to its thread."""
-    if names and message.sender is not None:
-        participant = _name_participant(message.channel, message.sender)
-        await remember_names(conn, (message.channel, message.inbox), participant, names, contact=message.contact)
-
-
 async def remember_names(
     conn: Conn, place: tuple[str, str], participant: str, names: Sequence[str], *, contact: str
 ) -> None:
-    """The same for a reply that was sent: `place` is its channel and inbox.
+    """From now on these names lead the participant to this thread. `place` is its channel and inbox.
 
     A name is given once. But a subject is used again and again, and who shows a number and an id on WhatsApp is one
     customer: these lead to the thread that had them last.

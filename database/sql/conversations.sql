@@ -28,9 +28,10 @@ SELECT v.id, v.customer_id, v.contact_name, v.channel, v.inbox, v.identity_level
        v.automatic_replies, t.ref, t.subject, t.category, t.priority,
        v.channel = 'web' OR EXISTS (SELECT FROM customer_identifiers i WHERE i.customer_id = v.customer_id)
            AS is_reachable,
-       (SELECT count(*) FROM conversations r JOIN messages m ON m.conversation_id = r.id
+       CASE WHEN v.channel IN ('gmail', 'mailbox') THEN (SELECT count(*) FROM conversations r JOIN messages m ON m.conversation_id = r.id
          WHERE r.customer_id = v.customer_id AND r.channel = v.channel AND r.updated_at > now() - interval '1 hour'
-           AND m.created_at > now() - interval '1 hour' AND m.author IN ('assistant', 'system')) AS recent_replies
+           AND m.created_at > now() - interval '1 hour' AND m.author IN ('assistant', 'system'))
+            ELSE 0 END AS recent_replies
   FROM conversations v JOIN tickets t ON t.conversation_id = v.id
  WHERE v.id = :id;
 
