@@ -136,7 +136,7 @@ async def test_a_reply_that_a_person_knows_was_not_sent_goes_out_once_more(staff
     woken = asyncio.Event()
     await listener.add_listener(OUTBOX_CHANNEL, lambda *_: woken.set())
     assert (await staff.settle(reply_id, "not_sent")).status_code == 200
-    await asyncio.wait_for(woken.wait(), 5)
+    await asyncio.wait_for(woken.wait(), 60)
     await listener.close()
     async with staff.service.pool.acquire() as conn:
         (again,) = await outbox.claim(conn, max_replies=5, lease_seconds=60)

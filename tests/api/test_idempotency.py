@@ -47,7 +47,7 @@ async def test_a_lost_race_leaves_no_thread_without_a_message(fresh: Service) ->
         async with conn.transaction():
             await queue.publish(conn, winner)
             losing = asyncio.ensure_future(submit(fresh.client, key="race"))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not await observer.fetchval(
                     "SELECT cardinality(pg_blocking_pids(pid)) > 0 FROM pg_stat_activity"
                     " WHERE application_name = 'nightdesk api' ORDER BY 1 DESC LIMIT 1"

@@ -53,7 +53,7 @@ async def answer_probe(service: Service) -> None:
 async def test_a_probe_reports_the_reply_and_the_time_of_every_stage(
     fresh: Service, database_url: str, admin: dict[str, str]
 ) -> None:
-    async with woken(database_url) as event, asyncio.timeout(10):
+    async with woken(database_url) as event, asyncio.timeout(60):
         probing = asyncio.ensure_future(fresh.client.post("/test/queue", headers=admin))
         await event.wait()
         await answer_probe(fresh)
@@ -71,7 +71,7 @@ async def test_a_probe_reports_the_reply_and_the_time_of_every_stage(
 
 
 async def test_a_probe_asks_what_it_is_given(fresh: Service, database_url: str, admin: dict[str, str]) -> None:
-    async with woken(database_url) as event, asyncio.timeout(10):
+    async with woken(database_url) as event, asyncio.timeout(60):
         body = {"message": "Do you ship to Oslo?"}
         probing = asyncio.ensure_future(fresh.client.post("/test/queue", json=body, headers=admin))
         await event.wait()

@@ -130,7 +130,7 @@ async def test_the_message_is_committed_before_it_is_accepted(fresh: Service) ->
 
 
 async def test_a_submission_and_a_reply_wake_the_workers(fresh: Service, database_url: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async with woken(database_url) as event:
             accepted = await submit(fresh.client)
             await event.wait()

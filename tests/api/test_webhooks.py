@@ -249,7 +249,7 @@ async def test_a_push_marks_its_inbox_and_wakes_the_workers(fresh: Service, alon
     listener = await connect(fresh.desk.notifier._url, application="test")
     await listener.add_listener(INBOX_CHANNEL, lambda *said: woken.put_nowait(str(said[-1])))
     assert (await post(fresh)).status_code == 200
-    assert await asyncio.wait_for(woken.get(), 5) == "support@example.com"
+    assert await asyncio.wait_for(woken.get(), 60) == "support@example.com"
     await listener.close()
     async with fresh.pool.acquire() as conn:
         assert await conn.fetchval("SELECT wanted_at IS NOT NULL FROM channel_cursors WHERE channel = 'gmail'")

@@ -146,7 +146,7 @@ async def queue_reply(
 
 async def wait_until_blocked(observer: Conn, backends: int = 1) -> None:
     """Return when this many backends of the observer's database wait for a lock; give up after ten seconds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             blocked = await observer.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

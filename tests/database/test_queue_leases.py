@@ -183,7 +183,7 @@ async def test_renewing_does_not_wait_for_a_thread_that_somebody_has_locked_and_
         locked = await claim_one(conn, worker_id)
         free_id = await publish_texts(conn, "bob", "hello")
         free = await claim_one(conn, worker_id)
-        async with locking.transaction(), asyncio.timeout(10):
+        async with locking.transaction(), asyncio.timeout(60):
             await queue.fence(locking, locked)
             assert await queue.renew(conn, [locked, free], lease_seconds=300) == []
         assert (await read_thread(conn, free_id))["delay"] > 200

@@ -229,7 +229,7 @@ async def test_a_message_that_a_claim_has_just_missed_counts_as_newer_at_its_com
     await race.worker.execute("SET enable_hashjoin = off; SET enable_mergejoin = off")  # one thread after the other
     claiming = asyncio.ensure_future(queue.claim(race.worker, make_worker_id(), max_threads=2, lease_seconds=60))
     await wait_until_blocked(race.observer)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await publish_texts(race.publisher, "bob", "second")
     await race.observer.execute("SELECT pg_advisory_unlock(7)")
     (lease,) = [lease for lease in await claiming if lease.contact == "bob"]

@@ -41,7 +41,7 @@ class Thoughts(StubAgent):
 
     async def wait_for(self, turns: int) -> None:
         """Until so many turns have begun in all."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while len(self.turns) < turns:
                 self._changed.clear()
                 await self._changed.wait()
@@ -200,7 +200,7 @@ class OpenDesk:
             finally:
                 agent.may_end.set()
                 stop.set()
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     await running
 
 

@@ -50,7 +50,7 @@ class OwnServer:
     async def wait_until_primary(self) -> None:
         """Nothing can be written before."""
         conn = await connect(self.url, application="test")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await conn.fetchval("SELECT pg_is_in_recovery()"):
                 pass
         await conn.close()

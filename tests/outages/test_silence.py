@@ -66,7 +66,7 @@ async def test_a_worker_can_be_stopped_while_the_database_is_silent(
         await desk.agent.wait_for(TURNS)
         proxy.hold()
         desk.stop.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await desk.worker
         proxy.let_go()
     log.expect_few_lines()
@@ -78,7 +78,7 @@ async def test_a_listener_finds_out_that_its_connection_died_without_a_word(
     monkeypatch.setattr(notify, "_PROBE_SECONDS", 0.1)
     monkeypatch.setattr(notify, "_COMMAND_SECONDS", 0.2)
     connected = asyncio.Event()
-    async with run_in_background(listen(proxy.url, {}, connected.set)), asyncio.timeout(10):
+    async with run_in_background(listen(proxy.url, {}, connected.set)), asyncio.timeout(60):
         await connected.wait()
         connected.clear()
         proxy.hold()

@@ -26,7 +26,7 @@ async def follow(service: Service, accepted: dict[str, Any]) -> AsyncIterator[As
 
 
 async def receive(lines: AsyncIterator[str]) -> dict[str, Any]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         async for line in lines:
             if line.startswith("data: "):
                 ticket: dict[str, Any] = json.loads(line.removeprefix("data: "))

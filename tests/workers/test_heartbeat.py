@@ -134,7 +134,7 @@ async def test_a_beat_says_who_is_working_and_on_how_much(worker: Worker, beatin
 
 async def wait_for_beat(observer: DbConnection) -> None:
     await observer.execute("UPDATE workers SET in_flight = 99")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await observer.fetchval("SELECT in_flight FROM workers") != 0:
             pass
 
@@ -167,7 +167,7 @@ async def test_a_turn_that_blocks_the_event_loop_does_not_lose_the_leases(
 
 
 async def wait_for_row(observer: DbConnection) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await observer.fetchval("SELECT count(*) FROM workers"):
             pass
 
@@ -192,7 +192,7 @@ async def test_no_failing_beat_is_the_last_one(
 
     monkeypatch.setattr(operations, "beat", fail_once)
     async with run_in_background(Worker(database_url, lease_seconds=0.01).heartbeat.run()):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while failures:
                 await beating.fetchval("SELECT 1")
         await wait_for_row(beating)

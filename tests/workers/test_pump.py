@@ -47,7 +47,7 @@ class Work:
             self._changed.set()
 
     async def wait_until(self, is_so: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not is_so():
                 self._changed.clear()
                 await self._changed.wait()
@@ -78,7 +78,7 @@ async def running(pump: Pump[int], work: Work) -> AsyncIterator[None]:
     finally:
         pump.stop()
         work.may_finish.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await task
             await pump.drain(10)
 

@@ -33,7 +33,7 @@ class RunningWorker:
     async def finish(self) -> None:
         self.stop.set()
         if self._task is not None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await self._task
 
 

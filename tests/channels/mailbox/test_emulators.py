@@ -31,7 +31,7 @@ async def run_module(name: str, *arguments: str) -> AsyncIterator[asyncio.subpro
 
 async def connect_when_ready(port: int) -> None:
     """Return when somebody listens."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -50,7 +50,7 @@ class Desk:
         return Response("<Response/>", media_type="text/xml")
 
     async def wait(self, is_enough: Callable[[], bool]) -> None:
-        async with self.news, asyncio.timeout(10):
+        async with self.news, asyncio.timeout(60):
             await self.news.wait_for(is_enough)
 
 
