@@ -21,7 +21,8 @@ async def test_no_kill_on_any_channel_loses_doubles_or_disorders_a_message(tmp_p
     assert verdict.messages >= 150
     assert sum(outcome.kills.values()) == 8
     assert verdict.lost == verdict.doubled == verdict.out_of_order == [], describe(verdict)
-    # A mail that was being handed over when its worker was killed cannot be asked about; each is a single one.
-    assert {doubt["channel"] for doubt in verdict.unknown} <= {"mailbox"}, describe(verdict)
-    assert len(verdict.unknown) <= 3
+    # What was being handed over when its worker was killed: an SMTP server and Meta cannot be asked about it.
+    in_doubt = [doubt for doubt in verdict.unknown if doubt["channel"] != "mailbox" and "Meta" not in doubt["error"]]
+    assert in_doubt == [], describe(verdict)
+    assert len(verdict.unknown) <= sum(outcome.kills.values())
     assert all(verdict.replies[channel] for channel in ("gmail", "twilio", "meta", "web"))
