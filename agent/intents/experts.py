@@ -1,0 +1,153 @@
+"""The opinions that are pooled: linear models over words and over meaning, and the votes of the examples alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix, hstack
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from agent.intents.features import Array, Features
+
+Indices = npt.NDArray[np.intp]
+
+# How fast an example's vote falls with its distance; between 20 and 30 all do equally well.
+VOTE_SHARPNESS = np.float32(24)
+# A label without a vote is unlikely, not impossible.
+_NO_VOTE = np.float32(1e-9)
+# In the model over both, against the words' length of 1.
+_MEANING_SCALE = np.float32(2)
+_CHUNK = 256
+
+# Weights of the pool, in the order of `Experts.judge`, where there is too little to fit them.
+USUAL_WEIGHTS = np.array([2.0, 0.1, 0.3, 0.4, 1.0])
+USUAL_WEIGHTS_OF_WORDS = np.array([4.0, 0.4])
+
+
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """What the experts say of n texts.
+
+    `scores`: shape (experts, n, labels), higher is likelier, each expert on a scale of its own. `likeness` and
+    `wording`: shape (n, labels), the similarity to the example of each label that is most alike, by meaning (else
+    by words) and by words. `nearest`: shape (n,), the example most alike.
+    """
+
+    scores: Array
+    likeness: Array
+    wording: Array
+    nearest: Indices
+
+    @classmethod
+    def concatenate(cls, parts: "Sequence[Opinions]") -> "Opinions":
+        """Of all texts of all parts; at least one part."""
+        return cls(
+            np.concatenate([part.scores for part in parts], axis=1),
+            np.concatenate([part.likeness for part in parts]),
+            np.concatenate([part.wording for part in parts]),
+            np.concatenate([part.nearest for part in parts]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Scores by weights of shape (features, labels) and a bias of shape (labels,)."""
+
+    weights: Array
+    bias: Array
+
+    def score(self, features: csr_matrix | Array) -> Array:
+        """Shape (n, labels)."""
+        return np.asarray(features @ self.weights + self.bias, np.float32)
+
+
+class Neighbours:
+    """Every example, to be compared with. Each label from 0 on has at least one."""
+
+    def __init__(self, examples: Features, labels: Indices) -> None:
+        """`labels`: shape (n,). Examples are kept by label, so that a label's are one slice."""
+        self._order = np.argsort(labels, kind="stable")
+        ordered = examples.take(self._order)
+        self._starts = np.flatnonzero(np.diff(labels[self._order], prepend=-1))
+        # Turned once: turning it for each text would take longer than comparing.
+        self._words = csr_matrix(ordered.words.T)
+        self._meaning = None if ordered.meaning is None else np.ascontiguousarray(ordered.meaning.T)
+
+    def compare(self, features: Features) -> Opinions:
+        """The votes by words and, if there is meaning, by meaning."""
+        wording = np.asarray((features.words @ self._words).toarray(), np.float32)
+        likeness = wording
+        if self._meaning is not None and features.meaning is not None:
+            likeness = features.meaning @ self._meaning
+        votes = [self._count_votes(wording)]
+        if likeness is not wording:
+            votes.append(self._count_votes(likeness))
+        return Opinions(
+            np.stack(votes),
+            np.maximum.reduceat(likeness, self._starts, axis=1),
+            np.maximum.reduceat(wording, self._starts, axis=1),
+            self._order[likeness.argmax(axis=1)],
+        )
+
+    def _count_votes(self, similarity: Array) -> Array:
+        """Log of the votes for each label: the more like it an example is, the more its vote weighs."""
+        votes = np.add.reduceat(np.exp(VOTE_SHARPNESS * (similarity - 1)), self._starts, axis=1)
+        return np.log(votes + _NO_VOTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """All that is fitted on examples. Without meaning, words decide alone. Reading is thread-safe."""
+
+    neighbours: Neighbours
+    by_words: Linear
+    by_meaning: Linear | None
+    by_both: Linear | None
+
+    def judge(self, features: Features) -> Opinions:
+        """What each expert says: words, votes by words, then, if there is meaning, votes by it, meaning, both."""
+        starts = range(0, max(len(features), 1), _CHUNK)
+        return Opinions.concatenate([self._judge(features.take(_slice(features, start))) for start in starts])
+
+    def _judge(self, features: Features) -> Opinions:
+        votes = self.neighbours.compare(features)
+        scores = [self.by_words.score(features.words), *votes.scores]
+        if self.by_meaning is not None and self.by_both is not None and features.meaning is not None:
+            scores += [self.by_meaning.score(features.meaning), self.by_both.score(_join(features))]
+        return Opinions(np.stack(scores), votes.likeness, votes.wording, votes.nearest)
+
+
+def fit_experts(features: Features, labels: Indices, *, seed: int) -> Experts:
+    """Fit all on texts whose labels are numbers from 0 on, shape (n,); every label must occur, and at least two."""
+    label_count = int(labels.max()) + 1
+    by_meaning = by_both = None
+    if features.meaning is not None:
+        by_meaning = _read_linear(_fit_logistic(features.meaning, labels), label_count)
+        by_both = _read_linear(_fit_svm(_join(features), labels, seed), label_count)
+    by_words = _read_linear(_fit_svm(features.words, labels, seed), label_count)
+    return Experts(Neighbours(features, labels), by_words, by_meaning, by_both)
+
+
+def _fit_svm(features: csr_matrix, labels: Indices, seed: int) -> LinearSVC:
+    return LinearSVC(C=0.5, max_iter=1000, tol=1e-3, random_state=seed).fit(features, labels)
+
+
+def _fit_logistic(features: Array, labels: Indices) -> LogisticRegression:
+    return LogisticRegression(C=30, max_iter=1000, tol=1e-3).fit(features, labels)
+
+
+def _read_linear(model: LinearSVC | LogisticRegression, label_count: int) -> Linear:
+    weights, bias = model.coef_.T.astype(np.float32), model.intercept_.astype(np.float32)
+    if label_count == 2:  # scikit-learn keeps the second label's alone
+        weights, bias = np.hstack([-weights, weights]), np.concatenate([-bias, bias])
+    return Linear(np.ascontiguousarray(weights), bias)
+
+
+def _join(features: Features) -> csr_matrix:
+    return hstack([features.words, csr_matrix(_MEANING_SCALE * features.meaning)], format="csr")
+
+
+def _slice(features: Features, start: int) -> Indices:
+    return np.arange(start, min(start + _CHUNK, len(features)))
