@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from agent.intents.features import Features
+from agent.intents.features import Features, TermWeights
 
 FOLDS = 5
 # Two texts this alike are one text said twice: apart, they would make held-out examples look like seen ones.
@@ -58,6 +58,21 @@ def group_near_duplicates(features: Features, similarity: float = DUPLICATE_SIMI
     links = np.concatenate(rows), np.concatenate(columns)
     graph = coo_matrix((np.ones(len(links[0]), np.bool_), links), shape=(len(features), len(features)))
     return np.asarray(connected_components(graph, directed=False)[1], np.intp)
+
+
+def fold_examples(
+    examples: Sequence[Example], folds: int, *, similarity: float | None = None, seed: int = 0
+) -> Indices:
+    """A fold for each example, shape (n,), as `assign_folds` does it; texts whose words are this alike share one.
+
+    By words alone, so that a division does not depend on which embedding model is installed.
+    """
+    texts = [example.text for example in examples]
+    _, labels = np.unique([example.label for example in examples], return_inverse=True)
+    groups = np.arange(len(examples))
+    if similarity is not None:
+        groups = group_near_duplicates(Features(TermWeights.fit(texts).transform(texts), None), similarity)
+    return assign_folds(labels, groups, np.random.default_rng(seed), folds)
 
 
 def assign_folds(labels: Indices, groups: Indices, rng: np.random.Generator, folds: int = FOLDS) -> Indices:

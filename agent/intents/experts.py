@@ -1,11 +1,11 @@
-"""The opinions that are pooled: linear models over words and over meaning, and the votes of the examples alike."""
+"""The opinions that are pooled: linear models over words and meaning, and the votes of like examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
@@ -17,12 +17,10 @@ Indices = npt.NDArray[np.intp]
 VOTE_SHARPNESS = np.float32(24)
 # A label without a vote is unlikely, not impossible.
 _NO_VOTE = np.float32(1e-9)
-# In the model over both, against the words' length of 1.
-_MEANING_SCALE = np.float32(2)
 _CHUNK = 256
 
 # Weights of the pool, in the order of `Experts.judge`, where there is too little to fit them.
-USUAL_WEIGHTS = np.array([2.0, 0.1, 0.3, 0.4, 1.0])
+USUAL_WEIGHTS = np.array([2.5, 0.1, 0.3, 1.0])
 USUAL_WEIGHTS_OF_WORDS = np.array([4.0, 0.4])
 
 
@@ -104,30 +102,28 @@ class Experts:
     neighbours: Neighbours
     by_words: Linear
     by_meaning: Linear | None
-    by_both: Linear | None
 
     def judge(self, features: Features) -> Opinions:
-        """What each expert says: words, votes by words, then, if there is meaning, votes by it, meaning, both."""
+        """What each expert says: words, votes by words, then, if there is meaning, votes by it, and meaning."""
         starts = range(0, max(len(features), 1), _CHUNK)
         return Opinions.concatenate([self._judge(features.take(_slice(features, start))) for start in starts])
 
     def _judge(self, features: Features) -> Opinions:
         votes = self.neighbours.compare(features)
         scores = [self.by_words.score(features.words), *votes.scores]
-        if self.by_meaning is not None and self.by_both is not None and features.meaning is not None:
-            scores += [self.by_meaning.score(features.meaning), self.by_both.score(_join(features))]
+        if self.by_meaning is not None and features.meaning is not None:
+            scores.append(self.by_meaning.score(features.meaning))
         return Opinions(np.stack(scores), votes.likeness, votes.wording, votes.nearest)
 
 
 def fit_experts(features: Features, labels: Indices, *, seed: int) -> Experts:
     """Fit all on texts whose labels are numbers from 0 on, shape (n,); every label must occur, and at least two."""
     label_count = int(labels.max()) + 1
-    by_meaning = by_both = None
+    by_meaning = None
     if features.meaning is not None:
         by_meaning = _read_linear(_fit_logistic(features.meaning, labels), label_count)
-        by_both = _read_linear(_fit_svm(_join(features), labels, seed), label_count)
     by_words = _read_linear(_fit_svm(features.words, labels, seed), label_count)
-    return Experts(Neighbours(features, labels), by_words, by_meaning, by_both)
+    return Experts(Neighbours(features, labels), by_words, by_meaning)
 
 
 def _fit_svm(features: csr_matrix, labels: Indices, seed: int) -> LinearSVC:
@@ -143,10 +139,6 @@ def _read_linear(model: LinearSVC | LogisticRegression, label_count: int) -> Lin
     if label_count == 2:  # scikit-learn keeps the second label's alone
         weights, bias = np.hstack([-weights, weights]), np.concatenate([-bias, bias])
     return Linear(np.ascontiguousarray(weights), bias)
-
-
-def _join(features: Features) -> csr_matrix:
-    return hstack([features.words, csr_matrix(_MEANING_SCALE * features.meaning)], format="csr")
 
 
 def _slice(features: Features, start: int) -> Indices:

@@ -13,8 +13,8 @@ Array64 = npt.NDArray[np.float64]
 
 _CERTAIN = 1e-6
 _FAR = 12.0
-# Strength of the prior that the pool's probability needs no correction.
-_PENALTY = 1.0
+# Strength of the prior that the probability needs no correction: as if this many texts had confirmed it.
+_PENALTY = 20.0
 
 
 @dataclass(frozen=True, slots=True)

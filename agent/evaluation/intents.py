@@ -1,0 +1,185 @@
+"""How good the intent classifier is: trained and tested on each division of a set, with progress shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import Progress, TaskID
+
+from agent.evaluation.datasets import Division, IntentSet
+from agent.evaluation.measures import (
+    Flags,
+    Scores,
+    find_scope_threshold,
+    measure_aurc,
+    measure_auroc,
+    measure_coverage,
+    measure_ece,
+    measure_macro_f1,
+    measure_precision,
+    measure_proved,
+    measure_rejected,
+)
+from agent.evaluation.results import Row
+from agent.intents.classifier import IntentClassifier, IntentGuess
+from agent.intents.threshold import FLOOR
+from agent.intents.train import train_classifier
+from agent.knowledge.embedder import EMBEDDING_DIMENSIONS, Embedder
+
+# The share of strangers in the traffic that the set NAME_mixed stands for.
+MIXED_SHARE = 0.1
+_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What the classifier said of n tested texts and m strangers.
+
+    `strangers` is the trust of the strangers and `caught` whether they are told from the rest, shape (m,), where a
+    validation part gave a threshold for that; all else is of shape (n,).
+    """
+
+    truth: npt.NDArray[np.str_]
+    guesses: npt.NDArray[np.str_]
+    probability: Scores
+    trust: Scores
+    strangers: Scores
+    caught: Flags
+
+    @property
+    def is_right(self) -> Flags:
+        """Whether each guess is the label."""
+        return np.asarray(self.truth == self.guesses, bool)
+
+
+class RememberingEmbedder:
+    """An Embedder that keeps every vector for the length of a run: sets share texts, and folds share all of them."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        """Nothing is embedded yet."""
+        self._embedder = embedder
+        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self._embedder.name
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """As the embedder does; texts embedded before are remembered."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        self._vectors.update(zip(missing, self._embedder.embed(missing), strict=True))
+        return np.array([self._vectors[text] for text in texts], np.float32).reshape(len(texts), EMBEDDING_DIMENSIONS)
+
+
+def measure_set(intent_set: IntentSet, embedder: Embedder | None, progress: Progress) -> tuple[list[Row], Verdicts]:
+    """Every figure of one set, and the verdicts they are taken from."""
+    steps = sum(len(_list_texts(division)) for division in intent_set.divisions) if embedder else 0
+    task = progress.add_task(intent_set.name, total=steps + len(intent_set.divisions))
+    verdicts = _merge([_judge(division, embedder, progress, task) for division in intent_set.divisions])
+    return list_rows(intent_set.name, verdicts), verdicts
+
+
+def list_rows(name: str, verdicts: Verdicts) -> list[Row]:
+    """The figures of `verdicts`: of what is in scope, and of strangers and of mixed traffic where there are any."""
+    rows = {
+        "accuracy": float(verdicts.is_right.mean()),
+        "macro_f1": measure_macro_f1(verdicts.truth, verdicts.guesses),
+        "ece": measure_ece(verdicts.probability, verdicts.is_right),
+        **_measure_abstention(verdicts.trust, verdicts.is_right),
+    }
+    if not len(verdicts.strangers):
+        return [Row(name, measure, value) for measure, value in rows.items()]
+    rows["oos_auroc"] = measure_auroc(verdicts.trust, verdicts.strangers)
+    rows["oos_rejected_at_90"] = measure_rejected(verdicts.trust, verdicts.strangers)
+    if len(verdicts.caught):
+        rows["oos_recall"] = float(verdicts.caught.mean())
+    trust, is_right = _mix(verdicts)
+    mixed = {"ece": measure_ece(trust, is_right), **_measure_abstention(trust, is_right)}
+    return [
+        *(Row(name, measure, value) for measure, value in rows.items()),
+        *(Row(f"{name}_mixed", measure, value) for measure, value in mixed.items()),
+    ]
+
+
+def _measure_abstention(trust: Scores, is_right: Flags) -> dict[str, float]:
+    precision, coverage = measure_proved(trust, is_right)
+    return {
+        "aurc": measure_aurc(trust, is_right),
+        f"precision_at_{FLOOR}": measure_precision(trust, is_right, FLOOR),
+        f"coverage_at_{FLOOR}": measure_coverage(trust, FLOOR),
+        "precision_at_cp98": precision,
+        "coverage_at_cp98": coverage,
+    }
+
+
+def _mix(verdicts: Verdicts) -> tuple[Scores, Flags]:
+    """Trust and correctness of traffic in which every tenth text is out of scope, where no guess is right."""
+    count = round(len(verdicts.trust) * MIXED_SHARE / (1 - MIXED_SHARE))
+    drawn = np.random.default_rng(0).permutation(len(verdicts.strangers))[:count]
+    trust = np.concatenate([verdicts.trust, verdicts.strangers[drawn]])
+    return trust, np.concatenate([verdicts.is_right, np.zeros(len(drawn), bool)])
+
+
+def _judge(division: Division, embedder: Embedder | None, progress: Progress, task: TaskID) -> Verdicts:
+    if embedder is not None:
+        _embed_ahead(division, embedder, progress, task)
+    classifier = train_classifier(division.train, division.out_of_scope, embedder)
+    tested = _classify(classifier, [example.text for example in division.test], embedder)
+    strangers = _classify(classifier, division.strangers, embedder)
+    progress.advance(task)
+    trust = np.array([guess.trust for guess in strangers])
+    return Verdicts(
+        truth=np.array([example.label for example in division.test]),
+        guesses=np.array([guess.label for guess in tested]),
+        probability=np.array([guess.probability for guess in tested]),
+        trust=np.array([guess.trust for guess in tested]),
+        strangers=trust,
+        caught=_catch_strangers(classifier, division, trust, embedder),
+    )
+
+
+def _catch_strangers(
+    classifier: IntentClassifier, division: Division, trust: Scores, embedder: Embedder | None
+) -> Flags:
+    """Which strangers are below the threshold that serves the validation part best; of none if there is no such part.
+
+    The known out-of-scope texts stand for strangers there. The trust head has seen them, but has few weights to learn
+    them by.
+    """
+    if not division.validation or not division.out_of_scope:
+        return np.zeros(0, bool)
+    validation = _classify(classifier, [example.text for example in division.validation], embedder)
+    is_right = [guess.label == example.label for guess, example in zip(validation, division.validation, strict=True)]
+    known = _classify(classifier, division.out_of_scope, embedder)
+    threshold = find_scope_threshold(_list_trusts(validation), np.array(is_right), _list_trusts(known))
+    return np.asarray(trust < threshold, bool)
+
+
+def _classify(classifier: IntentClassifier, texts: Sequence[str], embedder: Embedder | None) -> list[IntentGuess]:
+    return classifier.classify(texts, None if embedder is None else embedder.embed(texts))
+
+
+def _list_trusts(guesses: Sequence[IntentGuess]) -> Scores:
+    return np.array([guess.trust for guess in guesses])
+
+
+def _embed_ahead(division: Division, embedder: Embedder, progress: Progress, task: TaskID) -> None:
+    """Embedding takes longest, so it is what the bar shows."""
+    texts = _list_texts(division)
+    for start in range(0, len(texts), _CHUNK):
+        chunk = texts[start : start + _CHUNK]
+        embedder.embed(chunk)
+        progress.advance(task, len(chunk))
+
+
+def _list_texts(division: Division) -> list[str]:
+    labelled = (*division.train, *division.test, *division.validation)
+    return [*(example.text for example in labelled), *division.out_of_scope, *division.strangers]
+
+
+def _merge(parts: Sequence[Verdicts]) -> Verdicts:
+    return Verdicts(
+        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Verdicts)),
+    )
