@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
+from agent.intents.examples import Example
 from agent.intents.experts import VOTE_SHARPNESS, Experts
 from agent.intents.features import Features, TermWeights
 from agent.intents.pool import Weights, pool_scores
@@ -50,7 +51,7 @@ class IntentClassifier:
     version: str
     embedder_name: str | None
     labels: tuple[str, ...]
-    examples: tuple[tuple[str, str], ...]
+    examples: tuple[Example, ...]
     terms: TermWeights
     experts: Experts
     weights: Weights
@@ -73,7 +74,6 @@ class IntentClassifier:
         strangeness = measure_strangeness(features, self.strangers) if len(texts) else np.empty(0)
         evidence = gather_evidence(opinions, log_probabilities, strangeness)
         trusts = self.head.estimate(probabilities[rows, best], evidence)
-        similarities = opinions.likeness.max(axis=1)
         return [
             IntentGuess(
                 label=self.labels[best[row]],
@@ -81,10 +81,14 @@ class IntentClassifier:
                 trust=float(trusts[row]),
                 runner_up=self.labels[second[row]],
                 runner_up_probability=float(probabilities[row, second[row]]),
-                nearest=Nearest(*self.examples[opinions.nearest[row]], float(similarities[row])),
+                nearest=self._show_nearest(int(opinions.nearest[row]), float(opinions.likeness[row].max())),
             )
             for row in rows
         ]
+
+    def _show_nearest(self, index: int, similarity: float) -> Nearest:
+        example = self.examples[index]
+        return Nearest(example.text, example.label, similarity)
 
 
 def measure_strangeness(features: Features, strangers: Features, *, is_same: bool = False) -> Array64:

@@ -63,7 +63,7 @@ def train_classifier(
         version=hash_examples(examples, out_of_scope, embedder_name),
         embedder_name=embedder_name,
         labels=tuple(names),
-        examples=tuple((example.text, example.label) for example in known),
+        examples=tuple(known),
         terms=terms,
         experts=fit_experts(features, labels, seed=seed),
         weights=weights,

@@ -12,9 +12,8 @@ from agent.intents.experts import Opinions
 Array64 = npt.NDArray[np.float64]
 
 _CERTAIN = 1e-6
-_FAR = 12.0
 # Strength of the prior that the probability needs no correction: as if this many texts had confirmed it.
-_PENALTY = 20.0
+_PENALTY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class TrustHead:
 
 
 def gather_evidence(opinions: Opinions, log_probabilities: Array64, strangeness: Array64) -> Array64:
-    """What speaks for and against the first label, shape (n, 7 + 2 * experts).
+    """What speaks for and against the first label, shape (n, 7 + experts).
 
     `strangeness`: shape (n,), how much more alike the text is to texts known to be out of scope.
     """
@@ -42,7 +41,6 @@ def gather_evidence(opinions: Opinions, log_probabilities: Array64, strangeness:
     probabilities = np.sort(np.exp(log_probabilities), axis=1)
     entropy = -(np.exp(log_probabilities) * log_probabilities).sum(axis=1)
     of_guess = opinions.scores[:, rows, guess].astype(np.float64)
-    leads = of_guess - _find_best_other(opinions.scores, guess)
     own_likeness = opinions.likeness[rows, guess]
     return np.column_stack(
         [
@@ -53,7 +51,6 @@ def gather_evidence(opinions: Opinions, log_probabilities: Array64, strangeness:
             own_likeness - _find_best_other(opinions.likeness, guess),
             opinions.wording[rows, guess],
             strangeness,
-            *np.clip(leads, -_FAR, _FAR),
             *of_guess,
         ]
     )
