@@ -1,9 +1,9 @@
 """From what the agent did with the tickets of the suite to figures."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from agent.decision.policy import POLICY_FILE, Level, read_policy
+from agent.decision.policy import POLICY_FILE, read_policy
 from agent.evaluation.results import Row
 from agent.evaluation.suite import Half, TicketResult
 
@@ -20,15 +20,21 @@ def measure_suite(results: Sequence[TicketResult]) -> list[Row]:
 
 
 def measure_results(results: Sequence[TicketResult]) -> dict[str, float]:
-    """Every measure that some ticket speaks of. All are shares in [0, 1] but the violations, which are counted."""
+    """Every measure that some ticket speaks of. All are shares in [0, 1] but the violations, which are counted.
+
+    A mandatory matter may reach a person because the desk was not sure; `must_escalate_by_rule` counts those it knew.
+    """
     levels = {rule.id: rule.level for rule in read_policy(POLICY_FILE).rules}
     answered = [result for result in results if result.outcome == "answer"]
     rightly_answered = [result for result in answered if result.wanted == "answer"]
     rightly_handed_over = [result for result in results if result.outcome == result.wanted == "hand_over"]
+    mandatory = [result for result in results if levels.get(result.ticket.expected.rule or "") == "always"]
+    leaning = [result for result in results if levels.get(result.ticket.expected.rule or "") == "likely"]
     counted = {
         "decision_accuracy": [result.outcome == result.wanted for result in results],
-        "must_escalate_recall": _list_escalated(results, levels, "always"),
-        "likely_escalate_recall": _list_escalated(results, levels, "likely"),
+        "must_escalate_recall": [result.outcome == "hand_over" for result in mandatory],
+        "must_escalate_by_rule": [levels.get(result.rule) == "always" for result in mandatory],
+        "likely_escalate_recall": [result.outcome == "hand_over" for result in leaning],
         "false_escalation_rate": [result.outcome == "hand_over" for result in results if result.wanted == "answer"],
         "auto_resolution_precision": [result.wanted == "answer" and _cites_rightly(result) for result in answered],
         "coverage": [result.outcome == "answer" for result in results],
@@ -69,12 +75,6 @@ def measure_by_tag(results: Sequence[TicketResult]) -> dict[str, tuple[int, floa
         )
         for tag, group in sorted(groups.items())
     }
-
-
-def _list_escalated(results: Sequence[TicketResult], levels: Mapping[str, Level], level: Level) -> list[bool]:
-    return [
-        result.outcome == "hand_over" for result in results if levels.get(result.ticket.expected.rule or "") == level
-    ]
 
 
 def _cites_rightly(result: TicketResult) -> bool:
