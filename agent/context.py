@@ -1,16 +1,17 @@
 """What one turn carries through the agent's loop. Identity is set here, by code, and never by a tool's arguments."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from agent.decision.answerability import estimate_answerability
+from agent.decision.closing import may_end_quietly, only_closes
 from agent.decision.evidence import Evidence
 from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import analyze
 from agent.effects import Categorise, Draft, Escalate
-from database.queries.runs import ToolCallRecord
+from database.queries.runs import ModelCallRecord, ToolCallRecord
 from database.types import Citation, ConversationState, Passage
 
 EXCERPT_CHARACTERS = 600
@@ -24,10 +25,14 @@ _GENERIC_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The conversation and the customer's waiting messages, oldest first: a burst is answered together."""
+    """The conversation and the customer's waiting messages, oldest first: a burst is answered together.
+
+    `has_files`: something is attached to one of them, so it is more than its words.
+    """
 
     conversation: ConversationState
     messages: tuple[str, ...]
+    has_files: bool = False
 
     @property
     def question(self) -> str:
@@ -50,6 +55,18 @@ class Turn:
         if self._has_been_answered:
             return (self.question,)
         return (self.question, f"{self.conversation.ticket_subject}\n{self.question}")
+
+    @property
+    def only_closes(self) -> bool:
+        """Whether the customer only thanks for an automatic answer, or says goodbye."""
+        return self.may_end_quietly and only_closes(self.question)
+
+    @property
+    def may_end_quietly(self) -> bool:
+        """Whether no reply could be right: short words after an automatic answer, without a question or a file."""
+        history = self.conversation.history
+        follows_answer = bool(history) and history[-1][0] == "assistant"
+        return follows_answer and not self.has_files and may_end_quietly(self.question)
 
     @property
     def _has_been_answered(self) -> bool:
@@ -81,7 +98,9 @@ class TurnContext:
     categorise: Categorise | None = None
     escalate: Escalate | None = None
     draft: Draft | None = None
+    wants_silence: bool = False
     calls: list[ToolCallRecord] = field(default_factory=list)
+    model_calls: list[ModelCallRecord] = field(default_factory=list)
 
     def add_passages(self, query: str, found: list[Passage]) -> None:
         """Number passages in the order in which they were found, and remember the search that fitted best.
@@ -93,6 +112,19 @@ class TurnContext:
         confidence = estimate_answerability(query, found) if query in self.turn.queries else 0.0
         if found and (self.best is None or confidence > self.confidence):
             self.best, self.confidence = found[0], confidence
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the brain has said what is to become of the turn."""
+        return self.draft is not None or self.escalate is not None
+
+    def show(self, passages: Sequence[Passage]) -> list[dict[str, Any]]:
+        """Passages as a model reads them, each with the number by which it is cited."""
+        numbers = {passage.id: number for number, passage in enumerate(self.passages, start=1)}
+        return [
+            {"number": numbers[passage.id], "title": passage.title, "heading": passage.heading, "text": passage.content}
+            for passage in passages
+        ]
 
     def cite(self, number: int) -> Citation:
         """The citation for a passage's number; raises IndexError for a number that was never shown."""
@@ -112,4 +144,5 @@ class TurnContext:
             confidence=self.confidence,
             automatic_replies=self.turn.conversation.automatic_replies,
             ticket_category=self.turn.conversation.ticket_category,
+            needs_answer=not (self.turn.only_closes or (self.wants_silence and self.turn.may_end_quietly)),
         )

@@ -1,5 +1,6 @@
 """What a turn wants to happen. Tools only record these; the worker's one commit applies them, once."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,19 @@ from database.types import Citation, Priority, TicketCategory
 def clean_model_text(text: str) -> str:
     """What a model wrote, without what no database stores: NUL, and halves of characters."""
     return text.replace("\x00", "").encode("utf-8", "ignore").decode()
+
+
+def make_storable(value: object) -> str:
+    """Parsed JSON as text that Postgres takes, whatever a model put into it: NUL must not undo its turn."""
+    return json.dumps(_clean(value))
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, str):
+        return clean_model_text(value)
+    if isinstance(value, dict):
+        return {clean_model_text(str(key)): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,14 @@
 """One turn of the agent, from the customer's waiting messages to a checked decision. Writes nothing."""
 
 import asyncio
-import json
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
-from agents import Agent, RunConfig, RunContextWrapper, RunHooks, Runner, Tool, ToolsToFinalOutputResult
-from agents.items import TResponseInputItem
+from agents import Agent, Model, RunConfig, RunContextWrapper, Runner, ToolsToFinalOutputResult
 from agents.tool import FunctionToolResult
-from agents.tool_context import ToolContext
 
 from agent.compose import summarise
 from agent.context import ReadHistory, SearchKnowledge, Turn, TurnContext
@@ -18,23 +16,32 @@ from agent.decision.decide import decide
 from agent.decision.evidence import Decision, Limits, describe
 from agent.decision.grounding import find_unsupported
 from agent.decision.policy import PolicyMatch
-from agent.effects import Categorise, Draft, clean_model_text
+from agent.effects import Categorise, Draft, make_storable
 from agent.models.brain import OFFLINE_BRAIN, Brain
-from agent.prompts import PROMPT_HASH, write_instructions
+from agent.models.metered import Budget, Meter
+from agent.prompts import NO_REPLY, PROMPT_HASH, write_instructions
+from agent.recorder import ToolRecorder
+from agent.summary import RunningSummary, extract_summary, write_summary
 from agent.tools import TOOLS
+from agent.window import build_window, count_kept
 from core.logging import get_logger
 from core.settings import AgentSettings
 from database.patience import DATABASE_TROUBLE
-from database.queries.runs import ToolCallRecord
+from database.queries.runs import ModelCallRecord, ToolCallRecord
 
 _log = get_logger(__name__)
 
 CheckPolicy = Callable[[Sequence[str]], Awaitable[tuple[PolicyMatch, ...]]]
+ReadKnowledgeVersion = Callable[[], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """What a turn came to. `draft` is set whenever one was written: to be sent, or to be shown to the person."""
+    """What a turn came to. `draft` is set whenever one was written: to be sent, or to be shown to the person.
+
+    `fallback` is why the offline brain took a turn of the model's, `cost_usd` is None where no price is known, and
+    `input` is what the brain was shown first, as JSON.
+    """
 
     decision: Decision
     description: dict[str, Any]
@@ -47,6 +54,14 @@ class TurnResult:
     input_tokens: int
     output_tokens: int
     prompt_hash: str = PROMPT_HASH
+    cached_tokens: int = 0
+    cost_usd: Decimal | None = Decimal(0)
+    model_calls: Sequence[ModelCallRecord] = ()
+    fallback: str | None = None
+    knowledge_version: str | None = None
+    instructions_hash: str | None = None
+    input: str = "[]"
+    running_summary: RunningSummary | None = None
 
 
 class SupportAgent:
@@ -61,19 +76,25 @@ class SupportAgent:
         check_policy: CheckPolicy,
         search_knowledge: SearchKnowledge,
         read_history: ReadHistory,
+        read_knowledge_version: ReadKnowledgeVersion | None = None,
     ) -> None:
         self._settings = settings
         self._limits = Limits(settings.confidence_threshold, settings.max_automatic_replies)
+        self._budget = Budget(settings.max_tokens, settings.max_cost_usd, settings.turn_timeout_seconds)
         self._company = company
         self._brain = brain
         self._check_policy = check_policy
         self._search_knowledge = search_knowledge
         self._read_history = read_history
+        self._read_knowledge_version = read_knowledge_version
 
     @property
     def brain_name(self) -> str:
-        """What operators see: which brain, and which model of it."""
-        return self._brain.name if self._brain is OFFLINE_BRAIN else f"{self._brain.name} ({self._brain.model})"
+        """What operators see: which brain, and which model of it. May be read from any thread."""
+        if self._brain is OFFLINE_BRAIN:
+            return self._brain.name
+        name = f"{self._brain.name} ({self._brain.model})"
+        return f"{OFFLINE_BRAIN.name}, while {name} is away" if self._brain.breaker.is_open else name
 
     async def aclose(self) -> None:
         """End the model's connections; the agent thinks no more afterwards."""
@@ -85,10 +106,20 @@ class SupportAgent:
         Raises DATABASE_TROUBLE when the knowledge base could not be read.
         """
         policy = await self._check_policy(turn.everything_said)
-        # A message that must go to a person is not put before a model that could be talked out of it.
-        brain = OFFLINE_BRAIN if any(match.level == "always" for match in policy) else self._brain
+        version = await self._read_knowledge_version() if self._read_knowledge_version else None
+        brain, fallback = self._choose_brain(turn, policy)
+        calls: list[ToolCallRecord] = []
+        model_calls: list[ModelCallRecord] = []
+
+        async def think(brain: Brain, fallback: str | None) -> TurnResult:
+            context = TurnContext(
+                turn, policy, self._search_knowledge, self._read_history, calls=calls, model_calls=model_calls
+            )
+            result = await self._think(context, brain)
+            return replace(result, fallback=fallback, knowledge_version=version)
+
         try:
-            return await self._think(turn, policy, brain)
+            return await think(brain, fallback)
         except Exception as error:
             trouble = _find_database_trouble(error)
             if trouble is not None:
@@ -97,52 +128,83 @@ class SupportAgent:
             if brain is OFFLINE_BRAIN:
                 raise
             _log.warning("model failed, the offline brain takes this turn", error=type(error).__name__)
-            return await self._think(turn, policy, OFFLINE_BRAIN)
+            # The records of the failed attempt stay: it may have cost money.
+            return await think(OFFLINE_BRAIN, type(error).__name__)
 
-    async def _think(self, turn: Turn, policy: tuple[PolicyMatch, ...], brain: Brain) -> TurnResult:
-        context = TurnContext(turn, policy, self._search_knowledge, self._read_history)
-        if brain is not OFFLINE_BRAIN:
-            for query in turn.queries:  # the offline brain asks them by itself
-                context.add_passages(query, await self._search_knowledge(query))
-        agent = Agent[TurnContext](
-            name="Nightdesk",
-            instructions=write_instructions(
-                company=self._company,
-                channel=turn.conversation.channel,
-                ticket_ref=turn.conversation.ticket_ref,
-            ),
-            tools=list(TOOLS),
-            model=brain.build_model(context, self._limits),
-            tool_use_behavior=stop_when_settled,
-        )
-        run = Runner.run(
-            agent,
-            list_input(turn),
-            context=context,
-            max_turns=self._settings.max_turns,
-            hooks=ToolRecorder(),
-            run_config=RunConfig(tracing_disabled=True, tool_not_found_behavior="return_error_to_model"),
+    def _choose_brain(self, turn: Turn, policy: Sequence[PolicyMatch]) -> tuple[Brain, str | None]:
+        # A message that must go to a person is not put before a model that could be talked out of it, and for mere
+        # thanks none is paid.
+        if self._brain is OFFLINE_BRAIN or turn.only_closes or any(match.level == "always" for match in policy):
+            return OFFLINE_BRAIN, None
+        return (self._brain, None) if self._brain.breaker.lets_through() else (OFFLINE_BRAIN, "Breaker")
+
+    async def _think(self, context: TurnContext, brain: Brain) -> TurnResult:
+        turn, conversation = context.turn, context.turn.conversation
+        meter = Meter(brain, self._budget, context.model_calls)
+        model = brain.build_model(context, self._limits)
+        instructions = write_instructions(
+            company=self._company, channel=conversation.channel, ticket_ref=conversation.ticket_ref
         )
         async with asyncio.timeout(self._settings.turn_timeout_seconds):
-            result = await run
-        return conclude(
-            context,
-            self._limits,
-            brain,
-            input_tokens=result.context_wrapper.usage.input_tokens,
-            output_tokens=result.context_wrapper.usage.output_tokens,
-        )
+            summary = await self._sum_up(turn, model, meter)
+            if brain is not OFFLINE_BRAIN:
+                for query in turn.queries:  # the offline brain asks them by itself
+                    context.add_passages(query, await self._search_knowledge(query))
+                model = meter.wrap(model, "turn")
+            items = build_window(
+                turn,
+                context.show(context.passages),
+                summary=summary.text if summary else conversation.summary,
+                kept=summary.kept if summary else len(conversation.history),
+                budget=self._settings.window_tokens,
+            )
+            agent = Agent[TurnContext](
+                name="Nightdesk",
+                instructions=instructions,
+                tools=list(TOOLS),
+                model=model,
+                model_settings=brain.request,
+                tool_use_behavior=stop_when_settled,
+            )
+            run = await Runner.run(
+                agent,
+                items,
+                context=context,
+                max_turns=self._settings.max_turns,
+                hooks=ToolRecorder(is_model=brain is not OFFLINE_BRAIN),
+                run_config=RunConfig(tracing_disabled=True, tool_not_found_behavior="return_error_to_model"),
+            )
+        context.wants_silence = str(run.final_output).strip() == NO_REPLY
+        result = conclude(context, self._limits, brain)
+        hashed = sha256(instructions.encode()).hexdigest()[:12]
+        return replace(result, running_summary=summary, input=make_storable(items), instructions_hash=hashed)
+
+    async def _sum_up(self, turn: Turn, model: Model, meter: Meter) -> RunningSummary | None:
+        """A summary of what no longer fits into the window, or None where everything does."""
+        conversation = turn.conversation
+        history = conversation.history
+        kept = count_kept(history, self._settings.window_tokens)
+        if kept == len(history):
+            return None
+        older = history[: len(history) - kept]
+        text = extract_summary(conversation.summary, older)
+        if meter.brain is not OFFLINE_BRAIN:
+            try:
+                text = await write_summary(
+                    meter.wrap(model, "summary"), meter.brain.request, conversation.summary, older
+                )
+            except Exception as error:  # noqa: BLE001  # the turn itself may still succeed, and has a fallback if not
+                _log.warning("no summary by the model, the extracted one is used", error=type(error).__name__)
+        return RunningSummary(text, kept)
 
 
-def conclude(
-    context: TurnContext, limits: Limits, brain: Brain, *, input_tokens: int = 0, output_tokens: int = 0
-) -> TurnResult:
+def conclude(context: TurnContext, limits: Limits, brain: Brain) -> TurnResult:
     """Pass what the brain wanted through the gate. The gate may turn an answer into a handover, never the reverse."""
     evidence = context.collect_evidence()
     decision = decide(evidence, limits)
     if decision.action == "answer":
         decision = _check_draft(context, decision)
-    turn = context.turn
+    turn, calls = context.turn, context.model_calls
     summary = (
         context.escalate.summary if context.escalate else summarise(turn.conversation.ticket_subject, turn.question)
     )
@@ -155,9 +217,18 @@ def conclude(
         sentiment=evidence.sentiment.score,
         calls=tuple(context.calls),
         brain=brain,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
+        input_tokens=sum(call.input_tokens for call in calls),
+        output_tokens=sum(call.output_tokens for call in calls),
+        cached_tokens=sum(call.cached_tokens for call in calls),
+        cost_usd=_add_costs(calls),
+        model_calls=tuple(calls),
     )
+
+
+def _add_costs(calls: Sequence[ModelCallRecord]) -> Decimal | None:
+    """None if any request that was answered has an unknown price; one that failed is not charged."""
+    costs = [call.cost_usd for call in calls if call.error is None]
+    return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
 
 
 def _check_draft(context: TurnContext, decision: Decision) -> Decision:
@@ -181,42 +252,8 @@ def stop_when_settled(
     context: RunContextWrapper[TurnContext], _results: list[FunctionToolResult]
 ) -> ToolsToFinalOutputResult:
     """End the loop once a reply is drafted or a person is asked for; a refused draft gets another try."""
-    settled = context.context.draft is not None or context.context.escalate is not None
+    settled = context.context.is_settled
     return ToolsToFinalOutputResult(is_final_output=settled, final_output="settled" if settled else None)
-
-
-def list_input(turn: Turn) -> list[TResponseInputItem]:
-    """The conversation so far and the waiting messages, as the model reads them."""
-    items: list[TResponseInputItem] = [
-        {"role": "user" if author == "customer" else "assistant", "content": text}
-        for author, text in turn.conversation.history
-    ]
-    items.append({"role": "user", "content": turn.queries[-1]})
-    return items
-
-
-class ToolRecorder(RunHooks[TurnContext]):
-    """Writes down every tool call with its arguments, output and duration, so that a turn can be explained."""
-
-    def __init__(self) -> None:
-        self._started: dict[str, float] = {}
-
-    async def on_tool_start(
-        self, context: RunContextWrapper[TurnContext], _agent: Agent[TurnContext], _tool: Tool
-    ) -> None:
-        """Remember when the call began."""
-        if isinstance(context, ToolContext):
-            self._started[context.tool_call_id] = time.perf_counter()
-
-    async def on_tool_end(
-        self, context: RunContextWrapper[TurnContext], _agent: Agent[TurnContext], tool: Tool, result: object
-    ) -> None:
-        """Keep the finished call."""
-        if isinstance(context, ToolContext):
-            seconds = time.perf_counter() - self._started.pop(context.tool_call_id, time.perf_counter())
-            arguments = _make_storable(context.tool_arguments or "{}")
-            output = clean_model_text(str(result))
-            context.context.calls.append(ToolCallRecord(tool.name, arguments, output, seconds * 1000))
 
 
 def _find_database_trouble(error: BaseException | None) -> BaseException | None:
@@ -224,20 +261,3 @@ def _find_database_trouble(error: BaseException | None) -> BaseException | None:
     while error is not None and not isinstance(error, DATABASE_TROUBLE):
         error = error.__cause__
     return error
-
-
-def _make_storable(arguments: str) -> str:
-    """The arguments as JSON that Postgres takes. A model may write broken JSON or NUL, which must not undo its turn."""
-    try:
-        parsed = json.loads(arguments)
-    except ValueError:
-        parsed = {"unreadable": arguments}
-    return json.dumps(_clean(parsed))
-
-
-def _clean(value: object) -> object:
-    if isinstance(value, str):
-        return clean_model_text(value)
-    if isinstance(value, dict):
-        return {clean_model_text(str(key)): _clean(item) for key, item in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list) else value

@@ -39,12 +39,8 @@ async def search_knowledge_base(ctx: Context, query: str) -> str:
     """
     found = await ctx.context.search_knowledge(query[:MAX_QUERY_CHARACTERS])
     ctx.context.add_passages(query, found)
-    numbers = {passage.id: number for number, passage in enumerate(ctx.context.passages, start=1)}
-    shown = [
-        {"number": numbers[passage.id], "title": passage.title, "heading": passage.heading, "text": passage.content}
-        for passage in found
-    ]
-    return json.dumps({"passages": shown, "confidence": round(ctx.context.confidence, 3)}, ensure_ascii=False)
+    shown = {"passages": ctx.context.show(found), "confidence": round(ctx.context.confidence, 3)}
+    return json.dumps(shown, ensure_ascii=False)
 
 
 @function_tool(failure_error_function=explain_failure)
@@ -92,6 +88,9 @@ async def send_response(ctx: Context, text: str, citations: list[int]) -> str:
         text: The answer in plain text, with [n] behind each statement taken from passage n.
         citations: The numbers of all passages the answer rests on; at least one.
     """
+    # One turn has one outcome: the first draft stays, and whoever asks for a person gets one.
+    if ctx.context.is_settled:
+        return "Not sent: this turn is settled already. Say nothing more."
     if not text.strip() or len(text) > MAX_REPLY_CHARACTERS:
         return f"Not sent: the text must have between 1 and {MAX_REPLY_CHARACTERS} characters."
     try:

@@ -77,20 +77,31 @@ class QueueSettings(BaseModel):
 
 
 class OpenAISettings(BaseModel):
-    """GPT-4o or any compatible server. Without a key the offline brain answers."""
+    """GPT-4o or any compatible server. Without a key the offline brain answers.
+
+    `chat` is the API that every compatible server speaks. After `breaker_failures` failures in a row the offline brain
+    answers at once, and the model is tried again every `breaker_seconds`.
+    """
 
     api_key: SecretStr | None = None
-    model: str = "gpt-4o"
+    model: Annotated[str, Field(pattern=r"\S")] = "gpt-4o"
     base_url: HttpUrl | None = None
+    api: Literal["chat", "responses"] = "chat"
     timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+    max_output_tokens: PositiveInt = 1_000
+    breaker_failures: PositiveInt = 5
+    breaker_seconds: Annotated[float, Field(gt=0)] = 30.0
 
 
 class AgentSettings(BaseModel):
-    """What the agent may decide by itself."""
+    """What the agent may decide by itself, and what one turn may cost; beyond that the offline brain takes it."""
 
     confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.75
     max_turns: Annotated[int, Field(ge=3, le=50)] = 10
     turn_timeout_seconds: Annotated[float, Field(gt=0)] = 45.0
+    max_tokens: PositiveInt = 60_000
+    max_cost_usd: Annotated[float, Field(gt=0)] = 0.25
+    window_tokens: Annotated[int, Field(ge=1_000)] = 8_000
     max_automatic_replies: PositiveInt = 4
     max_replies_per_hour: PositiveInt = 20
 

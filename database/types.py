@@ -28,7 +28,7 @@ TicketStatus = Literal["open", "auto_resolved", "escalated", "closed"]
 TicketCategory = Literal["general", "account", "billing", "technical", "security", "orders", "feedback"]
 Priority = Literal["low", "medium", "high", "urgent"]
 Owner = Literal["agent", "person"]
-Outcome = Literal["answered", "escalated", "superseded", "person_owns"]
+Outcome = Literal["answered", "escalated", "silent", "superseded", "person_owns"]
 DeliveryState = Literal["queued", "sending", "sent", "delivered", "read", "failed", "unknown", "needs_template"]
 # A template invites a customer back whom WhatsApp lets us write nothing else; a code proves an address.
 DeliveryKind = Literal["reply", "template", "code"]
@@ -256,6 +256,7 @@ class ConversationState:
 
     It is not reachable where a message named nobody who could be answered. `recent_replies` is how often the desk has
     written to this customer by mail, by itself and within an hour, in all their conversations; 0 on other channels.
+    `summary` is what was said before `history`; `facts` are what a proven customer has said of themselves.
     """
 
     id: ConversationId
@@ -273,6 +274,8 @@ class ConversationState:
     history: tuple[tuple[Author, str], ...]
     is_reachable: bool = True
     recent_replies: int = 0
+    summary: str = ""
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from agent.decision.evidence import Action
+from agent.facts import extract_facts
 from agent.run import TurnResult
 from channels.base import Channels, Letter
 from core.ids import new_id
@@ -17,6 +19,7 @@ from workers.reply import queue_reply
 # Each costs a whole turn, and nobody is answered meanwhile.
 MAX_SUPERSEDED = 4
 _KEPT_WRITING = "the customer kept writing while one answer after the other was prepared"
+_OUTCOMES: dict[Action, Outcome] = {"answer": "answered", "hand_over": "escalated", "stay_silent": "silent"}
 _LOOP = "the desk has written to this customer too often within an hour; this may be a machine"
 
 
@@ -24,6 +27,7 @@ class Settled(Enum):
     """What became of a turn at its commit."""
 
     REPLIED = "replied"
+    SILENT = "silent"
     SUPERSEDED = "superseded"
     PERSON_OWNS = "person_owns"
 
@@ -61,8 +65,12 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
             await queue.release(conn, turn.lease)
             return Settled.SUPERSEDED
         turn = _give_to_person(turn, "kept_writing", _KEPT_WRITING)
-    if turn.is_loop:
+    if turn.is_loop and turn.result.decision.action != "stay_silent":
         turn = _give_to_person(turn, "too_many_replies", _LOOP)
+    await _remember(conn, turn)
+    if turn.result.decision.action == "stay_silent":
+        await _stay_silent(conn, turn)
+        return Settled.SILENT
     letter = await _open_letter(conn, turn.conversation, company)
     if turn.result.categorise is not None:
         wanted = turn.result.categorise
@@ -85,6 +93,30 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     await _measure(conn, turn, run_id)
     await _settle(conn, turn, handed_over=True)
     return Settled.REPLIED
+
+
+async def _remember(conn: Conn, turn: TurnCommit) -> None:
+    """What later turns need: what they are no longer shown in full, and what a proven customer said of themselves."""
+    conversation, summary = turn.conversation, turn.result.running_summary
+    if summary is not None:
+        waiting = [queued.id for queued in turn.lease.messages]
+        await conversations.store_summary(conn, conversation.id, summary.text, kept=summary.kept, waiting=waiting)
+    if conversation.identity_level != "proven" or turn.failure is not None:
+        return
+    for queued in turn.lease.messages:
+        await conversations.add_facts(conn, conversation.id, queued.id, extract_facts(queued.message.text))
+
+
+async def _stay_silent(conn: Conn, turn: TurnCommit) -> None:
+    """Nothing is sent, and the ticket is as if the message had not come; only its turn is on record."""
+    conversation = turn.conversation
+    await tickets.undo_reopening(conn, conversation.id)
+    await conversations.record_turn(
+        conn, conversation.id, owner="agent", sentiment=turn.result.sentiment, automatic_replies=0
+    )
+    run_id = await _record(conn, turn, "silent")
+    await _measure(conn, turn, run_id)
+    await _settle(conn, turn, handed_over=False)
 
 
 def _give_to_person(turn: TurnCommit, rule: str, reason: str) -> TurnCommit:
@@ -165,6 +197,7 @@ async def _record(conn: Conn, turn: TurnCommit, outcome: Outcome) -> RunId:
             through_seq=turn.lease.through_seq,
             brain=result.brain.name,
             model=result.brain.model,
+            fallback=result.fallback,
             prompt_hash=result.prompt_hash,
             outcome=outcome,
             decision=result.description,
@@ -172,6 +205,12 @@ async def _record(conn: Conn, turn: TurnCommit, outcome: Outcome) -> RunId:
             input_tokens=result.input_tokens,
             output_tokens=result.output_tokens,
             tool_calls=result.calls,
+            model_calls=result.model_calls,
+            cached_tokens=result.cached_tokens,
+            cost_usd=result.cost_usd,
+            knowledge_version=result.knowledge_version,
+            instructions_hash=result.instructions_hash,
+            input=result.input,
         ),
     )
     return run_id
@@ -183,7 +222,7 @@ async def _measure(conn: Conn, turn: TurnCommit, run_id: RunId) -> None:
         run_id,
         channel=turn.conversation.channel,
         inbox=turn.conversation.inbox,
-        outcome="answered" if turn.result.decision.action == "answer" else "escalated",
+        outcome=_OUTCOMES[turn.result.decision.action],
         confidence=turn.result.decision.confidence,
         sentiment=turn.result.sentiment,
         agent_ms=turn.stages.get("agent", 0.0),

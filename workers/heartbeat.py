@@ -26,7 +26,8 @@ FROZEN_SECONDS = 300.0
 class Heartbeat:
     """Beats four times per lease, in a thread and on a connection of its own.
 
-    So neither a busy pool nor a turn that blocks the event loop loses the leases of the others.
+    So neither a busy pool nor a turn that blocks the event loop loses the leases of the others. `brain` says, at each
+    beat, who thinks at the moment.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Heartbeat:
         worker_id: WorkerId,
         leases: Leases,
         *,
-        brain: str,
+        brain: Callable[[], str],
         concurrency: int,
         lease_seconds: float,
         is_elected: Callable[[], bool] = lambda: False,
@@ -70,7 +71,7 @@ class Heartbeat:
             self._worker_id,
             host=socket.gethostname(),
             pid=os.getpid(),
-            brain=self._brain,
+            brain=self._brain(),
             concurrency=self._concurrency,
             in_flight=len(held),
             is_elected=self._is_elected(),

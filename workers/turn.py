@@ -129,7 +129,7 @@ class TurnProcessor:
             # The message is stored and its person sees it; the agent has no say any more.
             await self._settle_quietly(lease)
             return
-        turn = Turn(conversation, asked)
+        turn = Turn(conversation, asked, has_files=any(queued.message.attachments for queued in lease.messages))
         started = time.perf_counter()
         result = await self._agent.run_turn(turn)
         stages["agent"] = _elapsed_ms(started)
@@ -181,6 +181,8 @@ class TurnProcessor:
         )
         if settled is Settled.REPLIED:
             self._on_reply()
+        elif settled is Settled.SILENT:
+            self._on_stored(turn.lease.contact)  # its ticket is no longer open
 
     async def _retry_or_give_up(self, lease: Lease, error: Exception) -> None:
         failure = describe_failure(error)

@@ -161,7 +161,7 @@ class Worker:
             database_url,
             self.id,
             self._leases,
-            brain=agent.brain_name,
+            brain=lambda: agent.brain_name,
             concurrency=settings.worker.concurrency,
             lease_seconds=settings.worker.lease_seconds,
             is_elected=lambda: self.maintenance.is_elected,

@@ -20,8 +20,11 @@ _ROUTE_OF_ARTICLE = {
 _PLAUSIBLE = 0.3
 
 
-def decide(evidence: Evidence, limits: Limits) -> Decision:
-    """Answer only with ground, confidence and no rule against it; otherwise a person gets the conversation."""
+def decide(evidence: Evidence, limits: Limits) -> Decision:  # noqa: PLR0911  # as many ends as the table has lines
+    """Answer only with ground, confidence and no rule against it; otherwise a person gets the conversation.
+
+    Thanks are neither answered nor handed over, unless a rule speaks of the message.
+    """
     must = next((match for match in evidence.policy if match.level == "always"), None)
     leans = next((match for match in evidence.policy if match.level == "likely"), None)
     required = max(limits.confidence_threshold, LEANING_CONFIDENCE) if _leans(evidence) else limits.confidence_threshold
@@ -31,6 +34,9 @@ def decide(evidence: Evidence, limits: Limits) -> Decision:
 
     if must is not None:
         return hand_over(must.rule, _explain_mandatory(evidence), must.route)
+    if not evidence.needs_answer and leans is None:
+        reason = "the customer only closes the conversation"
+        return Decision("stay_silent", "needs_no_answer", reason, find_route(evidence), evidence.confidence, required)
     if evidence.automatic_replies >= limits.max_automatic_replies:
         reason = f"{evidence.automatic_replies} automatic replies have not settled it"
         return hand_over("too_many_replies", reason, find_route(evidence))

@@ -7,12 +7,15 @@ from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import Sentiment
 from database.types import Passage, TicketCategory
 
-Action = Literal["answer", "hand_over"]
+Action = Literal["answer", "hand_over", "stay_silent"]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything known about a turn when it is decided. `confidence` is the chance that `best` answers it."""
+    """Everything known about a turn when it is decided. `confidence` is the chance that `best` answers it.
+
+    A message that only thanks for an automatic answer needs none.
+    """
 
     policy: tuple[PolicyMatch, ...]
     sentiment: Sentiment
@@ -20,6 +23,7 @@ class Evidence:
     confidence: float
     automatic_replies: int
     ticket_category: TicketCategory
+    needs_answer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Answer or hand over, why, and to whom. `rule` names the line of the table that decided."""
+    """Answer, hand over or stay silent, why, and to whom. `rule` names the line of the table that decided."""
 
     action: Action
     rule: str
@@ -68,4 +72,5 @@ def describe(decision: Decision, evidence: Evidence) -> dict[str, Any]:
             "score": evidence.best.score,
         },
         "automatic_replies": evidence.automatic_replies,
+        "needs_answer": evidence.needs_answer,
     }

@@ -11,13 +11,14 @@ from agents import Model, ModelResponse, ModelSettings, ModelTracing, Tool, TRes
 from agents.agent_output import AgentOutputSchemaBase
 from agents.handoffs import Handoff
 from agents.items import TResponseStreamEvent
-from openai.types.responses import ResponseFunctionToolCall
+from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 from openai.types.responses.response_prompt_param import ResponsePromptParam
 
 from agent.compose import compose_reply, find_markers, select_passages, summarise
 from agent.context import TurnContext
 from agent.decision.decide import decide
 from agent.decision.evidence import Decision, Evidence, Limits
+from agent.prompts import NO_REPLY
 from core.ids import new_id
 from database.types import TicketCategory
 
@@ -58,6 +59,8 @@ class OfflineModel(Model):
         prompt: ResponsePromptParam | None,
     ) -> ModelResponse:
         """The next tool calls, given the results of those before."""
+        if self._context.turn.only_closes and not self._context.policy:
+            return ModelResponse(output=[_write_message(NO_REPLY)], usage=Usage(), response_id=None)
         has_looked = not isinstance(input, str) and any(item.get("type") == "function_call_output" for item in input)
         planned = self._plan_outcome() if has_looked else self._plan_looking()
         calls = [
@@ -121,3 +124,10 @@ class OfflineModel(Model):
             f"automatic replies so far: {evidence.automatic_replies}."
         )
         return {"category": decision.route, "reason": decision.reason, "summary": summary}
+
+
+def _write_message(text: str) -> ResponseOutputMessage:
+    content = ResponseOutputText(type="output_text", text=text, annotations=[])
+    return ResponseOutputMessage(
+        id=f"msg_{new_id().hex}", type="message", role="assistant", status="completed", content=[content]
+    )

@@ -25,7 +25,8 @@ from database.types import (
 
 _SQL = load_statements("conversations")
 
-HISTORY_MESSAGES = 30
+HISTORY_MESSAGES = 60
+MAX_FACTS = 20
 VIEW_MESSAGES = 500
 VIEW_RUNS = 100
 
@@ -103,6 +104,8 @@ async def load_state(
     recent = await _SQL["list_recent"].fetch(
         conn, id=conversation_id, waiting=list(waiting), max_messages=HISTORY_MESSAGES
     )
+    is_proven = row["identity_level"] == "proven"
+    facts = await _list_facts(conn, row["customer_id"]) if is_proven else ()
     return ConversationState(
         id=row["id"],
         customer_id=row["customer_id"],
@@ -119,7 +122,32 @@ async def load_state(
         is_reachable=row["is_reachable"],
         recent_replies=row["recent_replies"],
         history=tuple((message["author"], message["text"]) for message in recent),
+        summary=row["summary"],
+        facts=facts,
     )
+
+
+async def _list_facts(conn: Conn, customer_id: CustomerId) -> tuple[str, ...]:
+    rows = await _SQL["list_facts"].fetch(conn, customer_id=customer_id, max_facts=MAX_FACTS)
+    return tuple(row["fact"] for row in rows)
+
+
+async def add_facts(conn: Conn, conversation_id: ConversationId, message_id: MessageId, facts: Sequence[str]) -> None:
+    """Remember what a proven customer has said of themselves in this message; what is known already stays as it is."""
+    await _SQL["add_fact"].execute_many(
+        conn,
+        [
+            {"id": new_id(), "conversation_id": conversation_id, "message_id": message_id, "fact": fact}
+            for fact in facts
+        ],
+    )
+
+
+async def store_summary(
+    conn: Conn, conversation_id: ConversationId, summary: str, *, kept: int, waiting: Sequence[MessageId]
+) -> None:
+    """From now on `summary` stands for all messages but the newest `kept` and those that wait."""
+    await _SQL["store_summary"].execute(conn, id=conversation_id, summary=summary, kept=kept, waiting=list(waiting))
 
 
 async def lock_owner(conn: Conn, conversation_id: ConversationId) -> Owner | None:
@@ -150,6 +178,11 @@ async def view_conversation(conn: Conn, conversation_id: ConversationId) -> dict
         "attachments": files,
         "messages": [{**dict(message), "citations": json.loads(message["citations"])} for message in messages],
         "runs": [
-            {**dict(run), **{key: json.loads(run[key]) for key in ("decision", "stages", "tool_calls")}} for run in runs
+            {
+                **dict(run),
+                **{key: json.loads(run[key]) for key in ("decision", "stages", "model_calls", "tool_calls")},
+                "cost_usd": None if run["cost_usd"] is None else float(run["cost_usd"]),
+            }
+            for run in runs
         ],
     }

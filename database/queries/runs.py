@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Literal
 
 from database.pool import Conn
 from database.statements import load_statements
@@ -15,17 +16,44 @@ _SQL = load_statements("runs")
 
 @dataclass(frozen=True, slots=True)
 class ToolCallRecord:
-    """One call of one tool: its arguments as JSON and what it told the model."""
+    """One call of one tool: its arguments as JSON and what it told the model.
+
+    `model_call` is the position of the request that asked for it; None where the offline brain did.
+    """
 
     tool: str
     arguments: str
     output: str
     milliseconds: float
+    model_call: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCallRecord:
+    """One request to a model: what it answered, as JSON, or the name of the error it ended in.
+
+    `cached_tokens` are a part of `input_tokens`; `cost_usd` is None where the model's price is not known.
+    """
+
+    purpose: Literal["turn", "summary"]
+    model: str
+    milliseconds: float
+    output: str = "[]"
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: Decimal | None = None
+    finish_reason: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One turn of the agent, with enough to explain it. `stages` maps a stage's name to milliseconds."""
+    """One turn of the agent, with enough to explain it and to run it again.
+
+    `stages` maps a stage's name to milliseconds, `input` is what the brain was shown first, as JSON, and `fallback` is
+    why the offline brain took a turn that was the model's.
+    """
 
     id: RunId
     conversation_id: ConversationId
@@ -40,10 +68,17 @@ class RunRecord:
     input_tokens: int
     output_tokens: int
     tool_calls: Sequence[ToolCallRecord]
+    model_calls: Sequence[ModelCallRecord] = ()
+    cached_tokens: int = 0
+    cost_usd: Decimal | None = None
+    fallback: str | None = None
+    knowledge_version: str | None = None
+    instructions_hash: str | None = None
+    input: str = "[]"
 
 
 async def add_run(conn: Conn, run: RunRecord) -> None:
-    """Record a turn and its tool calls."""
+    """Record a turn with its model and tool calls."""
     await _SQL["add_run"].execute(
         conn,
         id=run.id,
@@ -52,26 +87,26 @@ async def add_run(conn: Conn, run: RunRecord) -> None:
         through_seq=run.through_seq,
         brain=run.brain,
         model=run.model,
+        fallback=run.fallback,
         prompt_hash=run.prompt_hash,
+        instructions_hash=run.instructions_hash,
+        input=run.input,
+        knowledge_version=run.knowledge_version,
         outcome=run.outcome,
         decision=json.dumps(run.decision),
         stages=json.dumps(run.stages),
         input_tokens=run.input_tokens,
+        cached_tokens=run.cached_tokens,
         output_tokens=run.output_tokens,
+        cost_usd=run.cost_usd,
+    )
+    await _SQL["add_model_call"].execute_many(
+        conn,
+        [{"run_id": run.id, "position": position, **asdict(call)} for position, call in enumerate(run.model_calls)],
     )
     await _SQL["add_tool_call"].execute_many(
         conn,
-        [
-            {
-                "run_id": run.id,
-                "position": position,
-                "tool": call.tool,
-                "arguments": call.arguments,
-                "output": call.output,
-                "milliseconds": call.milliseconds,
-            }
-            for position, call in enumerate(run.tool_calls)
-        ],
+        [{"run_id": run.id, "position": position, **asdict(call)} for position, call in enumerate(run.tool_calls)],
     )
 
 

@@ -86,6 +86,11 @@ async def reopen_ticket(conn: Conn, conversation_id: ConversationId) -> None:
     await _SQL["reopen"].execute(conn, conversation_id=conversation_id)
 
 
+async def undo_reopening(conn: Conn, conversation_id: ConversationId) -> None:
+    """The message that opened the ticket again asked nothing: the ticket is what it was before."""
+    await _SQL["undo_reopening"].execute(conn, conversation_id=conversation_id)
+
+
 async def resolve_automatically(conn: Conn, conversation_id: ConversationId, *, confidence: float) -> None:
     """Mark the ticket as answered by the agent; a ticket that a person has stays with that person."""
     await _SQL["resolve_automatically"].execute(conn, conversation_id=conversation_id, confidence=confidence)

@@ -25,7 +25,7 @@ UPDATE conversations
 
 -- name: load_state
 SELECT v.id, v.customer_id, v.contact_name, v.channel, v.inbox, v.identity_level, v.owner,
-       v.automatic_replies, t.ref, t.subject, t.category, t.priority,
+       v.automatic_replies, v.summary, t.ref, t.subject, t.category, t.priority,
        v.channel = 'web' OR EXISTS (SELECT FROM customer_identifiers i WHERE i.customer_id = v.customer_id)
            AS is_reachable,
        CASE WHEN v.channel IN ('gmail', 'mailbox') THEN (SELECT count(*) FROM conversations r JOIN messages m ON m.conversation_id = r.id
@@ -36,11 +36,33 @@ SELECT v.id, v.customer_id, v.contact_name, v.channel, v.inbox, v.identity_level
  WHERE v.id = :id;
 
 -- name: list_recent
+-- What the summary does not cover.
 SELECT author, text FROM (
     SELECT author, text, created_at, id FROM messages
      WHERE conversation_id = :id AND NOT id = ANY (:waiting::uuid[])
+       AND created_at > coalesce((SELECT v.summary_until FROM conversations v WHERE v.id = :id), '-infinity')
      ORDER BY created_at DESC, id DESC LIMIT :max_messages) recent
  ORDER BY created_at, id;
+
+-- name: store_summary
+-- It covers everything but the newest messages, of which :kept are still shown in full, and those that wait.
+UPDATE conversations SET summary = :summary, summary_until = coalesce((
+    SELECT created_at FROM messages WHERE conversation_id = :id AND NOT id = ANY (:waiting::uuid[])
+     ORDER BY created_at DESC, messages.id DESC OFFSET :kept LIMIT 1), summary_until)
+ WHERE id = :id;
+
+-- name: add_fact
+INSERT INTO customer_facts (id, conversation_id, message_id, fact) VALUES (:id, :conversation_id, :message_id, :fact)
+ON CONFLICT (message_id, fact) DO NOTHING;
+
+-- name: list_facts
+-- Only from conversations whose customer is proven still.
+SELECT fact FROM (
+    SELECT DISTINCT ON (f.fact) f.fact, f.created_at, f.id
+      FROM conversations v JOIN customer_facts f ON f.conversation_id = v.id
+     WHERE v.customer_id = :customer_id AND v.identity_level = 'proven'
+     ORDER BY f.fact, f.created_at DESC) known
+ ORDER BY created_at DESC, id LIMIT :max_facts;
 
 -- name: lock_owner
 SELECT owner FROM conversations WHERE id = :id FOR UPDATE;
@@ -66,8 +88,16 @@ SELECT m.id, m.author, m.text, m.quoted, m.citations, m.created_at, m.source_id,
  WHERE m.conversation_id = :id ORDER BY m.created_at, m.id LIMIT :max_messages;
 
 -- name: list_runs
-SELECT r.id, r.attempt, r.brain, r.model, r.prompt_hash, r.outcome, r.decision, r.stages, r.created_at,
+SELECT r.id, r.attempt, r.brain, r.model, r.fallback, r.prompt_hash, r.knowledge_version, r.outcome, r.decision,
+       r.stages, r.input_tokens, r.cached_tokens, r.output_tokens, r.cost_usd, r.created_at,
+       coalesce((SELECT jsonb_agg(jsonb_build_object(
+                            'purpose', c.purpose, 'model', c.model, 'input_tokens', c.input_tokens,
+                            'cached_tokens', c.cached_tokens, 'output_tokens', c.output_tokens, 'cost_usd', c.cost_usd,
+                            'milliseconds', c.milliseconds, 'finish_reason', c.finish_reason, 'error', c.error)
+                        ORDER BY c.position)
+                   FROM model_calls c WHERE c.run_id = r.id), '[]') AS model_calls,
        coalesce((SELECT jsonb_agg(jsonb_build_object('tool', k.tool, 'arguments', k.arguments, 'output', k.output,
-                                                     'milliseconds', k.milliseconds) ORDER BY k.position)
+                                                     'milliseconds', k.milliseconds, 'model_call', k.model_call)
+                                  ORDER BY k.position)
                    FROM tool_calls k WHERE k.run_id = r.id), '[]') AS tool_calls
   FROM agent_runs r WHERE r.conversation_id = :id ORDER BY r.created_at LIMIT :max_runs;

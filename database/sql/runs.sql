@@ -1,12 +1,20 @@
 -- name: add_run
-INSERT INTO agent_runs (id, conversation_id, attempt, through_seq, brain, model, prompt_hash, outcome, decision, stages,
-                        input_tokens, output_tokens)
-VALUES (:id, :conversation_id, :attempt, :through_seq, :brain, :model, :prompt_hash, :outcome, :decision::jsonb,
-        :stages::jsonb, :input_tokens, :output_tokens);
+INSERT INTO agent_runs (id, conversation_id, attempt, through_seq, brain, model, fallback, prompt_hash,
+                        instructions_hash, input, knowledge_version, outcome, decision, stages, input_tokens,
+                        cached_tokens, output_tokens, cost_usd)
+VALUES (:id, :conversation_id, :attempt, :through_seq, :brain, :model, :fallback, :prompt_hash, :instructions_hash,
+        :input::jsonb, :knowledge_version, :outcome, :decision::jsonb, :stages::jsonb, :input_tokens, :cached_tokens,
+        :output_tokens, :cost_usd);
+
+-- name: add_model_call
+INSERT INTO model_calls (run_id, position, purpose, model, output, input_tokens, cached_tokens, output_tokens, cost_usd,
+                         milliseconds, finish_reason, error)
+VALUES (:run_id, :position, :purpose, :model, :output::jsonb, :input_tokens, :cached_tokens, :output_tokens, :cost_usd,
+        :milliseconds, :finish_reason, :error);
 
 -- name: add_tool_call
-INSERT INTO tool_calls (run_id, position, tool, arguments, output, milliseconds)
-VALUES (:run_id, :position, :tool, :arguments::jsonb, :output, :milliseconds);
+INSERT INTO tool_calls (run_id, position, tool, arguments, output, milliseconds, model_call)
+VALUES (:run_id, :position, :tool, :arguments::jsonb, :output, :milliseconds, :model_call);
 
 -- name: add_metric
 INSERT INTO agent_metrics (run_id, channel, inbox, outcome, confidence, sentiment, agent_ms, reply_ms)

@@ -31,8 +31,12 @@ UPDATE tickets SET subject = :subject, category = :category, priority = :priorit
  WHERE conversation_id = :conversation_id;
 
 -- name: reopen
-UPDATE tickets SET status = 'open', updated_at = now()
+UPDATE tickets SET reopened_from = status, status = 'open', updated_at = now()
  WHERE conversation_id = :conversation_id AND status IN ('auto_resolved', 'closed');
+
+-- name: undo_reopening
+UPDATE tickets SET status = reopened_from, updated_at = now()
+ WHERE conversation_id = :conversation_id AND status = 'open' AND reopened_from IS NOT NULL;
 
 -- name: resolve_automatically
 UPDATE tickets SET status = 'auto_resolved', confidence = :confidence, updated_at = now()

@@ -15,6 +15,7 @@ GROWING = {
     "agent_runs",
     "attachments",
     "conversations",
+    "customer_facts",
     "customer_identifiers",
     "customers",
     "dead_letters",
@@ -23,6 +24,7 @@ GROWING = {
     "message_queue",
     "message_sources",
     "messages",
+    "model_calls",
     "notices",
     "outbox",
     "queue_failures",
@@ -64,6 +66,9 @@ INSERT INTO agent_runs (id, conversation_id, attempt, through_seq, brain, model,
     SELECT run, conversation, 1, 1, 'b', 'm', 'h', 'answered', '{{}}', '{{}}' FROM ids;
 INSERT INTO tool_calls (run_id, position, tool, arguments, output, milliseconds)
     SELECT run, 0, 't', '{{}}', '', 1 FROM ids;
+INSERT INTO model_calls (run_id, position, purpose, model, milliseconds, finish_reason)
+    SELECT run, 0, 'turn', 'm', 1, 'stop' FROM ids;
+INSERT INTO customer_facts (id, conversation_id, message_id, fact) SELECT reply, conversation, inbound, 'f' FROM ids;
 INSERT INTO agent_metrics (run_id, channel, inbox, outcome, confidence, sentiment, agent_ms, reply_ms)
     SELECT run, 'web', 'form', 'answered', 1, 0, 1, 1 FROM ids;
 INSERT INTO message_sources (id, channel, inbox, external_id, origin, state, body, received_at)
@@ -139,6 +144,9 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("tickets.list_waiting", {"message_queue_pkey"}),
         ("conversations.list_recent", {"messages_conversation"}),
         ("conversations.list_messages", {"messages_conversation"}),
+        ("conversations.list_facts", {"conversations_customer", "customer_facts_conversation"}),
+        ("conversations.store_summary", {"messages_conversation"}),
+        ("conversations.list_runs", {"agent_runs_conversation", "model_calls_pkey", "tool_calls_pkey"}),
         ("customers.list_history", {"conversations_customer"}),
         ("sources.find_listed", {"message_sources_listed"}),
         ("sources.find_contact", {"thread_keys_pkey"}),

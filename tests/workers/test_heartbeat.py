@@ -29,7 +29,7 @@ class Worker:
             url,
             self.id,
             self.leases,
-            brain="stub",
+            brain=lambda: "stub",
             concurrency=4,
             lease_seconds=lease_seconds,
             monotonic=lambda: self.now,

@@ -1,0 +1,60 @@
+"""Messages that want no answer: thanks, an acknowledgement, a goodbye, and nothing else."""
+
+import re
+
+MAX_CHARACTERS = 200
+_MAX_WORDS = 12
+_WORD = re.compile(r"[^\W\d_]+")
+_ASKS = re.compile(r"[?？¿\d@]|https?:|www\.", re.IGNORECASE)
+_GESTURES = re.compile("^[\\s👍🙏🙌👌👏💯🎉😊🙂😀❤♥\ufe0f\U0001f3fb-\U0001f3ff]+$")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text))
+
+
+# One of these must stand there, in English, German, Spanish, French, Portuguese, Italian or Dutch.
+_CLOSING = _words(
+    "thanks thank thx thankyou ty cheers appreciated appreciate bye goodbye resolved solved sorted fixed worked works"
+    " understood noted ok okay perfect great awesome brilliant excellent"
+    " danke dankeschön vielen tschüss erledigt verstanden prima super gracias perfecto entendido adiós vale"
+    " merci parfait compris obrigado obrigada perfeito entendi grazie perfetto capito bedankt dank dankjewel begrepen"
+)
+# Beside them these may, and nothing else.
+_BESIDE = _words(
+    "a again all and bit day did everything exactly fast good got have helped helpful hi hello i im it its just kind"
+    " kindly lot lots made much my nice now of one perfectly quick quickly really so such team that thats the there"
+    " this to today trick very weekend well what yes you your"
+    " die schnelle sehr gut das hat es funktioniert jetzt habe ist alles ihnen dir euch und ja herzlichen besten"
+    " schönen tag noch ihre deine muchas mil la su tu rápida muy bien todo ya sí buen día"
+    " beaucoup votre c est bon ça marche maintenant oui bonne journée tout rapide"
+    " muito tudo certo agora sim bom dia a sua mille molto il l la va bene tutto ora sì buona giornata"
+    " je wel hartelijk de het werkt nu goed ja fijne dag snelle"
+)
+# Thanks *for* help; without the small word it may be a cry for it.
+_FOR = _words("for für por pour pela per della voor")
+_GIVEN = _words(
+    "answer answering help helping reply replying response support hilfe antwort ayuda respuesta aide réponse ajuda"
+    " resposta aiuto risposta hulp antwoord reactie"
+)
+
+
+def only_closes(text: str) -> bool:
+    """Whether the words thank, acknowledge or say goodbye and say nothing else. A question or a figure is something."""
+    if _GESTURES.match(text):
+        return len(text) <= _MAX_WORDS
+    words = _WORD.findall(text.lower().replace("'", "").replace("’", ""))
+    allowed = _CLOSING | _BESIDE | _FOR
+    if not _FOR.isdisjoint(words):
+        allowed |= _GIVEN
+    return (
+        may_end_quietly(text)
+        and len(words) <= _MAX_WORDS
+        and not _CLOSING.isdisjoint(words)
+        and allowed.issuperset(words)
+    )
+
+
+def may_end_quietly(text: str) -> bool:
+    """Whether a model may find that a message wants no answer: it is short, asks nothing and names nothing."""
+    return len(text) <= MAX_CHARACTERS and not _ASKS.search(text)

@@ -1,0 +1,179 @@
+"""A model within bounds: every request is counted, priced, recorded, and repeated only while the turn can wait."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import count
+from typing import Literal
+
+from agents import Model, ModelResponse, ModelSettings, ModelTracing, Tool, TResponseInputItem
+from agents.agent_output import AgentOutputSchemaBase
+from agents.handoffs import Handoff
+from agents.items import TResponseStreamEvent
+from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputRefusal
+from openai.types.responses.response_prompt_param import ResponsePromptParam
+
+from agent.effects import make_storable
+from agent.models.brain import Brain
+from agent.models.prices import find_price
+from agent.models.retry import delay_before_retry, is_lasting, is_outage
+from agent.tokens import estimate_tokens
+from database.queries.runs import ModelCallRecord
+
+
+class BudgetSpent(Exception):
+    """The next request could cost more than one turn may."""
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311  # jitter, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one turn may use of a model."""
+
+    tokens: int
+    cost_usd: float
+    seconds: float
+
+
+@dataclass(slots=True)
+class Meter:
+    """What has been asked of a model in one turn, and how much more may be. `calls` outlives a turn that fails."""
+
+    brain: Brain
+    budget: Budget
+    calls: list[ModelCallRecord]
+    monotonic: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = _jitter
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.monotonic()
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the turn's time is over."""
+        return self.budget.seconds - (self.monotonic() - self.started)
+
+    def require(self, input_tokens: int, output_tokens: int) -> None:
+        """Raise BudgetSpent where a request of this size could pass a limit."""
+        used = sum(call.input_tokens + call.output_tokens for call in self.calls)
+        if used + input_tokens + output_tokens > self.budget.tokens:
+            raise BudgetSpent(f"{used} tokens used, and the next request may not fit into {self.budget.tokens}")
+        if self.seconds_left <= 0:
+            raise BudgetSpent(f"no time left of {self.budget.seconds:g} seconds")
+        price = find_price(self.brain.model)
+        if price is not None:
+            spent = sum((call.cost_usd or Decimal(0) for call in self.calls), Decimal(0))
+            next_cost = price.multiply(input_tokens, 0, output_tokens)
+            if float(spent + next_cost) > self.budget.cost_usd:
+                raise BudgetSpent(f"{spent:.4f} dollars spent, and the next request may pass {self.budget.cost_usd:g}")
+
+    def wrap(self, model: Model, purpose: Literal["turn", "summary"]) -> "MeteredModel":
+        """The model for the SDK's loop, or for a request of our own."""
+        return MeteredModel(model, self, purpose)
+
+
+class MeteredModel(Model):
+    """Any SDK model, asked within the bounds of its meter."""
+
+    def __init__(self, model: Model, meter: Meter, purpose: Literal["turn", "summary"]) -> None:
+        self._model = model
+        self._meter = meter
+        self._purpose = purpose
+
+    async def get_response(  # noqa: PLR0917  # the SDK's signature
+        self,
+        system_instructions: str | None,
+        input: str | list[TResponseInputItem],  # noqa: A002  # the SDK's name
+        model_settings: ModelSettings,
+        tools: list[Tool],
+        output_schema: AgentOutputSchemaBase | None,
+        handoffs: list[Handoff],
+        tracing: ModelTracing,
+        *,
+        previous_response_id: str | None,
+        conversation_id: str | None,
+        prompt: ResponsePromptParam | None,
+    ) -> ModelResponse:
+        """Ask, and again where that may help; raises BudgetSpent, TimeoutError, or what the last attempt raised."""
+        meter = self._meter
+        size = estimate_tokens(system_instructions or "") + estimate_tokens(json.dumps(input, default=str))
+        for attempt in count(1):
+            meter.require(size, model_settings.max_tokens or 0)
+            asked = self._model.get_response(
+                system_instructions,
+                input,
+                model_settings,
+                tools,
+                output_schema,
+                handoffs,
+                tracing,
+                previous_response_id=previous_response_id,
+                conversation_id=conversation_id,
+                prompt=prompt,
+            )
+            try:
+                response = await self._ask(asked)
+            except Exception as error:
+                delay = delay_before_retry(error, attempt, meter.jitter())
+                if delay is None or delay >= meter.seconds_left:
+                    if is_outage(error):
+                        meter.brain.breaker.note_failure(is_lasting=is_lasting(error))
+                    raise
+                await meter.brain.sleep(delay)
+            else:
+                meter.brain.breaker.note_success()
+                return response
+        raise AssertionError("attempts are counted without end")
+
+    def stream_response(self, *_args: object, **_kwargs: object) -> AsyncIterator[TResponseStreamEvent]:
+        """Nothing in Nightdesk streams a turn: a reply is checked whole before anyone sees it."""
+        raise NotImplementedError("a turn is not streamed")
+
+    async def _ask(self, asked: Awaitable[ModelResponse]) -> ModelResponse:
+        meter, started = self._meter, self._meter.monotonic()
+
+        def measure() -> float:
+            return (meter.monotonic() - started) * 1000
+
+        try:
+            async with asyncio.timeout(meter.seconds_left):
+                response = await asked
+        except BaseException as error:
+            record = ModelCallRecord(self._purpose, meter.brain.model, measure(), error=type(error).__name__)
+            meter.calls.append(record)
+            raise
+        meter.calls.append(self._record(response, measure()))
+        return response
+
+    def _record(self, response: ModelResponse, milliseconds: float) -> ModelCallRecord:
+        usage, price = response.usage, find_price(self._meter.brain.model)
+        cached = usage.input_tokens_details.cached_tokens
+        return ModelCallRecord(
+            self._purpose,
+            self._meter.brain.model,
+            milliseconds,
+            output=make_storable([item.model_dump(mode="json", exclude_none=True) for item in response.output]),
+            input_tokens=usage.input_tokens,
+            cached_tokens=cached,
+            output_tokens=usage.output_tokens,
+            cost_usd=None if price is None else price.multiply(usage.input_tokens, cached, usage.output_tokens),
+            finish_reason=name_ending(response),
+        )
+
+
+def name_ending(response: ModelResponse) -> str:
+    """How an answer ended: with calls of tools, a text, a refusal, or nothing."""
+    if any(isinstance(item, ResponseFunctionToolCall) for item in response.output):
+        return "tool_calls"
+    parts = [part for item in response.output if isinstance(item, ResponseOutputMessage) for part in item.content]
+    if any(isinstance(part, ResponseOutputRefusal) for part in parts):
+        return "refusal"
+    return "stop" if any(getattr(part, "text", "") for part in parts) else "empty"

@@ -1,0 +1,64 @@
+"""The running summary of a conversation: what was said before the messages that a turn is shown in full."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agents import Model, ModelSettings, ModelTracing
+from openai.types.responses import ResponseOutputMessage, ResponseOutputText
+
+from agent.compose import shorten
+from agent.effects import clean_model_text
+from agent.prompts import SUMMARY_INSTRUCTIONS
+from agent.window import mark_as_data
+from database.types import Author
+
+MAX_CHARACTERS = 2_400
+MAX_OUTPUT_TOKENS = 400
+_LINE_CHARACTERS = 200
+_FIRST_LINES = 2  # what the customer came for must outlive everything else
+_NAMES: dict[Author, str] = {"customer": "Customer", "assistant": "Desk", "person": "Colleague", "system": "Desk"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSummary:
+    """A summary to be stored. It covers everything but the newest `kept` messages and those that wait."""
+
+    text: str
+    kept: int
+
+
+def extract_summary(summary: str, messages: Sequence[tuple[Author, str]]) -> str:
+    """The summary with a line for each further message: its own first words. The middle goes when there is no room."""
+    lines = [line for line in summary.splitlines() if line.strip()]
+    for author, text in messages:
+        said = shorten(" ".join(text.split()), _LINE_CHARACTERS)
+        if said:
+            lines.append(f"{_NAMES[author]}: {said}")
+    while len("\n".join(lines)) > MAX_CHARACTERS and len(lines) > _FIRST_LINES:
+        del lines[_FIRST_LINES]
+    return "\n".join(lines)[:MAX_CHARACTERS]
+
+
+async def write_summary(
+    model: Model, request: ModelSettings, summary: str, messages: Sequence[tuple[Author, str]]
+) -> str:
+    """The same in a model's words. Raises whatever the model raises, and ValueError when it says nothing."""
+    said = "\n".join(f"{_NAMES[author]}: {text}" for author, text in messages)
+    response = await model.get_response(
+        SUMMARY_INSTRUCTIONS,
+        [{"role": "user", "content": mark_as_data("earlier", f"{summary}\n{said}".strip())}],
+        replace(request, max_tokens=MAX_OUTPUT_TOKENS),
+        [],
+        None,
+        [],
+        ModelTracing.DISABLED,
+        previous_response_id=None,
+        conversation_id=None,
+        prompt=None,
+    )
+    parts = [part for item in response.output if isinstance(item, ResponseOutputMessage) for part in item.content]
+    text = "".join(part.text for part in parts if isinstance(part, ResponseOutputText))
+    cleaned = clean_model_text(text).strip()
+    if not cleaned:
+        raise ValueError("the model wrote no summary")
+    return shorten(cleaned, MAX_CHARACTERS)
