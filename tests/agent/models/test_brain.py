@@ -1,69 +1,36 @@
 """The model brain over a real connection, against a server that speaks the same protocol."""
 
-from contextlib import aclosing
-from typing import Any
+from typing import get_args
 
-from pydantic import SecretStr
+import pytest
 
-from agent.models.brain import OFFLINE_BRAIN, Brain, build_brain
-from agent.run import SupportAgent, TurnResult
-from core.settings import AgentSettings, OpenAISettings
-from database.types import ConversationState, Passage
-from tests.agent.builders import make_passage, make_turn
-from tests.emulators.chat_completions import ChatCompletions, Step, serve_chat_completions
+from agent.models.brain import OFFLINE_BRAIN, build_brain
+from core.settings import OpenAISettings
+from tests.agent.builders import make_turn
+from tests.agent.models.asking import ANSWER, API, LOOK, make_brain, run_with
+from tests.emulators.openai.server import serve_openai
 
-PASSAGE = make_passage("Select Forgot password on the sign-in page.")
-LOOK: Step = [
-    ("analyze_sentiment", {"text": "How can I reset it?"}),
-    ("search_knowledge_base", {"query": "reset password"}),
-]
-ANSWER: Step = [
-    ("create_ticket", {"subject": "Password", "category": "account", "priority": "low"}),
-    ("send_response", {"text": "Select Forgot password on the sign-in page. [1]", "citations": [1]}),
-]
-
-
-def make_brain(server: ChatCompletions) -> Brain:
-    return build_brain(
-        OpenAISettings(api_key=SecretStr("sk-test"), model="gpt-4o", base_url=server.url, timeout_seconds=5)
-    )
-
-
-async def run_with(brain: Brain) -> TurnResult:
-    async def search(_query: str) -> list[Passage]:
-        return [PASSAGE]
-
-    async def read_history(_conversation: ConversationState) -> list[dict[str, Any]]:
-        return []
-
-    async def check_policy(_texts: object) -> tuple[()]:
-        return ()
-
-    agent = SupportAgent(
-        AgentSettings(),
-        company="Harborline",
-        brain=brain,
-        check_policy=check_policy,
-        search_knowledge=search,
-        read_history=read_history,
-    )
-    async with aclosing(agent):
-        return await agent.run_turn(make_turn(channel="gmail"))
+APIS: tuple[API, ...] = get_args(API)
 
 
 def test_without_a_key_the_offline_brain_thinks() -> None:
     assert build_brain(OpenAISettings()) is OFFLINE_BRAIN
 
 
-async def test_a_compatible_server_answers_through_the_same_six_tools() -> None:
-    async with serve_chat_completions(LOOK, ANSWER) as server:
-        result = await run_with(make_brain(server))
+@pytest.mark.parametrize("api", APIS)
+async def test_a_compatible_server_answers_through_the_same_six_tools(api: API) -> None:
+    async with serve_openai(LOOK, ANSWER) as server:
+        result = await run_with(make_brain(server, api=api))
     assert result.decision.action == "answer"
     assert (result.brain.name, result.brain.model) == ("openai", "gpt-4o")
-    assert (result.input_tokens, result.output_tokens) == (200, 40)
-    first = server.requests[0]
+    assert result.input_tokens == sum(usage.input for usage in server.used)
+    assert result.output_tokens == sum(usage.output for usage in server.used)
+    assert [asked.path for asked in server.requests] == [
+        f"/v1/{'responses' if api == 'responses' else 'chat/completions'}"
+    ] * 2
+    first = server.bodies[0]
     assert first["model"] == "gpt-4o"
-    assert {tool["function"]["name"] for tool in first["tools"]} == {
+    assert {(tool if api == "responses" else tool["function"])["name"] for tool in first["tools"]} == {
         "search_knowledge_base",
         "create_ticket",
         "get_customer_history",
@@ -71,30 +38,50 @@ async def test_a_compatible_server_answers_through_the_same_six_tools() -> None:
         "send_response",
         "analyze_sentiment",
     }
-    assert server.keys == ["Bearer sk-test"] * 2
+    assert {asked.key for asked in server.requests} == {"Bearer sk-test"}
+
+
+async def test_what_is_asked_for_is_written_down_and_never_left_to_a_default() -> None:
+    async with serve_openai(LOOK, ANSWER) as server:
+        await run_with(make_brain(server))
+        await run_with(make_brain(server, api="responses"))
+    chat, response = server.bodies[0], server.bodies[2]
+    assert (chat["temperature"], chat["max_tokens"], chat["parallel_tool_calls"]) == (0.0, 1_000, True)
+    assert "store" not in chat  # a compatible server may refuse what it does not know
+    assert (response["temperature"], response["max_output_tokens"], response["store"]) == (0.0, 1_000, False)
+
+
+async def test_a_model_that_takes_no_temperature_is_sent_none() -> None:
+    async with serve_openai(LOOK, ANSWER) as server:
+        await run_with(make_brain(server, model="o4-mini"))
+    assert "temperature" not in server.bodies[0]
 
 
 async def test_the_instructions_speak_of_company_channel_and_ticket() -> None:
-    async with serve_chat_completions(LOOK, ANSWER) as server:
-        await run_with(make_brain(server))
-    instructions = server.requests[0]["messages"][0]["content"]
+    async with serve_openai(LOOK, ANSWER) as server:
+        await run_with(make_brain(server), make_turn(channel="gmail"))
+    instructions = server.bodies[0]["messages"][0]["content"]
     for expected in ("Harborline", "gmail", "TF-20261121-0001", "formal"):
         assert expected in instructions
 
 
+async def test_two_conversations_share_the_beginning_of_their_prompt_and_the_vendor_has_it_cached() -> None:
+    async with serve_openai(LOOK, ANSWER) as server:
+        brain = make_brain(server)
+        await run_with(brain, make_turn("How can I reset my password?", channel="web"), is_last=False)
+        server.requests.clear()
+        second = await run_with(brain, make_turn("Where is my invoice?", channel="whatsapp"))
+    assert second.cached_tokens > 1_024
+    assert second.model_calls[0].cached_tokens > 0
+    assert second.cost_usd is not None
+    dearer = second.input_tokens * 2.5e-6 + second.output_tokens * 1e-5
+    assert 0 < float(second.cost_usd) < dearer
+
+
 async def test_no_tool_lets_the_model_name_a_customer_a_conversation_or_a_channel() -> None:
-    async with serve_chat_completions(LOOK, ANSWER) as server:
+    async with serve_openai(LOOK, ANSWER) as server:
         await run_with(make_brain(server))
     arguments = {
-        name for tool in server.requests[0]["tools"] for name in tool["function"]["parameters"].get("properties", {})
+        name for tool in server.bodies[0]["tools"] for name in tool["function"]["parameters"].get("properties", {})
     }
     assert arguments == {"query", "subject", "category", "priority", "reason", "summary", "text", "citations"}
-
-
-async def test_an_error_of_the_server_is_not_repeated_but_degrades_at_once() -> None:
-    for status in (429, 500, 401):
-        async with serve_chat_completions(status) as server:
-            result = await run_with(make_brain(server))
-        assert len(server.requests) == 1
-        assert result.brain is OFFLINE_BRAIN
-        assert result.decision.action == "answer"
