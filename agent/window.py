@@ -44,7 +44,10 @@ def build_window(
 
 
 def count_kept(history: History, budget: int) -> int:
-    """How many of the newest messages stay in full: all, or half of what fits, so that not every turn sums up anew."""
+    """How many of the newest messages stay in full: all, or half of what fits, so that not every turn sums up anew.
+
+    The last one always stays, for the waiting words are an answer to it.
+    """
     sizes = [_measure(_show_message(author, text)) for author, text in history]
     share = budget // 4 - 16  # what is left of a window beside the other shares at their largest
     if sum(sizes) <= share:
@@ -55,7 +58,7 @@ def count_kept(history: History, budget: int) -> int:
         if used > share // 2:
             break
         kept += 1
-    return kept
+    return max(kept, 1)
 
 
 def mark_as_data(tag: str, text: str) -> str:
