@@ -16,8 +16,8 @@ from core.settings import OpenAISettings
 
 BuildModel = Callable[[TurnContext, Limits], Model]
 
-# These refuse a request that sets a temperature.
-_REASONS = re.compile(r"^(?:o\d|gpt-5)")
+# Models that reason refuse a temperature, and in Chat Completions the name of the output limit: they need `responses`.
+_REASONS = re.compile(r"^(?:o\d|gpt-[5-9])")
 
 
 async def _close_nothing() -> None:

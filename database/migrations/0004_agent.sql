@@ -9,7 +9,7 @@ ALTER TABLE agent_runs
     ADD COLUMN instructions_hash text,              -- of the instructions as this turn had them
     ADD COLUMN input jsonb NOT NULL DEFAULT '[]',   -- what the brain was shown first; the rest is in its calls
     ADD COLUMN cached_tokens integer NOT NULL DEFAULT 0,
-    ADD COLUMN cost_usd numeric(12, 6);             -- NULL where the model's price is not known
+    ADD COLUMN cost_usd numeric(14, 9);             -- NULL where the model's price is not known
 
 -- One row for each request to a model, also for those that failed. Together with the tool calls: the whole turn.
 CREATE TABLE model_calls (
@@ -21,7 +21,7 @@ CREATE TABLE model_calls (
     input_tokens  integer NOT NULL DEFAULT 0,
     cached_tokens integer NOT NULL DEFAULT 0,       -- those of the input that the vendor had at hand
     output_tokens integer NOT NULL DEFAULT 0,
-    cost_usd      numeric(12, 6),
+    cost_usd      numeric(14, 9),
     milliseconds  real NOT NULL,
     finish_reason text,
     error         text,

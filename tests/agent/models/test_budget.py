@@ -107,9 +107,9 @@ def test_a_dated_snapshot_costs_what_its_model_costs_unless_it_has_a_line_of_its
 def test_cached_tokens_are_never_dearer_and_the_sum_is_exact() -> None:
     for price in read_prices().values():
         assert 0 < price.cached <= price.input < price.output
-    price = find_price("gpt-4o")
-    assert price is not None
-    assert price.multiply(1_000_000, 400_000, 100_000) == Decimal("1.5") + Decimal("0.5") + Decimal(1)
+    known = find_price("gpt-4o")
+    assert known is not None
+    assert known.multiply(1_000_000, 400_000, 100_000) == Decimal("1.5") + Decimal("0.5") + Decimal(1)
 
 
 async def test_nothing_streams() -> None:

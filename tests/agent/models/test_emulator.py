@@ -152,9 +152,15 @@ async def test_requests_that_the_vendor_refuses_are_refused_here_as_well() -> No
     }
     orphan: list[Any] = [*ASK, {"role": "tool", "tool_call_id": "call_9", "content": "found"}]
     async with connect() as (_, client):
-        for wrong in ({"tools": [loose]}, {"messages": orphan}, {"model": ""}, {"parallel_tool_calls": True}):
+        wishes: list[dict[str, Any]] = [
+            {"tools": [loose]},
+            {"messages": orphan},
+            {"model": ""},
+            {"parallel_tool_calls": True},
+        ]
+        for wrong in wishes:
             with pytest.raises(openai.BadRequestError):
-                await client.chat.completions.create(**{"model": "gpt-4o", "messages": ASK, **wrong})
+                await client.chat.completions.create(**({"model": "gpt-4o", "messages": ASK} | wrong))
         unanswered: list[Any] = [*ASK, {"type": "function_call", "call_id": "c", "name": "search", "arguments": "{}"}]
         with pytest.raises(openai.BadRequestError):
             await client.responses.create(model="gpt-4o", input=unanswered)

@@ -41,7 +41,9 @@ def write_answer(body: Json, say: Say, number: int, usage: Usage) -> Json:
 def stream_answer(body: Json, say: Say, number: int, usage: Usage) -> Iterator[Json]:
     """The same as events, each with its place in the sequence."""
     whole = write_answer(body, say, number, usage)
-    events = [{"type": "response.created", "response": {**_write_head(body, number), "status": "in_progress"}}]
+    events: list[Json] = [
+        {"type": "response.created", "response": {**_write_head(body, number), "status": "in_progress"}}
+    ]
     for index, item in enumerate(whole["output"]):
         events += _stream_item(index, item)
     events.append({"type": f"response.{whole['status']}", "response": whole})
@@ -65,7 +67,8 @@ def _stream_item(index: int, item: Json) -> Iterator[Json]:
     for part_index, part in enumerate(item.get("content", ())):
         at = {**place, "content_index": part_index}
         name = "text" if part["type"] == "output_text" else "refusal"
-        kind, extra = f"response.{part['type']}", {"logprobs": []} if name == "text" else {}
+        kind = f"response.{part['type']}"
+        extra: Json = {"logprobs": []} if name == "text" else {}
         yield {"type": "response.content_part.added", **at, "part": {**part, name: ""}}
         for piece in split(part[name]):
             yield {"type": f"{kind}.delta", **at, "delta": piece, **extra}

@@ -72,8 +72,8 @@ def read_step(value: Mapping[str, Any]) -> Step:
             return Hang()
         case {"drop": _}:
             return Drop()
-        case {"status": int(status), **others}:
-            return Fail(status, **others)
+        case {"status": int(_)}:
+            return Fail(**value)
     calls: Sequence[Mapping[str, Any]] = value.get("calls", ())
     others = {name: item for name, item in value.items() if name != "calls"}
     return Say(calls=tuple(Call(**each) for each in calls), **others)

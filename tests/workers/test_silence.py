@@ -1,0 +1,96 @@
+"""Thanks after an automatic answer: the turn is settled and on record, and nobody hears anything."""
+
+from agent.context import Turn
+from agent.run import TurnResult
+from core.settings import AgentSettings
+from tests.agent.builders import make_agent
+from tests.workers.chats import write
+from tests.workers.stubs import REF, Desk, think_an_answer
+from tests.workers.test_resolve_channels import make_mail
+
+
+async def thank(desk: Desk, text: str = "Thanks, that worked!") -> None:
+    """The customer writes once more, and the real agent with the offline brain thinks."""
+    desk.agent.think = make_agent().run_turn
+    await desk.reply(text)
+    await desk.work()
+
+
+async def test_nothing_is_sent_the_ticket_stays_as_it_was_and_the_turn_is_on_record(desk: Desk) -> None:
+    thread_id = await desk.submit()
+    await desk.work()
+    desk.stored.clear()
+    (before,) = await desk.fetch("SELECT status, confidence, subject, category, priority FROM tickets")
+    await thank(desk)
+    assert [author for author, _ in await desk.list_messages()] == ["customer", "assistant", "customer"]
+    assert await desk.count("outbox") == desk.replies == 1
+    assert await desk.fetch("SELECT status, confidence, subject, category, priority FROM tickets") == [before]
+    assert before["status"] == "auto_resolved"
+    assert await desk.fetch_value("SELECT array_agg(outcome ORDER BY created_at) FROM agent_runs") == [
+        "answered",
+        "silent",
+    ]
+    assert await desk.fetch_value("SELECT count(*) FROM agent_metrics WHERE outcome = 'silent'") == 1
+    assert tuple((await desk.fetch("SELECT owner, automatic_replies FROM conversations"))[0]) == ("agent", 1)
+    thread = await desk.read_thread(thread_id)
+    assert (thread["ready_at"], thread["done_seq"], thread["lease_token"]) == (None, 2, None)
+    assert desk.stored == [REF, REF]  # its page shows the message, and then the ticket as it was
+
+
+async def test_a_ticket_that_a_person_had_closed_is_closed_again(desk: Desk) -> None:
+    await desk.submit()
+    await desk.work()
+    await desk.execute("UPDATE tickets SET status = 'closed'")
+    await thank(desk)
+    assert await desk.read_status() == "closed"
+
+
+async def test_what_is_asked_after_the_thanks_is_answered(desk: Desk) -> None:
+    await desk.submit()
+    await desk.work()
+    await thank(desk)
+    desk.agent.think = think_an_answer
+    await desk.reply("And how do I import?")
+    await desk.work()
+    assert [author for author, _ in await desk.list_messages()][-2:] == ["customer", "assistant"]
+    assert await desk.read_status() == "auto_resolved"
+
+
+async def test_thanks_in_one_burst_with_a_question_are_no_mere_thanks(desk: Desk) -> None:
+    await desk.submit()
+    await desk.work()
+    await desk.reply("Thanks!")
+    await thank(desk, "But it still fails")
+    assert await desk.fetch_value("SELECT count(*) FROM agent_runs WHERE outcome = 'silent'") == 0
+    assert await desk.count("outbox") == 2
+
+
+async def test_a_question_that_arrives_while_silence_is_decided_is_answered(desk: Desk) -> None:
+    await desk.submit()
+    await desk.work()
+
+    async def be_overtaken(turn: Turn) -> TurnResult:
+        result = await make_agent().run_turn(turn)
+        assert result.decision.action == "stay_silent"
+        await desk.reply("But it still fails")
+        return result
+
+    desk.agent.think = be_overtaken
+    await desk.reply("Thanks!")
+    await desk.work()
+    desk.agent.think = think_an_answer
+    await desk.work()
+    assert desk.agent.turns[-1].messages == ("Thanks!", "But it still fails")
+    assert (await desk.list_messages())[-1][0] == "assistant"
+
+
+async def test_thanks_of_whom_the_desk_has_written_to_too_often_bother_nobody(desk: Desk) -> None:
+    """A loop gets a person; mere thanks go on nowhere and have nothing for one."""
+    for number in range(AgentSettings().max_replies_per_hour):
+        await write(desk, make_mail().model_copy(update={"contact": f"thread {number}"}))
+        await desk.work()
+    desk.agent.think = make_agent().run_turn
+    await write(desk, make_mail("Thanks!").model_copy(update={"contact": "thread 0"}))
+    await desk.work()
+    assert await desk.fetch_value("SELECT count(*) FROM tickets WHERE status <> 'auto_resolved'") == 0
+    assert await desk.fetch_value("SELECT outcome FROM agent_runs ORDER BY created_at DESC LIMIT 1") == "silent"
