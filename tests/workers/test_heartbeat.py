@@ -25,11 +25,12 @@ class Worker:
         self.leases = Leases()
         self.tasks: list[asyncio.Task[None]] = []
         self.now = 0.0
+        self.brain = "stub"
         self.heartbeat = Heartbeat(
             url,
             self.id,
             self.leases,
-            brain=lambda: "stub",
+            brain=lambda: self.brain,
             concurrency=4,
             lease_seconds=lease_seconds,
             monotonic=lambda: self.now,
@@ -130,6 +131,13 @@ async def test_a_beat_says_who_is_working_and_on_how_much(worker: Worker, beatin
     assert row is not None
     assert (row["id"], row["brain"], row["concurrency"], row["in_flight"]) == (worker.id, "stub", 4, 1)
     assert row["is_elected"] is False
+
+
+async def test_each_beat_says_who_thinks_at_the_moment(worker: Worker, beating: DbConnection) -> None:
+    for name in ("openai (gpt-4o)", "offline, while openai (gpt-4o) is away"):
+        worker.brain = name
+        await worker.beat(beating)
+        assert await beating.fetchval("SELECT brain FROM workers") == name
 
 
 async def wait_for_beat(observer: DbConnection) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -19,7 +20,6 @@ from tests.emulators.openai.script import Fail, Say, Step
 from tests.emulators.openai.server import OpenAIServer, serve_openai
 from tests.workers.chats import make_chat, write
 from tests.workers.stubs import Desk, build_answer
-from workers.commit import MAX_SUPERSEDED
 
 APIS: tuple[API, ...] = get_args(API)
 
@@ -129,14 +129,11 @@ async def test_what_is_no_longer_shown_is_summed_up_once_and_the_summary_takes_i
 async def test_a_summary_of_a_turn_that_was_overtaken_is_not_stored(desk: Desk) -> None:
     async def be_overtaken(turn: Turn) -> TurnResult:
         await desk.reply("one more thing")
-        result = build_answer(turn)
-        object.__setattr__(result, "running_summary", RunningSummary("too early", 0))
-        return result
+        return replace(build_answer(turn), running_summary=RunningSummary("too early", 0))
 
     desk.agent.think = be_overtaken
     await desk.submit()
     await desk.work()
-    assert MAX_SUPERSEDED > 0
     assert await desk.fetch_value("SELECT summary FROM conversations") == ""
 
 

@@ -1,5 +1,7 @@
 """The breaker leaves a failing model alone, tries again, and closes when it is back."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from agent.models.brain import OFFLINE_BRAIN
 from agent.models.breaker import Breaker
 from tests.agent.builders import make_turn
-from tests.agent.models.asking import ANSWER, LOOK, Waits, make_brain, make_model_agent
+from tests.agent.models.asking import ANSWER, LOOK, make_brain, make_model_agent
 from tests.emulators.openai.script import NO_MONEY, Fail
 from tests.emulators.openai.server import serve_openai
 
@@ -106,7 +108,9 @@ TestBreakerMachine.settings = settings(max_examples=60, deadline=None)
 @pytest.mark.parametrize(("failure", "turns_before"), [(Fail(500), 2), (NO_MONEY, 1), (Fail(401), 1)])
 async def test_a_model_that_is_away_is_left_alone_tried_again_and_comes_back(failure: Fail, turns_before: int) -> None:
     async with serve_openai(failure) as server:
-        brain = make_brain(server, waits=Waits(), breaker_failures=2, breaker_seconds=1e6)
+        clock = Clock()
+        breaker = Breaker(max_failures=2, pause_seconds=30, monotonic=clock)
+        brain = replace(make_brain(server), breaker=breaker)
         agent = make_model_agent(brain)
         assert agent.brain_name == "openai (gpt-4o)"
         for _ in range(turns_before):
@@ -119,8 +123,17 @@ async def test_a_model_that_is_away_is_left_alone_tried_again_and_comes_back(fai
 
         server.steps = [LOOK, ANSWER]
         server.requests.clear()
-        brain.breaker._next_try_at = 0.0  # the pause is over
+        clock.now += 30
         back = await agent.run_turn(make_turn())
         assert (back.brain.name, back.fallback) == ("openai", None)
         assert agent.brain_name == "openai (gpt-4o)"
+        await agent.aclose()
+
+
+async def test_the_settings_say_after_how_many_failures_it_opens() -> None:
+    async with serve_openai(Fail(500)) as server:
+        agent = make_model_agent(make_brain(server, breaker_failures=3))
+        for opens in (False, False, True):
+            await agent.run_turn(make_turn())
+            assert agent.brain_name.startswith("offline") is opens
         await agent.aclose()

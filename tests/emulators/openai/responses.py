@@ -26,15 +26,19 @@ def find_fault(body: Json) -> str | None:
 
 def write_answer(body: Json, say: Say, number: int, usage: Usage) -> Json:
     """A response, ended."""
-    ending = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}} if say.is_cut else {}
-    return {**_write_head(body, number), "status": "completed", **ending, "output": _write_items(say, number)} | {
+    reason = {"reason": "max_output_tokens"} if say.is_cut else None
+    return {
+        **_write_head(body, number),
+        "status": "incomplete" if say.is_cut else "completed",
+        "incomplete_details": reason,
+        "output": _write_items(say, number),
         "usage": {
             "input_tokens": usage.input,
             "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": 0},
             "output_tokens": usage.output,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": usage.input + usage.output,
-        }
+        },
     }
 
 
