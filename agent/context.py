@@ -137,12 +137,15 @@ class TurnContext:
 
     def collect_evidence(self) -> Evidence:
         """What is known now. Sentiment is that of the customer's own words, whatever a model had analysed."""
+        sentiment = analyze(self.turn.question)
+        # A model that was talked into silence must not leave a complaint lying.
+        is_let_be = self.wants_silence and self.turn.may_end_quietly and sentiment.score >= 0
         return Evidence(
             policy=self.policy,
-            sentiment=analyze(self.turn.question),
+            sentiment=sentiment,
             best=self.best,
             confidence=self.confidence,
             automatic_replies=self.turn.conversation.automatic_replies,
             ticket_category=self.turn.conversation.ticket_category,
-            needs_answer=not (self.turn.only_closes or (self.wants_silence and self.turn.may_end_quietly)),
+            needs_answer=not (self.turn.only_closes or is_let_be),
         )

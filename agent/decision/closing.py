@@ -38,12 +38,23 @@ _GIVEN = _words(
     " resposta aiuto risposta hulp antwoord reactie"
 )
 
+# Whoever writes one of these has not come to the end, however short the message is.
+_GOES_ON = (
+    _words(
+        "but still not no never nothing however cannot cant wont doesnt didnt isnt wasnt dont nor unless except please"
+        " need want wish how why when where who which can could would should cancel refund stop yet instead"
+        " aber nicht nein nie bitte wie warum wann wo pero no nunca por cómo cuándo dónde mais ne pas non jamais"
+        " comment pourquoi quand mas não nunca como quando ma non mai perché maar niet nee nooit hoe waarom wanneer"
+    )
+    - _FOR
+)
+
 
 def only_closes(text: str) -> bool:
     """Whether the words thank, acknowledge or say goodbye and say nothing else. A question or a figure is something."""
     if _GESTURES.match(text):
         return len(text) <= _MAX_WORDS
-    words = _WORD.findall(text.lower().replace("'", "").replace("’", ""))
+    words = _split(text)
     allowed = _CLOSING | _BESIDE | _FOR
     if not _FOR.isdisjoint(words):
         allowed |= _GIVEN
@@ -56,5 +67,9 @@ def only_closes(text: str) -> bool:
 
 
 def may_end_quietly(text: str) -> bool:
-    """Whether a model may find that a message wants no answer: it is short, asks nothing and names nothing."""
-    return len(text) <= MAX_CHARACTERS and not _ASKS.search(text)
+    """Whether a model may find that a message wants no answer: it is short, asks, names and denies nothing."""
+    return len(text) <= MAX_CHARACTERS and not _ASKS.search(text) and _GOES_ON.isdisjoint(_split(text))
+
+
+def _split(text: str) -> list[str]:
+    return _WORD.findall(text.lower().replace("'", "").replace("’", ""))

@@ -4,13 +4,13 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
 from typing import Literal
 
-from agents import Model, ModelResponse, ModelSettings, ModelTracing, Tool, TResponseInputItem
+from agents import FunctionTool, Model, ModelResponse, ModelSettings, ModelTracing, Tool, TResponseInputItem
 from agents.agent_output import AgentOutputSchemaBase
 from agents.handoffs import Handoff
 from agents.items import TResponseStreamEvent
@@ -104,7 +104,7 @@ class MeteredModel(Model):
     ) -> ModelResponse:
         """Ask, and again where that may help; raises BudgetSpent, TimeoutError, or what the last attempt raised."""
         meter = self._meter
-        size = estimate_tokens(system_instructions or "") + estimate_tokens(json.dumps(input, default=str))
+        size = measure_request(system_instructions, input, tools)
         for attempt in count(1):
             meter.require(size, model_settings.max_tokens or 0)
             asked = self._model.get_response(
@@ -167,6 +167,18 @@ class MeteredModel(Model):
             cost_usd=None if price is None else price.multiply(usage.input_tokens, cached, usage.output_tokens),
             finish_reason=name_ending(response),
         )
+
+
+def measure_request(
+    system_instructions: str | None,
+    input: str | list[TResponseInputItem],  # noqa: A002  # the SDK's name
+    tools: Sequence[Tool],
+) -> int:
+    """About how many tokens a model must read, its tools among them."""
+    schemas = [
+        (tool.name, tool.description, tool.params_json_schema) for tool in tools if isinstance(tool, FunctionTool)
+    ]
+    return estimate_tokens(json.dumps([system_instructions, input, schemas], default=str))
 
 
 def name_ending(response: ModelResponse) -> str:

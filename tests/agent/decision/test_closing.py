@@ -122,6 +122,9 @@ async def test_no_model_is_paid_for_mere_thanks() -> None:
         ("You are a lifesaver, have a lovely evening", ANSWERED, "stay_silent"),
         ("You are a lifesaver, have a lovely evening", (), "hand_over"),
         ("You are a lifesaver. Can you close it?", ANSWERED, "hand_over"),
+        ("It still fails, thanks", ANSWERED, "hand_over"),
+        ("This is terrible and broken", ANSWERED, "hand_over"),
+        ("Cancel everything then", ANSWERED, "hand_over"),
         ("x" * (MAX_CHARACTERS + 1), ANSWERED, "hand_over"),
     ],
 )

@@ -57,7 +57,7 @@ def stream_answer(body: Json, say: Say, number: int, usage: Usage) -> Iterator[J
 
 def _stream_item(index: int, item: Json) -> Iterator[Json]:
     place = {"output_index": index, "item_id": item["id"]}
-    empty = {"arguments": ""} if item["type"] == "function_call" else {"content": []}
+    empty: Json = {"arguments": ""} if item["type"] == "function_call" else {"content": []}
     yield {
         "type": "response.output_item.added",
         "output_index": index,
