@@ -5,11 +5,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from agent.decision.grounding import Grounder
+from agent.decision.language import DEFAULT_LANGUAGE, load_languages
+from agent.decision.mood import fit_mood
 from agent.decision.policy import PolicyGuard, PolicyMatch, load_guard
 from agent.knowledge.embed import AsyncEmbedder
 from agent.knowledge.load import load_embedder
 from agent.knowledge.search import KnowledgeSearch
+from agent.knowledge.seeds import SeedEmbedder
 from agent.models.brain import build_brain
+from agent.reading import MessageReader
 from agent.run import SupportAgent
 from core.settings import Settings
 from database.patience import READ_SECONDS, run_patiently
@@ -24,9 +29,12 @@ _SHORT_WORDS = 30
 
 
 async def build_agent(settings: Settings, pool: DbPool) -> SupportAgent:
-    """Load the models and wire the agent. Takes about two seconds."""
+    """Load the models and wire the agent. Takes about two seconds, and five more at the first start."""
     embedder = await asyncio.to_thread(load_embedder, settings.embedding)
-    guard = await asyncio.to_thread(load_guard, embedder)
+    seeds = SeedEmbedder(embedder, settings.data_dir / "seeds") if embedder else None
+    guard = await asyncio.to_thread(load_guard, seeds)
+    mood = await asyncio.to_thread(fit_mood, seeds) if seeds else None
+    await asyncio.to_thread(load_languages)
     async_embedder = AsyncEmbedder(embedder) if embedder else None
     checker = PolicyChecker(guard, async_embedder)
 
@@ -42,9 +50,16 @@ async def build_agent(settings: Settings, pool: DbPool) -> SupportAgent:
         company=settings.company.name,
         brain=build_brain(settings.openai),
         check_policy=checker.check,
+        reader=MessageReader(list_knowledge_languages, async_embedder, mood),
+        grounder=Grounder(embedder),
         search_knowledge=KnowledgeSearch(pool, async_embedder).search,
         read_history=read_history,
     )
+
+
+async def list_knowledge_languages() -> frozenset[str]:
+    """The languages that the knowledge base has articles in."""
+    return frozenset({DEFAULT_LANGUAGE})
 
 
 class PolicyChecker:

@@ -9,8 +9,8 @@ from agent.decision.answerability import estimate_answerability
 from agent.decision.closing import may_end_quietly, only_closes
 from agent.decision.evidence import Evidence
 from agent.decision.policy import PolicyMatch
-from agent.decision.sentiment import analyze
 from agent.effects import Categorise, Draft, Escalate
+from agent.reading import MessageReader, Reading
 from database.queries.runs import ModelCallRecord, ToolCallRecord
 from database.types import Citation, ConversationState, Passage
 
@@ -90,6 +90,9 @@ class TurnContext:
 
     turn: Turn
     policy: tuple[PolicyMatch, ...]
+    reading: Reading
+    reader: MessageReader
+    can_translate: bool
     search_knowledge: SearchKnowledge
     read_history: ReadHistory
     passages: list[Passage] = field(default_factory=list)
@@ -106,10 +109,12 @@ class TurnContext:
         """Number passages in the order in which they were found, and remember the search that fitted best.
 
         Only the customer's own words count for confidence: a model could ask something easier than what was asked.
+        Where the knowledge is in another language, a model's translation of them is all there is to count.
         """
         known = {passage.id for passage in self.passages}
         self.passages += [passage for passage in found if passage.id not in known]
-        confidence = estimate_answerability(query, found) if query in self.turn.queries else 0.0
+        is_asked = query in self.turn.queries or (self.can_translate and not self.reading.is_language_known)
+        confidence = estimate_answerability(query, found) if is_asked else 0.0
         if found and (self.best is None or confidence > self.confidence):
             self.best, self.confidence = found[0], confidence
 
@@ -137,15 +142,18 @@ class TurnContext:
 
     def collect_evidence(self) -> Evidence:
         """What is known now. Sentiment is that of the customer's own words, whatever a model had analysed."""
-        sentiment = analyze(self.turn.question)
         # A model that was talked into silence must not leave a complaint lying.
-        is_let_be = self.wants_silence and self.turn.may_end_quietly and sentiment.score >= 0
+        is_let_be = self.wants_silence and self.turn.may_end_quietly and self.reading.sentiment.score >= 0
         return Evidence(
             policy=self.policy,
-            sentiment=sentiment,
+            sentiment=self.reading.sentiment,
             best=self.best,
             confidence=self.confidence,
             automatic_replies=self.turn.conversation.automatic_replies,
             ticket_category=self.turn.conversation.ticket_category,
             needs_answer=not (self.turn.only_closes or is_let_be),
+            sentiment_trend=self.reading.sentiment_trend,
+            language=self.reading.language,
+            knowledge_languages=self.reading.knowledge_languages,
+            can_be_told=self.can_translate or self.reading.is_language_known,
         )

@@ -14,12 +14,16 @@ from agent.compose import summarise
 from agent.context import ReadHistory, SearchKnowledge, Turn, TurnContext
 from agent.decision.decide import decide
 from agent.decision.evidence import Decision, Limits, describe
-from agent.decision.grounding import find_unsupported
+from agent.decision.grounding import Grounder
+from agent.decision.judge import Judge, build_judge
+from agent.decision.language import DEFAULT_LANGUAGE, name_language
 from agent.decision.policy import PolicyMatch
 from agent.effects import Categorise, Draft, make_storable
+from agent.gate import check_draft
 from agent.models.brain import OFFLINE_BRAIN, Brain
 from agent.models.metered import Budget, Meter
 from agent.prompts import NO_REPLY, PROMPT_HASH, write_instructions
+from agent.reading import MessageReader
 from agent.recorder import ToolRecorder
 from agent.summary import RunningSummary, extract_summary, write_summary
 from agent.tools import TOOLS
@@ -54,6 +58,9 @@ class TurnResult:
     input_tokens: int
     output_tokens: int
     prompt_hash: str = PROMPT_HASH
+    language: str = DEFAULT_LANGUAGE
+    sentiment_trend: float = 0.0
+    knowledge_languages: tuple[str, ...] = (DEFAULT_LANGUAGE,)
     cached_tokens: int = 0
     cost_usd: Decimal | None = Decimal(0)
     model_calls: Sequence[ModelCallRecord] = ()
@@ -74,6 +81,8 @@ class SupportAgent:
         company: str,
         brain: Brain,
         check_policy: CheckPolicy,
+        reader: MessageReader,
+        grounder: Grounder,
         search_knowledge: SearchKnowledge,
         read_history: ReadHistory,
         read_knowledge_version: ReadKnowledgeVersion | None = None,
@@ -84,6 +93,8 @@ class SupportAgent:
         self._company = company
         self._brain = brain
         self._check_policy = check_policy
+        self._reader = reader
+        self._grounder = grounder
         self._search_knowledge = search_knowledge
         self._read_history = read_history
         self._read_knowledge_version = read_knowledge_version
@@ -106,6 +117,7 @@ class SupportAgent:
         Raises DATABASE_TROUBLE when the knowledge base could not be read.
         """
         policy = await self._check_policy(turn.everything_said)
+        reading = await self._reader.read(turn.messages, turn.conversation)
         version = await self._read_knowledge_version() if self._read_knowledge_version else None
         brain, fallback = self._choose_brain(turn, policy)
         calls: list[ToolCallRecord] = []
@@ -113,7 +125,15 @@ class SupportAgent:
 
         async def think(brain: Brain, fallback: str | None) -> TurnResult:
             context = TurnContext(
-                turn, policy, self._search_knowledge, self._read_history, calls=calls, model_calls=model_calls
+                turn,
+                policy,
+                reading,
+                self._reader,
+                can_translate=brain is not OFFLINE_BRAIN,
+                search_knowledge=self._search_knowledge,
+                read_history=self._read_history,
+                calls=calls,
+                model_calls=model_calls,
             )
             result = await self._think(context, brain)
             return replace(result, fallback=fallback, knowledge_version=version)
@@ -143,8 +163,14 @@ class SupportAgent:
         meter = Meter(brain, self._budget, context.model_calls)
         model = brain.build_model(context, self._limits)
         instructions = write_instructions(
-            company=self._company, channel=conversation.channel, ticket_ref=conversation.ticket_ref
+            company=self._company,
+            channel=conversation.channel,
+            ticket_ref=conversation.ticket_ref,
+            language=name_language(context.reading.language),
         )
+        judge = None
+        if brain is not OFFLINE_BRAIN:
+            judge = build_judge(meter.wrap(model, "judge"), brain.request, self._settings.judge_seconds)
         async with asyncio.timeout(self._settings.turn_timeout_seconds):
             summary = await self._sum_up(turn, model, meter)
             if brain is not OFFLINE_BRAIN:
@@ -175,7 +201,7 @@ class SupportAgent:
                 run_config=RunConfig(tracing_disabled=True, tool_not_found_behavior="return_error_to_model"),
             )
         context.wants_silence = str(run.final_output).strip() == NO_REPLY
-        result = conclude(context, self._limits, brain)
+        result = await conclude(context, self._limits, brain, self._grounder, judge)
         hashed = sha256(instructions.encode()).hexdigest()[:12]
         return replace(result, running_summary=summary, input=make_storable(items), instructions_hash=hashed)
 
@@ -198,23 +224,30 @@ class SupportAgent:
         return RunningSummary(text, kept)
 
 
-def conclude(context: TurnContext, limits: Limits, brain: Brain) -> TurnResult:
+async def conclude(
+    context: TurnContext, limits: Limits, brain: Brain, grounder: Grounder, judge: Judge | None = None
+) -> TurnResult:
     """Pass what the brain wanted through the gate. The gate may turn an answer into a handover, never the reverse."""
     evidence = context.collect_evidence()
     decision = decide(evidence, limits)
+    findings: dict[str, Any] = {}
     if decision.action == "answer":
-        decision = _check_draft(context, decision)
+        checked = await check_draft(context, decision, grounder, judge)
+        decision, findings = checked.decision, checked.findings
     turn, calls = context.turn, context.model_calls
     summary = (
         context.escalate.summary if context.escalate else summarise(turn.conversation.ticket_subject, turn.question)
     )
     return TurnResult(
         decision=decision,
-        description=describe(decision, evidence),
+        description={**describe(decision, evidence), **findings},
         draft=context.draft,
         summary=summary,
         categorise=context.categorise,
         sentiment=evidence.sentiment.score,
+        sentiment_trend=evidence.sentiment_trend,
+        language=evidence.language,
+        knowledge_languages=tuple(sorted(evidence.knowledge_languages)),
         calls=tuple(context.calls),
         brain=brain,
         input_tokens=sum(call.input_tokens for call in calls),
@@ -229,23 +262,6 @@ def _add_costs(calls: Sequence[ModelCallRecord]) -> Decimal | None:
     """None if any request that was answered has an unknown price; one that failed is not charged."""
     costs = [call.cost_usd for call in calls if call.error is None]
     return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
-
-
-def _check_draft(context: TurnContext, decision: Decision) -> Decision:
-    def hand_over(rule: str, reason: str, route: str = decision.route) -> Decision:
-        return replace(decision, action="hand_over", rule=rule, reason=reason, route=route)
-
-    if context.escalate is not None:
-        return hand_over("model_escalated", context.escalate.reason, context.escalate.route)
-    if context.draft is None:
-        return hand_over("no_answer", "the model ended without an answer")
-    if not context.draft.citations:
-        return hand_over("uncited", "the answer cites nothing")
-    sources = [context.passages[citation.number - 1] for citation in context.draft.citations]
-    unsupported = find_unsupported(context.draft.text, [f"{s.title}\n{s.heading}\n{s.content}" for s in sources])
-    if unsupported is not None:
-        return hand_over("ungrounded", f"the answer contains {unsupported}")
-    return decision
 
 
 def stop_when_settled(

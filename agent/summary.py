@@ -1,13 +1,12 @@
 """The running summary of a conversation: what was said before the messages that a turn is shown in full."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from agents import Model, ModelSettings, ModelTracing
-from openai.types.responses import ResponseOutputMessage, ResponseOutputText
+from agents import Model, ModelSettings
 
 from agent.compose import shorten
-from agent.effects import clean_model_text
+from agent.models.ask import ask_model
 from agent.prompts import SUMMARY_INSTRUCTIONS
 from agent.window import mark_as_data
 from database.types import Author
@@ -44,21 +43,8 @@ async def write_summary(
 ) -> str:
     """The same in a model's words. Raises whatever the model raises, and ValueError when it says nothing."""
     said = "\n".join(f"{_NAMES[author]}: {text}" for author, text in messages)
-    response = await model.get_response(
-        SUMMARY_INSTRUCTIONS,
-        [{"role": "user", "content": mark_as_data("earlier", f"{summary}\n{said}".strip())}],
-        replace(request, max_tokens=MAX_OUTPUT_TOKENS),
-        [],
-        None,
-        [],
-        ModelTracing.DISABLED,
-        previous_response_id=None,
-        conversation_id=None,
-        prompt=None,
-    )
-    parts = [part for item in response.output if isinstance(item, ResponseOutputMessage) for part in item.content]
-    text = "".join(part.text for part in parts if isinstance(part, ResponseOutputText))
-    cleaned = clean_model_text(text).strip()
-    if not cleaned:
+    earlier = mark_as_data("earlier", f"{summary}\n{said}".strip())
+    text = await ask_model(model, request, SUMMARY_INSTRUCTIONS, earlier, max_tokens=MAX_OUTPUT_TOKENS)
+    if not text:
         raise ValueError("the model wrote no summary")
-    return shorten(cleaned, MAX_CHARACTERS)
+    return shorten(text, MAX_CHARACTERS)

@@ -9,7 +9,6 @@ from typing import Any
 from agents import FunctionTool, RunContextWrapper, function_tool
 
 from agent.context import TurnContext
-from agent.decision.sentiment import analyze
 from agent.effects import Categorise, Draft, Escalate, clean_model_text
 from database.patience import DATABASE_TROUBLE
 from database.types import Priority, TicketCategory
@@ -102,13 +101,13 @@ async def send_response(ctx: Context, text: str, citations: list[int]) -> str:
 
 
 @function_tool(failure_error_function=explain_failure)
-async def analyze_sentiment(text: str) -> str:
+async def analyze_sentiment(ctx: Context, text: str) -> str:
     """How the customer feels, from -1 (furious) to +1 (delighted).
 
     Args:
         text: The customer's message.
     """
-    sentiment = analyze(text)
+    sentiment = await ctx.context.reader.read_sentiment(text)
     return json.dumps({"score": sentiment.score, "label": sentiment.label})
 
 

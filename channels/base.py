@@ -155,12 +155,17 @@ class MediaRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What every written reply needs to know about its conversation."""
+    """What every written reply needs to know about its conversation.
+
+    `known_languages` are those of the automatic help where the customer's is none of them, and it has to say so.
+    """
 
     customer_name: str
     ticket_ref: str
     company: str
     signature: str
+    language: str = "en"
+    known_languages: tuple[str, ...] = ()
 
     @property
     def first_name(self) -> str:

@@ -104,6 +104,7 @@ class AgentSettings(BaseModel):
     window_tokens: Annotated[int, Field(ge=1_000)] = 8_000
     max_automatic_replies: PositiveInt = 4
     max_replies_per_hour: PositiveInt = 20
+    judge_seconds: Annotated[float, Field(ge=0, le=60)] = 8.0
 
 
 class EmbeddingSettings(BaseModel):

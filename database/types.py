@@ -256,7 +256,8 @@ class ConversationState:
 
     It is not reachable where a message named nobody who could be answered. `recent_replies` is how often the desk has
     written to this customer by mail, by itself and within an hour, in all their conversations; 0 on other channels.
-    `summary` is what was said before `history`; `facts` are what a proven customer has said of themselves.
+    `summary` is what was said before `history`; `facts` are what a proven customer has said of themselves. `language`
+    is None until a turn has recognised one; `sentiments` are those of the customer's messages, oldest first.
     """
 
     id: ConversationId
@@ -276,6 +277,8 @@ class ConversationState:
     recent_replies: int = 0
     summary: str = ""
     facts: tuple[str, ...] = ()
+    language: str | None = None
+    sentiments: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from core.settings import CompanySettings
 from database import queue
 from database.pool import Conn
 from database.queries import conversations, operations, runs, tickets
-from database.types import Author, Citation, ConversationState, Failure, Lease, Outcome, RunId
+from database.types import Author, Citation, ConversationState, Failure, Lease, Outcome, Owner, RunId
 from workers.reply import queue_reply
 
 # Each costs a whole turn, and nobody is answered meanwhile.
@@ -71,7 +71,7 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     if turn.result.decision.action == "stay_silent":
         await _stay_silent(conn, turn)
         return Settled.SILENT
-    letter = await _open_letter(conn, turn.conversation, company)
+    letter = await _open_letter(conn, turn, company)
     if turn.result.categorise is not None:
         wanted = turn.result.categorise
         await tickets.categorise_ticket(
@@ -109,11 +109,8 @@ async def _remember(conn: Conn, turn: TurnCommit) -> None:
 
 async def _stay_silent(conn: Conn, turn: TurnCommit) -> None:
     """Nothing is sent, and the ticket is as if the message had not come; only its turn is on record."""
-    conversation = turn.conversation
-    await tickets.undo_reopening(conn, conversation.id)
-    await conversations.record_turn(
-        conn, conversation.id, owner="agent", sentiment=turn.result.sentiment, automatic_replies=0
-    )
+    await tickets.undo_reopening(conn, turn.conversation.id)
+    await _leave(conn, turn, "agent", automatic_replies=0)
     run_id = await _record(conn, turn, "silent")
     await _measure(conn, turn, run_id)
     await _settle(conn, turn, handed_over=False)
@@ -144,9 +141,7 @@ async def _answer(conn: Conn, turn: TurnCommit, channels: Channels, text: str, c
     conversation = turn.conversation
     await _reply(conn, turn, channels, "assistant", text, citations=citations)
     await tickets.resolve_automatically(conn, conversation.id, confidence=turn.result.decision.confidence)
-    await conversations.record_turn(
-        conn, conversation.id, owner="agent", sentiment=turn.result.sentiment, automatic_replies=1
-    )
+    await _leave(conn, turn, "agent", automatic_replies=1)
 
 
 async def _hand_over(conn: Conn, turn: TurnCommit, channels: Channels, letter: Letter) -> None:
@@ -164,8 +159,19 @@ async def _hand_over(conn: Conn, turn: TurnCommit, channels: Channels, letter: L
     if conversation.is_reachable and not turn.is_loop:
         text = channels[conversation.channel].writer.write_handover(team, letter)
         await _reply(conn, turn, channels, "system", text)
+    await _leave(conn, turn, "person", automatic_replies=0)
+
+
+async def _leave(conn: Conn, turn: TurnCommit, owner: Owner, *, automatic_replies: int) -> None:
     await conversations.record_turn(
-        conn, conversation.id, owner="person", sentiment=turn.result.sentiment, automatic_replies=0
+        conn,
+        turn.conversation.id,
+        owner=owner,
+        automatic_replies=automatic_replies,
+        sentiment=turn.result.sentiment,
+        sentiment_trend=turn.result.sentiment_trend,
+        language=turn.result.language,
+        message_ids=[queued.id for queued in turn.lease.messages],
     )
 
 
@@ -176,13 +182,17 @@ async def _reply(
     await queue_reply(conn, turn.conversation, channels, text, author=author, in_reply_to=asked, citations=citations)
 
 
-async def _open_letter(conn: Conn, conversation: ConversationState, company: CompanySettings) -> Letter:
+async def _open_letter(conn: Conn, turn: TurnCommit, company: CompanySettings) -> Letter:
+    conversation, result = turn.conversation, turn.result
+    is_foreign = result.decision.rule == "language_not_supported"
     config = await operations.find_channel_config(conn, conversation.channel, conversation.inbox)
     return Letter(
         customer_name=conversation.contact_name,
         ticket_ref=conversation.ticket_ref,
         company=company.name,
         signature=config.signature or f"{company.name} {company.team}",
+        language=result.language,
+        known_languages=result.knowledge_languages if is_foreign else (),
     )
 
 

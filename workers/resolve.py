@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from agent.decision.language import detect_language
 from core.errors import PermanentError
 from core.settings import TicketSettings
 from database import outbox, queue
@@ -157,6 +158,7 @@ async def _store(conn: Conn, conversation_id: ConversationId, queued: QueuedMess
         created_at=queued.received_at,
         quoted=message.quoted,
         source_id=message.source_id,
+        language=detect_language(message.text),
     )
     if message.attachments:
         await attachments.add_attachments(conn, queued.id, message.attachments)

@@ -10,6 +10,7 @@ from agent.compose import summarise
 from agent.context import Turn
 from agent.decision.decide import find_route
 from agent.decision.evidence import Decision, Evidence, describe
+from agent.decision.language import choose_language
 from agent.decision.sentiment import analyze
 from agent.models.brain import OFFLINE_BRAIN
 from agent.run import SupportAgent, TurnResult
@@ -259,7 +260,16 @@ class TurnProcessor:
 
 def _build_failure(conversation: ConversationState, lease: Lease, failure: Failure) -> TurnResult:
     question = "\n".join(read_anyway(lease, queued).text for queued in lease.messages)
-    evidence = Evidence((), analyze(question), None, 0.0, conversation.automatic_replies, conversation.ticket_category)
+    language = choose_language([question], conversation.language)
+    evidence = Evidence(
+        policy=(),
+        sentiment=analyze(question, language),
+        best=None,
+        confidence=0.0,
+        automatic_replies=conversation.automatic_replies,
+        ticket_category=conversation.ticket_category,
+        language=language,
+    )
     decision = Decision(
         "hand_over", "given_up", f"the agent could not answer: {failure.error_class}", find_route(evidence), 0.0, 0.0
     )
@@ -270,6 +280,7 @@ def _build_failure(conversation: ConversationState, lease: Lease, failure: Failu
         summary=summarise(conversation.ticket_subject, question),
         categorise=None,
         sentiment=evidence.sentiment.score,
+        language=language,
         calls=(),
         brain=OFFLINE_BRAIN,
         input_tokens=0,

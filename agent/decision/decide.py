@@ -1,11 +1,15 @@
 """The decision: one pure function from evidence to action, read from top to bottom like a table."""
 
 from agent.decision.evidence import Decision, Evidence, Limits
+from agent.decision.language import name_language
 
-# A message that leans to a person (churn, anger, data loss, a critical bug, plain misery) is still answered
-# automatically, but only when the answer is nearly certain.
+# A message that leans to a person (churn, anger, data loss, a critical bug, misery, a question that had to be
+# translated) is still answered automatically, but only when the answer is nearly certain.
 LEANING_CONFIDENCE = 0.92
 MISERABLE = -0.75
+# Somebody whose mood falls by so much per message, and is bad already, is losing patience with a machine.
+FALLING = -0.25
+UNHAPPY = -0.3
 
 _ROUTE_OF_CATEGORY = {"billing": "billing", "technical": "technical", "security": "security", "account": "account"}
 _ROUTE_OF_ARTICLE = {
@@ -26,7 +30,6 @@ def decide(evidence: Evidence, limits: Limits) -> Decision:  # noqa: PLR0911  # 
     Thanks are neither answered nor handed over, unless a rule speaks of the message.
     """
     must = next((match for match in evidence.policy if match.level == "always"), None)
-    leans = next((match for match in evidence.policy if match.level == "likely"), None)
     required = max(limits.confidence_threshold, LEANING_CONFIDENCE) if _leans(evidence) else limits.confidence_threshold
 
     def hand_over(rule: str, reason: str, route: str) -> Decision:
@@ -34,19 +37,19 @@ def decide(evidence: Evidence, limits: Limits) -> Decision:  # noqa: PLR0911  # 
 
     if must is not None:
         return hand_over(must.rule, _explain_mandatory(evidence), must.route)
-    if not evidence.needs_answer and leans is None:
+    if not evidence.needs_answer and not evidence.policy:
         reason = "the customer only closes the conversation"
         return Decision("stay_silent", "needs_no_answer", reason, find_route(evidence), evidence.confidence, required)
+    if not evidence.can_be_told:
+        reason = f"written in {name_language(evidence.language)}, and the knowledge is in {_name_known(evidence)}"
+        return hand_over("language_not_supported", reason, find_route(evidence))
     if evidence.automatic_replies >= limits.max_automatic_replies:
         reason = f"{evidence.automatic_replies} automatic replies have not settled it"
         return hand_over("too_many_replies", reason, find_route(evidence))
     if evidence.best is None:
         return hand_over("no_knowledge", "nothing in the knowledge base matches", find_route(evidence))
     if evidence.confidence < required:
-        reason = f"confidence {evidence.confidence:.2f} is below the required {required:.2f}"
-        if leans is not None:
-            return hand_over(leans.rule, f"{leans.rule.replace('_', ' ')}: {reason}", leans.route)
-        return hand_over("low_confidence", reason, find_route(evidence))
+        return hand_over(*_explain_doubt(evidence, required))
     reason = f"confidence {evidence.confidence:.2f} in “{evidence.best.title}”"
     return Decision("answer", "grounded_answer", reason, find_route(evidence), evidence.confidence, required)
 
@@ -55,6 +58,15 @@ def _explain_mandatory(evidence: Evidence) -> str:
     """Names every mandatory rule: the team of the first one must know what else the message is about."""
     first, *others = (match.rule.replace("_", " ") for match in evidence.policy if match.level == "always")
     return f"{first} always goes to a person" + (f"; also: {', '.join(others)}" if others else "")
+
+
+def _explain_doubt(evidence: Evidence, required: float) -> tuple[str, str, str]:
+    """Rule, reason and route of an answer that is not sure enough: those of the rule it leans by, if there is one."""
+    reason = f"confidence {evidence.confidence:.2f} is below the required {required:.2f}"
+    leans = next((match for match in evidence.policy if match.level == "likely"), None)
+    if leans is None:
+        return "low_confidence", reason, find_route(evidence)
+    return leans.rule, f"{leans.rule.replace('_', ' ')}: {reason}", leans.route
 
 
 def find_route(evidence: Evidence) -> str:
@@ -66,4 +78,16 @@ def find_route(evidence: Evidence) -> str:
 
 
 def _leans(evidence: Evidence) -> bool:
-    return any(match.level == "likely" for match in evidence.policy) or evidence.sentiment.score <= MISERABLE
+    score = evidence.sentiment.score
+    is_losing_patience = score <= UNHAPPY and evidence.sentiment_trend <= FALLING
+    is_translated = evidence.language not in evidence.knowledge_languages
+    return (
+        any(match.level == "likely" for match in evidence.policy)
+        or score <= MISERABLE
+        or is_losing_patience
+        or is_translated
+    )
+
+
+def _name_known(evidence: Evidence) -> str:
+    return ", ".join(sorted(map(name_language, evidence.knowledge_languages))) or "no language at all"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agent.decision.language import DEFAULT_LANGUAGE
 from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import Sentiment
 from database.types import Passage, TicketCategory
@@ -14,7 +15,8 @@ Action = Literal["answer", "hand_over", "stay_silent"]
 class Evidence:
     """Everything known about a turn when it is decided. `confidence` is the chance that `best` answers it.
 
-    A message that only thanks for an automatic answer needs none.
+    A message that only thanks for an automatic answer needs none. `can_be_told` is whether the brain at work can put
+    the knowledge into the customer's language.
     """
 
     policy: tuple[PolicyMatch, ...]
@@ -24,6 +26,10 @@ class Evidence:
     automatic_replies: int
     ticket_category: TicketCategory
     needs_answer: bool = True
+    sentiment_trend: float = 0.0
+    language: str = DEFAULT_LANGUAGE
+    knowledge_languages: frozenset[str] = frozenset({DEFAULT_LANGUAGE})
+    can_be_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,9 @@ def describe(decision: Decision, evidence: Evidence) -> dict[str, Any]:
         "required_confidence": decision.required_confidence,
         "sentiment": evidence.sentiment.score,
         "sentiment_signals": list(evidence.sentiment.signals),
+        "sentiment_trend": evidence.sentiment_trend,
+        "language": evidence.language,
+        "knowledge_languages": sorted(evidence.knowledge_languages),
         "policy": [
             {"rule": match.rule, "route": match.route, "level": match.level, "evidence": match.evidence}
             for match in evidence.policy

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from agent.knowledge.embedder import Embedder
 
@@ -23,6 +23,7 @@ Route = Literal["billing", "legal", "security", "technical", "account", "general
 Vectors = npt.NDArray[np.float32]
 
 POLICY_FILE = Path(__file__).with_name("policy.yaml")
+LANGUAGES_FILE = Path(__file__).with_name("policy_languages.yaml")
 
 _MACRO = re.compile(r"<(\w+)>")
 # A gap stays within its sentence, and is bounded so that no text makes a pattern slow.
@@ -98,18 +99,32 @@ class PolicyGuard:
         words: Mapping[str, str] | None = None,
         repairs: Mapping[str, str] | None = None,
         harmless: Sequence[str] = (),
+        translations: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """Embed the seeds once, in two to three seconds; without an embedder the patterns decide alone."""
+        """Embed the seeds once, in two to three seconds; without an embedder the patterns decide alone.
+
+        `translations` are patterns by rule for text in other languages, without accents.
+        """
         self._rules = tuple(sorted(rules, key=lambda rule: rule.level != "always"))
         self._mandatory_count = sum(rule.level == "always" for rule in self._rules)
         self._patterns = [RulePatterns(rule, words or {}) for rule in self._rules]
+        other = translations or {}
+        self._translations = [
+            [compile_pattern(pattern, {}) for pattern in other.get(rule.id, ())] for rule in self._rules
+        ]
         self._repairs = repairs or {}
         self._seeds = SeedVotes(self._rules, harmless, embedder) if embedder else None
 
     def check(self, text: str, embedding: Vectors | None) -> tuple[PolicyMatch, ...]:
         """Every rule that `text` falls under, "always" first. `embedding`: that of `text`, shape (384,), if any."""
-        plain = repair_words(normalise(text), self._repairs)
-        found = [patterns.find(plain) for patterns in self._patterns]
+        as_written = normalise(text)
+        plain = repair_words(as_written, self._repairs)
+        # Repairs would make English of them: "persona" is one slip away from "person".
+        folded = fold_accents(as_written)
+        found = [
+            patterns.find(plain) or _find_first(translations, folded)
+            for patterns, translations in zip(self._patterns, self._translations, strict=True)
+        ]
         if self._seeds is not None and embedding is not None:
             is_known_by_words = any(found[: self._mandatory_count])
             likenesses = self._seeds.find_likenesses(embedding, _CLEAR_SHARE if is_known_by_words else _MIN_SHARE)
@@ -191,12 +206,29 @@ def load_guard(embedder: Embedder | None) -> PolicyGuard:
     """The guard over policy.yaml; by words alone without an embedder."""
     policy = read_policy(POLICY_FILE)
     repairs = spell_wrongly(policy.repaired_words, policy.never_repaired)
-    return PolicyGuard(policy.rules, embedder, words=policy.words, repairs=repairs, harmless=policy.harmless)
+    return PolicyGuard(
+        policy.rules,
+        embedder,
+        words=policy.words,
+        repairs=repairs,
+        harmless=policy.harmless,
+        translations=read_translations(LANGUAGES_FILE),
+    )
 
 
 def read_policy(path: Path) -> Policy:
     """Read and validate a policy file; raises pydantic's ValidationError, naming the entry, when it is not one."""
     return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def read_translations(path: Path) -> dict[str, list[str]]:
+    """The patterns of all other languages by rule; raises pydantic's ValidationError when the file is not such."""
+    read = TypeAdapter(dict[str, dict[str, list[str]]]).validate_python
+    by_rule: dict[str, list[str]] = {}
+    for rules in read(yaml.safe_load(path.read_text(encoding="utf-8"))).values():
+        for rule, patterns in rules.items():
+            by_rule.setdefault(rule, []).extend(patterns)
+    return by_rule
 
 
 def compile_pattern(pattern: str, words: Mapping[str, str]) -> re.Pattern[str]:
@@ -217,6 +249,17 @@ def normalise(text: str) -> str:
     """Lower case without apostrophes, hyphens, invisible characters and line wraps: what patterns are written for."""
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).lower())
     return "\n".join(" ".join(_JOINERS.sub(" ", part).split()) for part in _PARAGRAPH_END.split(plain))
+
+
+def fold_accents(text: str) -> str:
+    """The text as people type it who cannot find the accents."""
+    decomposed = unicodedata.normalize("NFD", text.replace("ß", "ss"))
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def _find_first(patterns: Iterable[re.Pattern[str]], text: str) -> str | None:
+    match = next(filter(None, (pattern.search(text) for pattern in patterns)), None)
+    return match[0].strip() if match else None
 
 
 def repair_words(text: str, repairs: Mapping[str, str]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
-from typing import Literal
 
 from agents import FunctionTool, Model, ModelResponse, ModelSettings, ModelTracing, Tool, TResponseInputItem
 from agents.agent_output import AgentOutputSchemaBase
@@ -22,7 +21,7 @@ from agent.models.brain import Brain
 from agent.models.prices import find_price
 from agent.models.retry import delay_before_retry, is_lasting, is_outage
 from agent.tokens import estimate_tokens
-from database.queries.runs import ModelCallRecord
+from database.queries.runs import ModelCallRecord, Purpose
 
 
 class BudgetSpent(Exception):
@@ -75,7 +74,7 @@ class Meter:
             if float(spent + next_cost) > self.budget.cost_usd:
                 raise BudgetSpent(f"{spent:.4f} dollars spent, and the next request may pass {self.budget.cost_usd:g}")
 
-    def wrap(self, model: Model, purpose: Literal["turn", "summary"]) -> "MeteredModel":
+    def wrap(self, model: Model, purpose: Purpose) -> "MeteredModel":
         """The model for the SDK's loop, or for a request of our own."""
         return MeteredModel(model, self, purpose)
 
@@ -83,7 +82,7 @@ class Meter:
 class MeteredModel(Model):
     """Any SDK model, asked within the bounds of its meter."""
 
-    def __init__(self, model: Model, meter: Meter, purpose: Literal["turn", "summary"]) -> None:
+    def __init__(self, model: Model, meter: Meter, purpose: Purpose) -> None:
         self._model = model
         self._meter = meter
         self._purpose = purpose

@@ -23,9 +23,14 @@ PROMPT_HASH = sha256(repr(_FILES).encode()).hexdigest()[:12]
 SUMMARY_INSTRUCTIONS = _FILES["summary.md"]
 
 
-def write_instructions(*, company: str, channel: Channel, ticket_ref: str) -> str:
-    """The instructions for one turn: the part that is the same for the whole deployment, then what is this turn's."""
-    this_turn = _FILES["turn.md"].format(channel=channel, style=_STYLES[channel], ticket_ref=ticket_ref)
+def write_instructions(*, company: str, channel: Channel, ticket_ref: str, language: str) -> str:
+    """The instructions for one turn: the part that is the same for the whole deployment, then what is this turn's.
+
+    `language` is the name of the one that the customer reads.
+    """
+    this_turn = _FILES["turn.md"].format(
+        channel=channel, style=_STYLES[channel], ticket_ref=ticket_ref, language=language
+    )
     return f"{write_static_instructions(company)}\n{this_turn}"
 
 

@@ -1,6 +1,7 @@
 """Writing mail: formal, with greeting, sources and signature."""
 
 from channels.base import Letter
+from channels.phrases import Phrases, admit_languages, find_phrases
 from database.types import Citation
 
 
@@ -9,20 +10,19 @@ class MailWriter:
 
     def write_answer(self, text: str, citations: list[Citation], letter: Letter) -> str:
         """The answer with its sources listed below."""
+        phrases = find_phrases(letter.language)
         sources = "\n".join(f"[{citation.number}] {citation.title}" for citation in citations)
         return (
-            f"{_greet(letter)}\n\nThank you for contacting {letter.company}.\n\n{text}\n\nSources:\n{sources}\n\n"
-            f"Should this not answer your question, please reply to this message and a colleague will help you.\n\n"
-            f"{_sign(letter)}"
+            f"{_greet(phrases, letter)}\n\n{phrases.mail_thanks.format(company=letter.company)}\n\n{text}\n\n"
+            f"{phrases.mail_sources}\n{sources}\n\n{phrases.mail_more}\n\n{_sign(phrases, letter)}"
         )
 
     def write_handover(self, team: str, letter: Letter) -> str:
         """Who has it now."""
-        return (
-            f"{_greet(letter)}\n\nThank you for contacting {letter.company}. Your request needs the attention of a "
-            f"colleague, and our {team} has received it. You will hear from us by reply to this message.\n\n"
-            f"{_sign(letter)}"
-        )
+        phrases = find_phrases(letter.language)
+        said = f"{phrases.mail_thanks.format(company=letter.company)} {phrases.mail_handover.format(team=team)}"
+        admitted = admit_languages(letter.language, letter.known_languages)
+        return f"{_greet(phrases, letter)}\n\n{said} {admitted}".rstrip() + f"\n\n{_sign(phrases, letter)}"
 
     def split(self, text: str) -> list[str]:
         """A letter is sent whole."""
@@ -39,9 +39,11 @@ def write_code(code: str, company: str) -> str:
     )
 
 
-def _greet(letter: Letter) -> str:
-    return f"Dear {letter.customer_name}," if letter.customer_name.strip() else "Dear customer,"
+def _greet(phrases: Phrases, letter: Letter) -> str:
+    if not letter.customer_name.strip():
+        return phrases.mail_greeting_nobody
+    return phrases.mail_greeting.format(name=letter.customer_name)
 
 
-def _sign(letter: Letter) -> str:
-    return f"Kind regards,\n{letter.signature}\n\nReference: {letter.ticket_ref}"
+def _sign(phrases: Phrases, letter: Letter) -> str:
+    return f"{phrases.mail_closing}\n{letter.signature}\n\n{phrases.mail_reference.format(ref=letter.ticket_ref)}"

@@ -3,6 +3,7 @@
 import re
 
 from channels.base import Letter
+from channels.phrases import admit_languages, find_phrases
 from channels.whatsapp.split import split_text
 from database.types import Citation
 
@@ -21,8 +22,15 @@ class WhatsAppWriter:
 
     def write_handover(self, team: str, letter: Letter) -> str:
         """Who has it now."""
-        greeting = f"Hi {_cut(letter.first_name, 40)}, thanks" if letter.first_name else "Thanks"
-        return f"{greeting} for your message. Our {_cut(team, 60)} has it and will reply here. 🙏\n{letter.ticket_ref}"
+        phrases = find_phrases(letter.language)
+        said = (
+            phrases.chat_handover.format(name=_cut(letter.first_name, 40), team=_cut(team, 60))
+            if letter.first_name
+            else phrases.chat_handover_nobody.format(team=_cut(team, 60))
+        )
+        admitted = admit_languages(letter.language, letter.known_languages)
+        tail = f"\n{letter.ticket_ref}"
+        return _cut(f"{said} {admitted}".rstrip(), MAX_CHARACTERS - len(tail)) + tail
 
     def split(self, text: str) -> list[str]:
         """Parts of at most 1,600 characters, cut between paragraphs or sentences."""

@@ -15,7 +15,7 @@ ALTER TABLE agent_runs
 CREATE TABLE model_calls (
     run_id        uuid NOT NULL REFERENCES agent_runs (id) ON DELETE CASCADE,
     position      integer NOT NULL,
-    purpose       text NOT NULL CHECK (purpose IN ('turn', 'summary')),
+    purpose       text NOT NULL CHECK (purpose IN ('turn', 'summary', 'judge')),
     model         text NOT NULL,
     output        jsonb NOT NULL DEFAULT '[]',
     input_tokens  integer NOT NULL DEFAULT 0,

@@ -66,6 +66,7 @@ async def add_message(
     created_at: datetime | None = None,
     quoted: str = "",
     source_id: UUID | None = None,
+    language: str | None = None,
 ) -> None:
     """Store one message; storing the same id again changes nothing."""
     await _SQL["add_message"].execute(
@@ -78,6 +79,7 @@ async def add_message(
         created_at=created_at,
         quoted=quoted,
         source_id=source_id,
+        language=language,
     )
 
 
@@ -124,6 +126,8 @@ async def load_state(
         history=tuple((message["author"], message["text"]) for message in recent),
         summary=row["summary"],
         facts=facts,
+        language=row["language"],
+        sentiments=tuple(message["sentiment"] for message in recent if message["sentiment"] is not None),
     )
 
 
@@ -157,11 +161,26 @@ async def lock_owner(conn: Conn, conversation_id: ConversationId) -> Owner | Non
 
 
 async def record_turn(
-    conn: Conn, conversation_id: ConversationId, *, owner: Owner, sentiment: float, automatic_replies: int
+    conn: Conn,
+    conversation_id: ConversationId,
+    *,
+    owner: Owner,
+    automatic_replies: int,
+    sentiment: float,
+    sentiment_trend: float = 0.0,
+    language: str | None = None,
+    message_ids: Sequence[MessageId] = (),
 ) -> None:
-    """Write what a turn leaves behind on its conversation."""
+    """Write what a turn over these messages leaves behind on them and on their conversation."""
     await _SQL["record_turn"].execute(
-        conn, id=conversation_id, owner=owner, sentiment=sentiment, automatic_replies=automatic_replies
+        conn,
+        id=conversation_id,
+        owner=owner,
+        automatic_replies=automatic_replies,
+        sentiment=sentiment,
+        sentiment_trend=sentiment_trend,
+        language=language,
+        message_ids=list(message_ids),
     )
 
 

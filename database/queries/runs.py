@@ -14,6 +14,10 @@ from database.types import ConversationId, Outcome, RunId, ThreadId
 _SQL = load_statements("runs")
 
 
+# What a model was asked for.
+Purpose = Literal["turn", "summary", "judge"]
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCallRecord:
     """One call of one tool: its arguments as JSON and what it told the model.
@@ -35,7 +39,7 @@ class ModelCallRecord:
     `cached_tokens` are a part of `input_tokens`; `cost_usd` is None where the model's price is not known.
     """
 
-    purpose: Literal["turn", "summary"]
+    purpose: Purpose
     model: str
     milliseconds: float
     output: str = "[]"

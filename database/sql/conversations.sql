@@ -6,9 +6,9 @@ INSERT INTO conversations (id, thread_id, customer_id, contact_name, channel, in
 VALUES (:id, :thread_id, :customer_id, :contact_name, :channel, :inbox, :identity_level);
 
 -- name: add_message
-INSERT INTO messages (id, conversation_id, author, text, citations, created_at, quoted, source_id)
+INSERT INTO messages (id, conversation_id, author, text, citations, created_at, quoted, source_id, language)
 VALUES (:id, :conversation_id, :author, :text, :citations::jsonb, coalesce(:created_at, clock_timestamp()), :quoted,
-        :source_id)
+        :source_id, :language)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: note_inbound
@@ -25,7 +25,7 @@ UPDATE conversations
 
 -- name: load_state
 SELECT v.id, v.customer_id, v.contact_name, v.channel, v.inbox, v.identity_level, v.owner,
-       v.automatic_replies, v.summary, t.ref, t.subject, t.category, t.priority,
+       v.automatic_replies, v.summary, v.language, t.ref, t.subject, t.category, t.priority,
        v.channel = 'web' OR EXISTS (SELECT FROM customer_identifiers i WHERE i.customer_id = v.customer_id)
            AS is_reachable,
        CASE WHEN v.channel IN ('gmail', 'mailbox') THEN (SELECT count(*) FROM conversations r JOIN messages m ON m.conversation_id = r.id
@@ -37,8 +37,8 @@ SELECT v.id, v.customer_id, v.contact_name, v.channel, v.inbox, v.identity_level
 
 -- name: list_recent
 -- What the summary does not cover.
-SELECT author, text FROM (
-    SELECT author, text, created_at, id FROM messages
+SELECT author, text, sentiment FROM (
+    SELECT author, text, sentiment, created_at, id FROM messages
      WHERE conversation_id = :id AND NOT id = ANY (:waiting::uuid[])
        AND created_at > coalesce((SELECT v.summary_until FROM conversations v WHERE v.id = :id), '-infinity')
      ORDER BY created_at DESC, id DESC LIMIT :max_messages) recent
@@ -68,13 +68,17 @@ SELECT fact FROM (
 SELECT owner FROM conversations WHERE id = :id FOR UPDATE;
 
 -- name: record_turn
+-- The messages that the turn was about are one utterance, so they share what was felt in it.
+WITH felt AS (UPDATE messages SET sentiment = :sentiment WHERE id = ANY (:message_ids::uuid[]))
 UPDATE conversations
-   SET owner = :owner, sentiment = :sentiment, updated_at = now(),
-       automatic_replies = automatic_replies + :automatic_replies
+   SET owner = :owner, sentiment = :sentiment, sentiment_trend = :sentiment_trend,
+       language = coalesce(:language::text, language),
+       updated_at = now(), automatic_replies = automatic_replies + :automatic_replies
  WHERE id = :id;
 
 -- name: view
-SELECT v.id, v.channel, v.inbox, v.owner, v.identity_level, v.sentiment, v.created_at, v.updated_at,
+SELECT v.id, v.channel, v.inbox, v.owner, v.identity_level, v.sentiment, v.sentiment_trend, v.language, v.created_at,
+       v.updated_at,
        c.id AS customer_id, c.name AS customer_name, v.contact_name, c.plan,
        t.ref, t.status, t.subject, t.category, t.priority, t.confidence, t.route, t.team,
        t.handover_reason, t.handover_summary, t.handover_draft, t.delivery_problem
@@ -82,7 +86,8 @@ SELECT v.id, v.channel, v.inbox, v.owner, v.identity_level, v.sentiment, v.creat
  WHERE v.id = :id;
 
 -- name: list_messages
-SELECT m.id, m.author, m.text, m.quoted, m.citations, m.created_at, m.source_id, o.state AS delivery,
+SELECT m.id, m.author, m.text, m.quoted, m.citations, m.created_at, m.source_id, m.language, m.sentiment,
+       o.state AS delivery,
        o.error AS delivery_error
   FROM messages m LEFT JOIN outbox o ON o.id = m.id
  WHERE m.conversation_id = :id ORDER BY m.created_at, m.id LIMIT :max_messages;

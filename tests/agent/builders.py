@@ -6,9 +6,12 @@ from typing import Any
 from agents import Model
 
 from agent.context import Turn
+from agent.decision.grounding import Grounder
+from agent.decision.language import DEFAULT_LANGUAGE
 from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import Sentiment
 from agent.models.brain import OFFLINE_BRAIN, Brain
+from agent.reading import MessageReader
 from agent.run import SupportAgent
 from core.ids import new_id
 from core.settings import AgentSettings
@@ -80,6 +83,7 @@ def make_agent(
     history: list[dict[str, Any]] | None = None,
     searched: list[str] | None = None,
     search_error: Exception | None = None,
+    knowledge_languages: frozenset[str] = frozenset({DEFAULT_LANGUAGE}),
 ) -> SupportAgent:
     """An agent whose surroundings are given: what search finds, which rules match, and which model thinks."""
 
@@ -96,12 +100,17 @@ def make_agent(
     async def read_history(_conversation: ConversationState) -> list[dict[str, Any]]:
         return history or []
 
+    async def list_languages() -> frozenset[str]:
+        return knowledge_languages
+
     brain = OFFLINE_BRAIN if model is None else Brain("openai", "scripted", lambda _context, _limits: model)
     return SupportAgent(
         settings or AgentSettings(),
         company="Harborline",
         brain=brain,
         check_policy=check_policy,
+        reader=MessageReader(list_languages),
+        grounder=Grounder(),
         search_knowledge=search,
         read_history=read_history,
     )

@@ -11,5 +11,7 @@ from database.types import Channel
 
 @pytest.mark.parametrize("channel", get_args(Channel))
 def test_every_channel_has_its_style_and_its_length(channel: Channel) -> None:
-    assert channel in write_instructions(company="Harborline", channel=channel, ticket_ref="TF-20261121-0001")
+    assert channel in write_instructions(
+        company="Harborline", channel=channel, ticket_ref="TF-20261121-0001", language="English"
+    )
     assert REPLY_CHARACTERS[channel] > 0

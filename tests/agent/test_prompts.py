@@ -16,8 +16,8 @@ PROMPTS = sorted(path for path in FOLDER.iterdir() if path.suffix in {".md", ".y
 
 def test_two_turns_share_every_byte_up_to_what_is_theirs() -> None:
     static = write_static_instructions("Harborline")
-    first = write_instructions(company="Harborline", channel="web", ticket_ref="TF-20261121-0001")
-    second = write_instructions(company="Harborline", channel="gmail", ticket_ref="TF-20261122-0815")
+    first = write_instructions(company="Harborline", channel="web", ticket_ref="TF-20261121-0001", language="English")
+    second = write_instructions(company="Harborline", channel="gmail", ticket_ref="TF-20261122-0815", language="German")
     assert first != second
     assert first.startswith(static)
     assert second.startswith(static)

@@ -1,11 +1,14 @@
 """Each channel has its own way of writing: a formal letter, a semi-formal page, a short message."""
 
+from dataclasses import asdict, replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.base import Writer
 from channels.mail.write import MailWriter
+from channels.phrases import LANGUAGES, admit_languages, find_phrases
 from channels.registry import build_channels
 from channels.web.write import WebWriter
 from channels.whatsapp.write import WhatsAppWriter
@@ -118,9 +121,10 @@ def test_a_whatsapp_answer_is_always_below_300_characters(
 
 
 @SEARCH
-@given(team=st.text(max_size=500), name=st.text(max_size=500), ref=REFS)
-def test_a_whatsapp_handover_is_always_below_300_characters(team: str, name: str, ref: str) -> None:
-    written = WhatsAppWriter().write_handover(team, make_letter(name, ref))
+@given(team=st.text(max_size=500), name=st.text(max_size=500), ref=REFS, language=st.sampled_from(LANGUAGES))
+def test_a_whatsapp_handover_is_always_below_300_characters(team: str, name: str, ref: str, language: str) -> None:
+    letter = replace(make_letter(name, ref), language=language, known_languages=("de", "en"))
+    written = WhatsAppWriter().write_handover(team, letter)
     assert len(written) < 300
     assert written.endswith(ref)
 
@@ -157,3 +161,44 @@ def test_a_whatsapp_answer_without_a_source_names_none() -> None:
 )
 def test_the_first_name_is_what_stands_first(name: str, first: str) -> None:
     assert make_letter(name).first_name == first
+
+
+@EACH_WRITER
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_everything_around_an_answer_is_in_the_customers_language(writer: Writer, language: str) -> None:
+    letter = replace(make_letter(), language=language)
+    for written in (writer.write_answer(ANSWER, SOURCES, letter), writer.write_handover("Billing team", letter)):
+        assert REF in written
+        assert "{" not in written
+        is_english = any(words in written for words in ("Dear", "Thank", "Kind regards", "Reference:", "reply"))
+        assert not is_english or language == "en"
+
+
+@EACH_WRITER
+@pytest.mark.parametrize(
+    ("language", "admission"),
+    [
+        ("en", "Our automatic help knows only German and Spanish."),
+        ("de", "Unsere automatische Hilfe kann nur Deutsch und Spanisch."),
+        ("fr", "Notre aide automatique ne connaît que : allemand et espagnol."),
+        ("pl", "Our automatic help knows only German and Spanish."),
+    ],
+)
+def test_a_handover_admits_which_languages_the_help_knows(writer: Writer, language: str, admission: str) -> None:
+    letter = replace(make_letter(), language=language)
+    assert admission not in writer.write_handover("Billing team", letter)
+    assert admission in writer.write_handover("Billing team", replace(letter, known_languages=("de", "es")))
+
+
+def test_languages_are_listed_as_people_list_them() -> None:
+    assert admit_languages("en", ()) == ""
+    assert admit_languages("en", ("en",)).endswith("only English.")
+    assert admit_languages("nl", ("de", "en", "nl")).endswith("alleen Duits, Engels en Nederlands.")
+    assert admit_languages("it", ("en", "sv")).endswith("solo inglese e sv.")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_phrase_is_left_unwritten(language: str) -> None:
+    phrases = asdict(find_phrases(language))
+    assert all(phrases.values())
+    assert language == "en" or phrases["mail_handover"] != asdict(find_phrases("en"))["mail_handover"]

@@ -12,6 +12,7 @@ from tests.agent.builders import CALM, make_passage
 
 LIMITS = Limits(confidence_threshold=0.75, max_automatic_replies=4)
 MISERABLE = Sentiment(-0.9, "negative", ("worst",))
+UNHAPPY = Sentiment(-0.4, "negative", ("bad",))
 
 
 def make_evidence(**changes: Any) -> Evidence:
@@ -49,6 +50,14 @@ THREAT, CHURN = match("legal_threat", "legal", "always"), match("churn_risk", "g
         ({"policy": (CHURN,), "confidence": 0.95}, "answer", "grounded_answer", "account"),
         ({"sentiment": MISERABLE}, "hand_over", "low_confidence", "account"),
         ({"sentiment": MISERABLE, "confidence": 0.95}, "answer", "grounded_answer", "account"),
+        ({"sentiment": UNHAPPY, "sentiment_trend": -0.3}, "hand_over", "low_confidence", "account"),
+        ({"sentiment": UNHAPPY, "sentiment_trend": -0.1}, "answer", "grounded_answer", "account"),
+        ({"sentiment": CALM, "sentiment_trend": -0.9}, "answer", "grounded_answer", "account"),
+        ({"language": "de", "can_be_told": False}, "hand_over", "language_not_supported", "account"),
+        ({"language": "de", "can_be_told": False, "policy": (THREAT,)}, "hand_over", "legal_threat", "legal"),
+        ({"language": "de"}, "hand_over", "low_confidence", "account"),
+        ({"language": "de", "confidence": 0.95}, "answer", "grounded_answer", "account"),
+        ({"language": "de", "knowledge_languages": frozenset({"de"})}, "answer", "grounded_answer", "account"),
     ],
 )  # fmt: skip
 def test_each_line_of_the_table(changes: dict[str, Any], action: str, rule: str, route: str) -> None:

@@ -6,7 +6,9 @@ from typing import Any, Literal
 from pydantic import SecretStr
 
 from agent.context import Turn
+from agent.decision.grounding import Grounder
 from agent.models.brain import Brain, build_brain
+from agent.reading import MessageReader
 from agent.run import SupportAgent, TurnResult
 from core.settings import AgentSettings, OpenAISettings
 from database.types import ConversationState, Passage
@@ -58,6 +60,9 @@ def make_model_agent(
     async def check_policy(_texts: object) -> tuple[()]:
         return ()
 
+    async def list_languages() -> frozenset[str]:
+        return frozenset({"en"})
+
     async def read_version() -> str:
         return "kb-7"
 
@@ -66,6 +71,8 @@ def make_model_agent(
         company="Harborline",
         brain=brain,
         check_policy=check_policy,
+        reader=MessageReader(list_languages),
+        grounder=Grounder(),
         search_knowledge=search,
         read_history=read_history,
         read_knowledge_version=read_version,

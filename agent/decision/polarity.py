@@ -1,0 +1,109 @@
+"""Whether a statement says the opposite of its source: a negation gained or lost, or a word turned into its antonym."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.decision.statements import list_content, list_words, stem
+
+_NEGATIONS = frozenset(
+    ["not", "no", "non", "never", "cannot", "cant", "without", "neither", "nor", "none", "nobody", "nothing", "unable"]
+)
+_OPPOSITES = (
+    ("accept", "reject refuse decline"),
+    ("add", "remove"),
+    ("after", "before"),
+    ("allow", "forbid prevent disallow prohibit"),
+    ("available", "unavailable"),
+    ("connect", "disconnect"),
+    ("enable", "disable deactivate"),
+    ("encrypted", "unencrypted"),
+    ("free", "paid chargeable billed"),
+    ("include", "exclude"),
+    ("increase", "decrease reduce lower"),
+    ("keep", "lose delete erase"),
+    ("lock", "unlock"),
+    ("maximum", "minimum"),
+    ("more", "less fewer"),
+    ("most", "least"),
+    ("possible", "impossible"),
+    ("permanently", "temporarily"),
+    ("private", "public"),
+    ("required", "optional voluntary"),
+    ("start", "stop end"),
+    ("subscribe", "unsubscribe"),
+    ("supported", "unsupported"),
+    ("upgrade", "downgrade"),
+    ("visible", "hidden invisible"),
+)
+_ANTONYMS = [(stem(first), frozenset(map(stem, seconds.split()))) for first, seconds in _OPPOSITES]
+_COMPARED = frozenset(["after", "before", "more", "less", "fewer", "most", "least"])
+_SWITCHED = re.compile(r"\b(turn|switch|log|sign|opt)(\w*) (?:it |them |this )?(off|out)\b")
+_SWITCHED_ON = re.compile(r"\b(turn|switch|log|sign|opt)(\w*) (?:it |them |this )?(on|in)\b")
+_ANSWER = re.compile(r"^(?:yes|no|sorry|unfortunately)\b[,.:]?")
+_CLAUSE_END = re.compile(
+    r"[,;:()–—]|\b(?:but|if|when|while|unless|because|although|though|so that|and then|until)\b"
+    r"|\band (?=(?:can|cannot|can't|do|does|don't|doesn't|is|are|isn't|aren't|will|won't|must|may|not)\b)"
+)
+_MIN_SHARED = 0.6
+_AS_GOOD = 0.85
+_MIN_WORDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Its content words without endings, and whether it is negated on balance."""
+
+    words: frozenset[str]
+    is_negated: bool
+
+
+def is_flipped(statement: str, ground: Sequence[str]) -> bool:
+    """Whether a clause of `statement` is the opposite of the source sentence in `ground` that it is most like.
+
+    A source that says both, in two places, decides nothing.
+    """
+    known = [clause for sentence in ground for clause in split_clauses(sentence)]
+    clauses = split_clauses(statement)
+    # A word alone, beside other clauses, is too little to be known again by: "…, and they are not billed".
+    compared = [clause for clause in clauses if len(clause.words) >= _MIN_WORDS or len(clauses) == 1]
+    return any(_is_opposed(clause, known) for clause in compared)
+
+
+def split_clauses(sentence: str) -> list[Clause]:
+    """The clauses of a sentence that say anything."""
+    plain = _ANSWER.sub("", sentence.lower().replace("’", "'"))
+    return [clause for clause in map(_read, _CLAUSE_END.split(plain)) if clause.words]
+
+
+def _is_opposed(clause: Clause, known: Sequence[Clause]) -> bool:
+    same = opposite = 0.0
+    for other in known:
+        likeness, agrees = _compare(clause, other)
+        if agrees:
+            same = max(same, likeness)
+        else:
+            opposite = max(opposite, likeness)
+    return opposite >= _MIN_SHARED and same < opposite * _AS_GOOD
+
+
+def _compare(clause: Clause, other: Clause) -> tuple[float, bool]:
+    """How alike two clauses are, in [0, 1], and whether they agree. Antonyms are alike, and do not agree."""
+    turned = [pair for pair in _ANTONYMS if _are_opposed(clause.words, other.words, *pair)]
+    shared = len(clause.words & other.words) + len(turned)
+    # Mostly how much of the clause the other has: a source may say more around it.
+    likeness = 0.75 * min(1.0, shared / len(clause.words)) + 0.25 * min(1.0, shared / len(other.words))
+    return likeness, (clause.is_negated == other.is_negated) == (len(turned) % 2 == 0)
+
+
+def _are_opposed(words: frozenset[str], others: frozenset[str], first: str, seconds: frozenset[str]) -> bool:
+    if first in words and first not in others:
+        return bool(seconds & others)
+    return first in others and first not in words and bool(seconds & words)
+
+
+def _read(piece: str) -> Clause:
+    words = list_words(_SWITCHED_ON.sub(r"\1\2 switched", _SWITCHED.sub(r"\1\2 switched not", piece)))
+    negations = sum(word in _NEGATIONS or word.endswith("n't") for word in words)
+    compared = [stem(word) for word in words if word in _COMPARED]
+    return Clause(frozenset([*list_content(words), *compared]) - _NEGATIONS, negations % 2 == 1)

@@ -1,0 +1,26 @@
+"""One question to a model beside the turn's loop: instructions and a text in, a text out."""
+
+from dataclasses import replace
+
+from agents import Model, ModelSettings, ModelTracing
+from openai.types.responses import ResponseOutputMessage, ResponseOutputText
+
+from agent.effects import clean_model_text
+
+
+async def ask_model(model: Model, request: ModelSettings, instructions: str, text: str, *, max_tokens: int) -> str:
+    """What the model says; empty where it says nothing. Raises whatever the model raises."""
+    response = await model.get_response(
+        instructions,
+        [{"role": "user", "content": text}],
+        replace(request, max_tokens=max_tokens),
+        [],
+        None,
+        [],
+        ModelTracing.DISABLED,
+        previous_response_id=None,
+        conversation_id=None,
+        prompt=None,
+    )
+    parts = [part for item in response.output if isinstance(item, ResponseOutputMessage) for part in item.content]
+    return clean_model_text("".join(part.text for part in parts if isinstance(part, ResponseOutputText))).strip()
