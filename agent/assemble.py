@@ -10,7 +10,8 @@ from agent.decision.language import DEFAULT_LANGUAGE, load_languages
 from agent.decision.mood import fit_mood
 from agent.decision.policy import PolicyGuard, PolicyMatch, load_guard
 from agent.knowledge.embed import AsyncEmbedder
-from agent.knowledge.load import load_embedder
+from agent.knowledge.embedder import Embedders
+from agent.knowledge.load import load_embedders
 from agent.knowledge.search import KnowledgeSearch
 from agent.knowledge.seeds import SeedEmbedder
 from agent.models.brain import build_brain
@@ -20,6 +21,7 @@ from core.settings import Settings
 from database.patience import READ_SECONDS, run_patiently
 from database.pool import DbPool
 from database.queries.customers import list_history
+from database.queries.knowledge import find_version, list_languages
 from database.types import ConversationState
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -28,15 +30,16 @@ _MIN_SENTENCE_WORDS = 3
 _SHORT_WORDS = 30
 
 
-async def build_agent(settings: Settings, pool: DbPool) -> SupportAgent:
-    """Load the models and wire the agent. Takes about two seconds, and five more at the first start."""
-    embedder = await asyncio.to_thread(load_embedder, settings.embedding)
-    seeds = SeedEmbedder(embedder, settings.data_dir / "seeds") if embedder else None
+async def build_agent(settings: Settings, pool: DbPool, embedders: Embedders | None = None) -> SupportAgent:
+    """Load the models, unless they are given, and wire the agent. Two seconds, and five more at the first start."""
+    if embedders is None:
+        embedders = await asyncio.to_thread(load_embedders, settings.embedding, settings.openai)
+    seeds = SeedEmbedder(embedders.local, settings.data_dir / "seeds") if embedders.local else None
     guard = await asyncio.to_thread(load_guard, seeds)
     mood = await asyncio.to_thread(fit_mood, seeds) if seeds else None
     await asyncio.to_thread(load_languages)
-    async_embedder = AsyncEmbedder(embedder) if embedder else None
-    checker = PolicyChecker(guard, async_embedder)
+    local, remote = (AsyncEmbedder(one) if one else None for one in (embedders.local, embedders.remote))
+    checker = PolicyChecker(guard, local)
 
     async def read_history(conversation: ConversationState) -> list[dict[str, Any]]:
         return await run_patiently(
@@ -45,21 +48,25 @@ async def build_agent(settings: Settings, pool: DbPool) -> SupportAgent:
             patience_seconds=READ_SECONDS,
         )
 
+    async def list_knowledge_languages() -> frozenset[str]:
+        found = await run_patiently(pool, list_languages, patience_seconds=READ_SECONDS)
+        return frozenset(found) or frozenset({DEFAULT_LANGUAGE})
+
+    async def read_knowledge_version() -> str | None:
+        version = await run_patiently(pool, find_version, patience_seconds=READ_SECONDS)
+        return str(version.id) if version else None
+
     return SupportAgent(
         settings.agent,
         company=settings.company.name,
         brain=build_brain(settings.openai),
         check_policy=checker.check,
-        reader=MessageReader(list_knowledge_languages, async_embedder, mood),
-        grounder=Grounder(embedder),
-        search_knowledge=KnowledgeSearch(pool, async_embedder).search,
+        reader=MessageReader(list_knowledge_languages, local, mood),
+        grounder=Grounder(embedders.local),
+        search_knowledge=KnowledgeSearch(pool, local, remote).search,
         read_history=read_history,
+        read_knowledge_version=read_knowledge_version,
     )
-
-
-async def list_knowledge_languages() -> frozenset[str]:
-    """The languages that the knowledge base has articles in."""
-    return frozenset({DEFAULT_LANGUAGE})
 
 
 class PolicyChecker:

@@ -1,22 +1,33 @@
-"""The knowledge base: loading documents."""
+"""The knowledge base: loading documents, publishing them, and looking at what is there."""
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
-from cli.context import open_database, prepare
+from cli.context import CommandError, format_cell, open_database, prepare, run_on
 from core.settings import Settings
-from database.pool import open_pool
+from database.pool import Conn, DbPool, open_pool
+from database.queries import knowledge
+from database.queries.knowledge import Shelf
 
 if TYPE_CHECKING:
+    from agent.knowledge.embedder import Embedders
     from agent.knowledge.ingest import Ingested
+    from database.types import Passage
+
+T = TypeVar("T")
 
 app = typer.Typer(help="What the desk knows.", no_args_is_help=True)
+
+_SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="As `nightdesk kb list` names it.")]
 
 
 @app.callback()
@@ -36,14 +47,125 @@ def add_documents(
     problems = [result.problem for result in results if result.problem]
     for problem in problems:
         typer.secho(f"error: {problem}", fg=typer.colors.RED, err=True)
+    for result in results:
+        for hint in result.hints:
+            typer.secho(f"{hint.kind}: {result.source} and {hint.other_source}: {hint.reason}", fg=typer.colors.YELLOW)
     loaded = [result for result in results if not result.problem and not result.is_unchanged]
-    unchanged = sum(result.is_unchanged for result in results)
+    drafts = sum(result.is_draft for result in loaded)
     typer.echo(
         f"{len(loaded)} documents loaded ({sum(result.passages for result in loaded)} passages), "
-        f"{unchanged} unchanged, {len(problems)} left out"
+        f"{sum(result.is_unchanged for result in results)} unchanged, {len(problems)} left out"
+        + (f"; {drafts} are drafts, which the agent does not read" if drafts else "")
     )
     if problems:
         raise typer.Exit(2)
+
+
+@app.command("list")
+def list_articles() -> None:
+    """List articles and resolutions with their state."""
+    with open_database(prepare("kb", is_quiet=True)) as url:
+        articles = run_on(url, knowledge.list_articles)
+        version = run_on(url, knowledge.find_version)
+    table = Table("Source", "Title", "State", "Language", "Audience", box=None)
+    for heading in ("Passages", "Revisions", "Hints"):
+        table.add_column(heading, justify="right")
+    for row in articles:
+        state = "published" if row["is_published"] else "draft"
+        if row["kind"] == "resolution":
+            state += " resolution"
+        cells = (row["source"], row["title"], state, row["language"], row["audience"])
+        counts = (row["passages"], row["revisions"], row["hints"] or "")
+        table.add_row(*(Text(format_cell(cell)) for cell in (*cells, *counts)))
+    Console().print(table)
+    since = f"version {version.id}, since {version.published_at:%Y-%m-%d %H:%M} UTC" if version else "nothing published"
+    typer.echo(f"{len(articles)} articles; {since}")
+
+
+@app.command("publish")
+def publish_article(source: _SourceArgument) -> None:
+    """Let the agent read an article, as it was loaded last."""
+
+    async def publish(conn: Conn) -> bool:
+        async with conn.transaction():
+            article = await _require_article(conn, source)
+            return await knowledge.publish_revision(conn, article.revision_id)
+
+    _change(publish, f"{source} is published", f"{source} was published already")
+
+
+@app.command("unpublish")
+def unpublish_article(source: _SourceArgument) -> None:
+    """Make an article a draft: it stays, and the agent does not read it."""
+
+    async def unpublish(conn: Conn) -> bool:
+        async with conn.transaction():
+            article = await _require_article(conn, source)
+            return await knowledge.unpublish_article(conn, article.id)
+
+    _change(unpublish, f"{source} is a draft", f"{source} was a draft already")
+
+
+@app.command("hints")
+def list_hints() -> None:
+    """List passages that say the same, or that may contradict each other."""
+    with open_database(prepare("kb", is_quiet=True)) as url:
+        hints = run_on(url, knowledge.list_hints)
+    table = Table("Hint", "Passage", "Other passage", "Why", box=None)
+    for row in hints:
+        first = " > ".join(filter(None, (row["source"], row["heading"])))
+        other = " > ".join(filter(None, (row["other_source"], row["other_heading"])))
+        table.add_row(*(Text(format_cell(cell)) for cell in (row["kind"], first, other, row["reason"])))
+    if hints:
+        Console().print(table)
+    typer.echo(f"{len(hints)} hints")
+
+
+@app.command("search")
+def search(
+    question: Annotated[str, typer.Argument(help="What a customer would write.")],
+    language: Annotated[str | None, typer.Option(help="Only passages in this language, such as en.")] = None,
+    internal: Annotated[bool, typer.Option("--internal", help="Also what customers must not read.")] = False,
+) -> None:
+    """Search as the agent does, and show what each score is made of."""
+    settings = prepare("kb", is_quiet=True)
+    shelf = Shelf(audiences=("public", "internal") if internal else ("public",), language=language)
+    with open_database(settings) as url:
+        passages = asyncio.run(_search(settings, url, question, shelf))
+    table = Table("Score", "Meaning", "Words", "Identifiers", "Passage", box=None)
+    for passage in passages:
+        where = " > ".join(filter(None, (passage.source, passage.heading)))
+        meaning = "–" if passage.similarity is None else f"{passage.similarity:.2f}"
+        cells = (f"{passage.score:.2f}", meaning, f"{passage.lexical:.2f}", f"{passage.named:.2f}", where)
+        table.add_row(*(Text(format_cell(cell)) for cell in cells))
+    if passages:
+        Console().print(table)
+    else:
+        typer.echo("nothing found")
+
+
+@app.command("reembed")
+def reembed(
+    forget_others: Annotated[
+        bool, typer.Option("--forget-others", help="Delete the vectors of every model that is not set now.")
+    ] = False,
+) -> None:
+    """Embed what the models of the settings have not embedded yet. Workers do the same in the background."""
+    settings = prepare("kb", is_quiet=True)
+    with open_database(settings) as url:
+        typer.echo(asyncio.run(_reembed(settings, url, forgets_others=forget_others)))
+
+
+def _change(work: Callable[[Conn], Awaitable[bool]], changed: str, unchanged: str) -> None:
+    with open_database(prepare("kb", is_quiet=True)) as url:
+        typer.echo(changed if run_on(url, work) else unchanged)
+
+
+async def _require_article(conn: Conn, source: str) -> knowledge.KnownArticle:
+    article = await knowledge.find_article(conn, source)
+    if article is None:
+        raise CommandError(f"no article {source}; `nightdesk kb list` names them")
+    return article
 
 
 async def load_folder(settings: Settings, url: str, folder: Path) -> "list[Ingested]":
@@ -58,20 +180,62 @@ def _find(paths: list[Path]) -> list[Path]:
 
 
 async def _load(settings: Settings, url: str, paths: list[Path], *, root: Path) -> "list[Ingested]":
-    """Load with a progress bar on standard error."""
     from agent.knowledge.ingest import ingest_documents
-    from agent.knowledge.load import load_embedder
+
+    async def load(pool: DbPool, embedders: "Embedders", progress: Progress) -> "list[Ingested]":
+        task, results = progress.add_task("Loading documents", total=len(paths)), []
+        async for result in ingest_documents(pool, embedders.local, paths, root=root, remote=embedders.remote):
+            results.append(result)
+            progress.advance(task)
+        return results
+
+    return await _with_models(settings, url, load)
+
+
+async def _reembed(settings: Settings, url: str, *, forgets_others: bool) -> str:
+    from agent.knowledge.embedder import EmbeddingFailed
+    from agent.knowledge.vectors import fill_vectors, forget_other_models
+
+    async def fill(pool: DbPool, embedders: "Embedders", progress: Progress) -> str:
+        tasks = {one.name: progress.add_task(f"Embedding with {one.name}", total=None) for one in embedders.all}
+        done = {}
+        try:
+            async for name, coverage in fill_vectors(pool, embedders):
+                progress.update(tasks[name], completed=coverage.embedded, total=coverage.texts)
+                done[name] = coverage
+        except EmbeddingFailed as error:
+            raise CommandError(f"the embedding model cannot be asked ({error}); what was embedded stays") from None
+        lines = [f"{name}: {coverage.embedded} of {coverage.texts} texts embedded" for name, coverage in done.items()]
+        if forgets_others and embedders.all:
+            lines.append(f"{await forget_other_models(pool, embedders)} vectors of other models forgotten")
+        return "\n".join(lines) or "nothing to do: there is no model, or another process is embedding"
+
+    return await _with_models(settings, url, fill)
+
+
+async def _search(settings: Settings, url: str, question: str, shelf: Shelf) -> "list[Passage]":
+    from agent.knowledge.embed import AsyncEmbedder
+    from agent.knowledge.search import KnowledgeSearch
+
+    async def ask(pool: DbPool, embedders: "Embedders", _progress: Progress) -> "list[Passage]":
+        local, remote = (AsyncEmbedder(one) if one else None for one in (embedders.local, embedders.remote))
+        return await KnowledgeSearch(pool, local, remote).search(question, shelf=shelf)
+
+    return await _with_models(settings, url, ask)
+
+
+async def _with_models(
+    settings: Settings, url: str, work: "Callable[[DbPool, Embedders, Progress], Awaitable[T]]"
+) -> T:
+    """Do something with the models and a pool, and show its progress on standard error."""
+    from agent.knowledge.load import load_embedders
 
     # All cores: nothing else runs in this process, and passages embed four times slower than questions.
     bulk = settings.embedding.model_copy(update={"threads": os.cpu_count() or 1})
-    results = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Loading the embedding model", total=None)
-        embedder = await asyncio.to_thread(load_embedder, bulk)
-        progress.update(task, description="Loading documents", total=len(paths))
-        async with open_pool(url, application="nightdesk kb", max_size=2) as pool:
-            async for result in ingest_documents(pool, embedder, paths, root=root):
-                results.append(result)
-                progress.advance(task)
-    return results
+        loading = progress.add_task("Loading the embedding model", total=None)
+        embedders = await asyncio.to_thread(load_embedders, bulk, settings.openai)
+        progress.remove_task(loading)
+        async with open_pool(url, application="nightdesk kb", max_size=4) as pool:
+            return await work(pool, embedders, progress)

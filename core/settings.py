@@ -108,10 +108,20 @@ class AgentSettings(BaseModel):
 
 
 class EmbeddingSettings(BaseModel):
-    """The local embedding model. Without one, search is by words alone."""
+    """The local embedding model, and OpenAI's beside it where `provider` says so. Without any, words alone decide."""
 
+    provider: Literal["local", "openai"] = "local"
     model_dir: Path | None = None
     threads: PositiveInt = 1
+    openai_model: str = "text-embedding-3-small"
+    timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+
+
+class KnowledgeSettings(BaseModel):
+    """What the desk learns by itself."""
+
+    learn_resolutions: bool = False
+    quiet_hours: PositiveInt = 24
 
 
 class TicketSettings(BaseModel):
@@ -179,6 +189,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     gmail: GmailSettings = GmailSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     log: LogSettings = LogSettings()
     mailbox: MailboxSettings = MailboxSettings()
     meta: MetaSettings = MetaSettings()
@@ -190,6 +201,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _require_production_values(self) -> "Settings":
+        if self.embedding.provider == "openai" and self.openai.api_key is None:
+            raise ValueError("EMBEDDING_PROVIDER: openai needs OPENAI_API_KEY")
         if self.environment != "production":
             return self
         if not self.twilio.require_signature:

@@ -33,6 +33,8 @@ DeliveryState = Literal["queued", "sending", "sent", "delivered", "read", "faile
 # A template invites a customer back whom WhatsApp lets us write nothing else; a code proves an address.
 DeliveryKind = Literal["reply", "template", "code"]
 WhatsAppProvider = Literal["twilio", "meta"]
+PassageKind = Literal["article", "resolution"]
+Audience = Literal["public", "internal"]
 
 
 def derive_thread_id(channel: str, inbox: str, contact: str) -> ThreadId:
@@ -285,8 +287,10 @@ class ConversationState:
 class Passage:
     """A passage found for a question.
 
-    `similarity` is cosine in [-1, 1], or None without an embedding model; `lexical` is ts_rank scaled so that the
-    best passage of the search has 1; `score` fuses both and orders the results.
+    `similarity` is of cosines with passage and title, in [-1, 1], or None without an embedding model; `lexical` is
+    BM25 scaled so that the best passage of the search has 1; `named` is above 0 where an identifier of the question
+    stands in the passage, 1 where it stands nowhere else; `score` fuses them and orders the results. `rests_on` is the
+    article that a resolution was taken from.
     """
 
     id: UUID
@@ -299,6 +303,14 @@ class Passage:
     similarity: float | None
     lexical: float
     score: float
+    kind: PassageKind = "article"
+    named: float = 0.0
+    rests_on: UUID | None = None
+
+    @property
+    def topic_id(self) -> UUID:
+        """Passages of one topic say the same: those of an article and of the resolutions taken from it."""
+        return self.rests_on or self.article_id
 
 
 async def hand_over_nowhere() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from agent.assemble import build_agent
+from agent.knowledge.load import load_embedders
 from agent.run import SupportAgent
 from channels.base import Channels
 from channels.registry import build_channels
@@ -24,6 +25,7 @@ from workers.claims import Claims
 from workers.delivery import Deliverer
 from workers.heartbeat import Heartbeat
 from workers.inboxes import Inboxes
+from workers.knowledge import KnowledgeKeeper
 from workers.leases import Leases
 from workers.maintenance import Maintenance
 from workers.media import MediaKeeper
@@ -41,6 +43,7 @@ _SIDE_CONCURRENCY = 4  # questions to vendors and files; replies must not wait f
 
 async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
     """Work until `stop` is set; then let turns in flight finish for a moment and give the others back."""
+    embedders = await asyncio.to_thread(load_embedders, settings.embedding, settings.openai)
     async with (
         open_pool(
             database_url,
@@ -48,7 +51,7 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
             max_size=settings.database.pool_size,
             statement_timeout_seconds=settings.database.statement_timeout_seconds,
         ) as pool,
-        aclosing(await build_agent(settings, pool)) as agent,
+        aclosing(await build_agent(settings, pool, embedders)) as agent,
     ):
         notifier = Notifier(database_url)
         worker = Worker(settings, database_url, pool, agent, notifier)
@@ -63,6 +66,7 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
             worker.maintenance.run(),
             listen(database_url, wakers, worker.wake),
             worker.inboxes.run(),
+            KnowledgeKeeper(pool, embedders, settings.knowledge).run(),
             on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
         ):
             await worker.run(stop)

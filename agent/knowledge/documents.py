@@ -1,22 +1,25 @@
 """Reading documents of any supported kind into titled sections of plain text."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from selectolax.lexbor import LexborHTMLParser
 
 from core.errors import OperatorError
+from database.types import Audience
 
 MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
+PATH_SEPARATOR = " > "
 _BLANK_LINES = re.compile(r"\n{3,}")
 _HTML_BLOCKS = "h1, h2, h3, h4, p, li, pre, td, th, blockquote, dt, dd"
 
@@ -27,7 +30,7 @@ class DocumentError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and the plain text below it. The heading is empty for text before the first one."""
+    """Plain text and the path of headings above it, `Exports > As CSV`; empty for text before the first heading."""
 
     heading: str
     text: str
@@ -40,6 +43,9 @@ class Document:
     title: str
     category: str
     sections: tuple[Section, ...]
+    language: str = "en"
+    audience: Audience = "public"
+    is_draft: bool | None = None  # None where the document does not say
 
 
 def find_documents(paths: list[Path]) -> list[Path]:
@@ -72,23 +78,53 @@ def read_document(path: Path) -> Document:
 
 def _read_markdown(path: Path) -> Document:
     text = path.read_text(encoding="utf-8")
+    meta, text = _read_front_matter(path, text)
+    lines = list(_walk_markdown(MarkdownIt("commonmark").enable("table").parse(text)))
+    title = meta.title or next((line.strip() for level, line in lines if level and line.strip()), _title_of(path))
+    sections = _merge_sections(lines, title)
+    if meta.summary:
+        sections = [Section("", meta.summary), *sections]
+    return Document(
+        title=title,
+        category=meta.category or path.parent.name or "general",
+        sections=tuple(sections),
+        language=meta.language,
+        audience=meta.audience,
+        is_draft=None if meta.status is None else meta.status == "draft",
+    )
+
+
+class FrontMatter(BaseModel):
+    """What a markdown document may say of itself between two lines of `---`. Other keys are other tools' matter."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+    title: str = ""
+    category: str = ""
+    summary: str = ""
+    # `no`, unquoted, is how YAML writes false.
+    language: Annotated[str, BeforeValidator(lambda value: "no" if value is False else value)] = Field(
+        default="en", pattern=r"^[a-z]{2,3}$"
+    )
+    audience: Audience = "public"
+    status: Literal["published", "draft"] | None = None
+
+
+def _read_front_matter(path: Path, text: str) -> tuple[FrontMatter, str]:
     match = _FRONT_MATTER.match(text)
-    meta: dict[str, Any] = {}
-    if match:
-        loaded = yaml.safe_load(match[1])
-        meta = loaded if isinstance(loaded, dict) else {}
-        text = text[match.end() :]
-    tokens = MarkdownIt("commonmark").enable("table").parse(text)
-    sections = _merge_sections(_walk_markdown(tokens))
-    title = str(meta.get("title") or next((s.heading for s in sections if s.heading), _title_of(path)))
-    summary = meta.get("summary")
-    if summary:
-        sections = [Section("", str(summary)), *sections]
-    return Document(title, str(meta.get("category") or path.parent.name or "general"), tuple(sections))
+    if match is None:
+        return FrontMatter(), text
+    loaded = yaml.safe_load(match[1])
+    given = {key: value for key, value in loaded.items() if value is not None} if isinstance(loaded, dict) else {}
+    try:
+        return FrontMatter.model_validate(given), text[match.end() :]
+    except ValidationError as error:
+        wrong = "; ".join(f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors())
+        raise DocumentError(f"{path}: its front matter cannot be used: {wrong}") from None
 
 
-def _walk_markdown(tokens: list[Token]) -> Iterator[tuple[str, str]]:
-    """Yields (kind, line) with kind "heading" or "text"; list items keep their numbers and bullets."""
+def _walk_markdown(tokens: list[Token]) -> Iterator[tuple[int, str]]:
+    """Yields (level, line): 1 to 6 for a heading, 0 for text; list items keep their numbers and bullets."""
     numbers: list[int | None] = []
     prefix = ""
     for index, token in enumerate(tokens):
@@ -98,19 +134,20 @@ def _walk_markdown(tokens: list[Token]) -> Iterator[tuple[str, str]]:
             numbers.append(None)
         elif token.type in {"ordered_list_close", "bullet_list_close"}:
             numbers.pop()
-            yield "text", ""
+            yield 0, ""
         elif token.type == "list_item_open":
             number = numbers[-1]
             prefix = "  " * (len(numbers) - 1) + ("- " if number is None else f"{number}. ")
             numbers[-1] = None if number is None else number + 1
         elif token.type == "inline":
-            is_heading = tokens[index - 1].type == "heading_open"
-            yield ("heading" if is_heading else "text"), prefix + _flatten(token)
+            above = tokens[index - 1]
+            level = int(above.tag[1:]) if above.type == "heading_open" else 0
+            yield level, prefix + _flatten(token)
             prefix = ""
-            if not is_heading and not numbers:
-                yield "text", ""
+            if not level and not numbers:
+                yield 0, ""
         elif token.type in {"fence", "code_block"}:
-            yield "text", token.content
+            yield 0, token.content
 
 
 def _flatten(token: Token) -> str:
@@ -123,13 +160,16 @@ def _flatten(token: Token) -> str:
     return "".join(parts)
 
 
-def _merge_sections(lines: Iterator[tuple[str, str]]) -> list[Section]:
+def _merge_sections(lines: Iterable[tuple[int, str]], title: str) -> list[Section]:
+    """Text under the path of its headings, which leaves the title out: every passage is given that anyway."""
+    path: list[tuple[int, str]] = []
     sections: list[tuple[str, list[str]]] = [("", [])]
-    for kind, line in lines:
-        if kind == "heading":
-            sections.append((line.strip(), []))
-        else:
+    for level, line in lines:
+        if not level:
             sections[-1][1].append(line)
+            continue
+        path = [(above, heading) for above, heading in path if above < level] + [(level, line.strip())]
+        sections.append((PATH_SEPARATOR.join(heading for _, heading in path if heading and heading != title), []))
     merged = [Section(heading, _BLANK_LINES.sub("\n\n", "\n".join(text)).strip()) for heading, text in sections]
     return [section for section in merged if section.text]
 
@@ -143,17 +183,17 @@ def _read_html(path: Path) -> Document:
     tree = LexborHTMLParser(path.read_text(encoding="utf-8"))
     tree.strip_tags(["script", "style", "nav", "header", "footer", "form", "template"])
     title = tree.css_first("h1") or tree.css_first("title")
-    lines: list[tuple[str, str]] = []
+    name = " ".join(title.text().split()) if title is not None else _title_of(path)
+    lines: list[tuple[int, str]] = []
     for node in tree.css(_HTML_BLOCKS):
         if any(inner.mem_id != node.mem_id for inner in node.css("p, li")):
             continue  # a container: its own blocks come by themselves
         text = " ".join(node.text(separator=" ").split())
         if node.tag in {"h2", "h3", "h4"}:
-            lines.append(("heading", text))
+            lines.append((int(node.tag[1:]), text))
         elif node.tag != "h1" and text:
-            lines += [("text", f"- {text}" if node.tag == "li" else text), ("text", "")]
-    name = " ".join(title.text().split()) if title is not None else _title_of(path)
-    return Document(name, path.parent.name or "general", tuple(_merge_sections(iter(lines))))
+            lines += [(0, f"- {text}" if node.tag == "li" else text), (0, "")]
+    return Document(name, path.parent.name or "general", tuple(_merge_sections(lines, name)))
 
 
 def _read_pdf(path: Path) -> Document:

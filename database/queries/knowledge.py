@@ -1,93 +1,216 @@
-"""Articles, their passages, and the fused search over them."""
+"""Articles, their revisions and passages, and the fused search over them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from core.ids import new_id
 from database.pool import Conn
+from database.queries.vectors import PassageText, QueryVector, format_vector, hash_text
 from database.statements import load_statements
-from database.types import Passage
+from database.types import Audience, Passage, PassageKind
 
 _SQL = load_statements("knowledge")
 
-CANDIDATES = 50
+# Rows by meaning and rows by words. Half of those by meaning may be titles of the other half.
+CANDIDATES = 60
+COMMON_PASSAGES = 5_000
+HintKind = Literal["duplicate", "contradiction"]
 
 
 @dataclass(frozen=True, slots=True)
-class NewPassage:
-    """A passage to store. The embedding is unit length, or None where no model is at hand."""
+class NewArticle:
+    """An article to store. `ticket_id` is that of a resolution, `rests_on` the article it was taken from."""
 
-    heading: str
+    source: str
+    title: str
+    category: str
+    language: str
+    audience: Audience
+    content_hash: str
+    passages: Sequence[PassageText]
+    kind: PassageKind = "article"
+    ticket_id: UUID | None = None
+    rests_on: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownArticle:
+    """The newest revision of an article."""
+
+    id: UUID
+    revision_id: UUID
+    content_hash: str
+    is_published: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeVersion:
+    """A state of the published knowledge, and since when."""
+
+    id: UUID
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What a search may find: for whom, in which language (None is any), as of when, and without which ticket's."""
+
+    audiences: tuple[Audience, ...] = ("public",)
+    language: str | None = None
+    as_of: datetime | None = None
+    without_ticket: UUID | None = None
+
+
+PUBLIC = Shelf()
+
+
+@dataclass(frozen=True, slots=True)
+class NearPassage:
+    """A passage and a published one of another article that is like it."""
+
+    id: UUID
+    title: str
     content: str
-    embedding: Sequence[float] | None
+    other_id: UUID
+    other_title: str
+    other_content: str
+    other_source: str
+    cosine: float
 
 
-async def find_content_hash(conn: Conn, source: str) -> str | None:
-    """The hash under which this source was loaded last, if it was."""
-    content_hash: str | None = await _SQL["find_hash"].fetch_value(conn, source=source)
-    return content_hash
+async def find_article(conn: Conn, source: str) -> KnownArticle | None:
+    """What is stored under this source. Locks it until the transaction ends."""
+    row = await _SQL["find_article"].fetch_row(conn, source=source)
+    return KnownArticle(**dict(row)) if row else None
 
 
-async def replace_article(
-    conn: Conn,
-    *,
-    source: str,
-    title: str,
-    category: str,
-    content_hash: str,
-    passages: Sequence[NewPassage],
-    embedding_model: str | None,
-) -> UUID:
-    """Store an article with all its passages in place of what this source held before. Needs a transaction."""
+async def add_revision(conn: Conn, article: NewArticle) -> KnownArticle:
+    """Store an article, or what it says now, as a draft. Needs a transaction."""
     article_id: UUID = await _SQL["put_article"].fetch_value(
-        conn, id=new_id(), source=source, title=title, category=category, content_hash=content_hash
+        conn,
+        id=new_id(),
+        source=article.source,
+        kind=article.kind,
+        ticket_id=article.ticket_id,
+        rests_on=article.rests_on,
     )
-    await _SQL["drop_passages"].execute(conn, article_id=article_id)
+    revision_id = new_id()
+    await _SQL["add_revision"].execute(
+        conn,
+        id=revision_id,
+        article_id=article_id,
+        title=article.title,
+        category=article.category,
+        language=article.language,
+        audience=article.audience,
+        content_hash=article.content_hash,
+        passages=len(article.passages),
+    )
     await _SQL["add_passage"].execute_many(
         conn,
         [
             {
                 "id": new_id(),
-                "article_id": article_id,
+                "revision_id": revision_id,
                 "position": position,
-                "title": title,
+                "title": passage.title,
                 "heading": passage.heading,
                 "content": passage.content,
-                "embedding": _format_vector(passage.embedding),
-                "embedding_model": embedding_model if passage.embedding is not None else None,
+                "title_hash": hash_text(passage.title_text),
+                "passage_hash": hash_text(passage.passage_text),
             }
-            for position, passage in enumerate(passages)
+            for position, passage in enumerate(article.passages)
         ],
     )
-    return article_id
+    return KnownArticle(article_id, revision_id, article.content_hash, is_published=False)
+
+
+async def publish_revision(conn: Conn, revision_id: UUID) -> bool:
+    """Let the agent read this revision from now on, and no other of its article; False if it does already."""
+    return await _note_version(conn, await _SQL["publish"].fetch(conn, revision_id=revision_id))
+
+
+async def unpublish_article(conn: Conn, article_id: UUID) -> bool:
+    """Make the article a draft again; False if it is one."""
+    return await _note_version(conn, await _SQL["unpublish"].fetch(conn, article_id=article_id))
+
+
+async def _note_version(conn: Conn, changed: Sequence[object]) -> bool:
+    if changed:
+        await _SQL["add_version"].execute(conn, id=new_id())
+    return bool(changed)
+
+
+async def find_version(conn: Conn, *, as_of: datetime | None = None) -> KnowledgeVersion | None:
+    """The version that is, or was, in force; None before anything was published."""
+    row = await _SQL["find_version"].fetch_row(conn, as_of=as_of)
+    return KnowledgeVersion(**dict(row)) if row else None
 
 
 async def count_articles(conn: Conn) -> int:
-    """How many articles the desk knows."""
+    """How many articles the desk has, drafts included and resolutions not."""
     count: int = await _SQL["count_articles"].fetch_value(conn)
     return count
 
 
+async def list_articles(conn: Conn) -> list[dict[str, Any]]:
+    """Every article as it stands, with the number of its revisions and of the hints on it."""
+    return [dict(row) for row in await _SQL["list_articles"].fetch(conn)]
+
+
+async def list_languages(conn: Conn) -> list[str]:
+    """The languages of what customers may read."""
+    return [row["language"] for row in await _SQL["list_languages"].fetch(conn)]
+
+
 async def search_passages(
-    conn: Conn,
-    words: str,
-    *,
-    embedding: Sequence[float] | None,
-    embedding_model: str | None,
-    max_passages: int,
+    conn: Conn, words: str, vector: QueryVector | None, *, max_passages: int, shelf: Shelf = PUBLIC
 ) -> list[Passage]:
-    """The best passages for a question, best first. Without an embedding the words alone decide."""
+    """The best passages for a question, best first. Without a vector the words alone decide."""
     rows = await _SQL["search"].fetch(
         conn,
         words=words,
-        embedding=_format_vector(embedding),
-        embedding_model=embedding_model,
+        **format_vector(vector.values if vector else None),
+        model=vector.model if vector else None,
+        audiences=list(shelf.audiences),
+        language=shelf.language,
+        as_of=shelf.as_of,
+        without_ticket=shelf.without_ticket,
+        common=COMMON_PASSAGES,
         candidates=CANDIDATES,
         max_passages=max_passages,
     )
     return [Passage(**dict(row)) for row in rows]
 
 
-def _format_vector(values: Sequence[float] | None) -> str | None:
-    return None if values is None else f"[{','.join(f'{value:.7g}' for value in values)}]"
+async def list_nearest(
+    conn: Conn, revision_id: UUID, *, model: str, least: float, candidates: int
+) -> list[NearPassage]:
+    """Published passages of other articles whose cosine with one of this revision is `least` or more."""
+    rows = await _SQL["list_nearest"].fetch(
+        conn, revision_id=revision_id, model=model, least=least, candidates=candidates
+    )
+    return [NearPassage(**dict(row)) for row in rows]
+
+
+async def replace_hints(conn: Conn, revision_id: UUID, hints: Sequence[tuple[UUID, UUID, HintKind, str]]) -> None:
+    """Keep these hints (passage, other passage, kind, reason) for a revision in place of its earlier ones."""
+    await _SQL["drop_hints"].execute(conn, revision_id=revision_id)
+    rows: list[dict[str, object]] = [
+        {"passage_id": passage, "other_id": other, "kind": kind, "reason": reason}
+        for passage, other, kind, reason in hints
+    ]
+    await _SQL["add_hint"].execute_many(conn, rows)
+
+
+async def list_hints(conn: Conn) -> list[dict[str, Any]]:
+    """Every hint between two published passages."""
+    return [dict(row) for row in await _SQL["list_hints"].fetch(conn)]
+
+
+async def refresh_statistics(conn: Conn) -> None:
+    """Tell the planner how large the knowledge is; needs no transaction around it."""
+    await _SQL["refresh_statistics"].execute(conn)

@@ -1,46 +1,176 @@
--- name: find_hash
-SELECT content_hash FROM knowledge_articles WHERE source = :source;
+-- name: find_article
+-- The newest revision of a source. FOR UPDATE, so that two loads of one source follow each other.
+SELECT a.id, r.id AS revision_id, r.content_hash, upper_inf(r.published) AS is_published
+  FROM knowledge_articles a
+  JOIN LATERAL (SELECT * FROM knowledge_revisions r WHERE r.article_id = a.id ORDER BY r.id DESC LIMIT 1) r ON true
+ WHERE a.source = :source
+   FOR UPDATE OF a;
 
 -- name: put_article
-INSERT INTO knowledge_articles AS a (id, source, title, category, content_hash)
-VALUES (:id, :source, :title, :category, :content_hash)
-ON CONFLICT (source) DO UPDATE
-   SET title = excluded.title, category = excluded.category, content_hash = excluded.content_hash, updated_at = now()
+INSERT INTO knowledge_articles AS a (id, source, kind, ticket_id, rests_on)
+VALUES (:id, :source, :kind, :ticket_id, :rests_on)
+ON CONFLICT (source) DO UPDATE SET updated_at = now()
 RETURNING id;
 
--- name: drop_passages
-DELETE FROM knowledge_base WHERE article_id = :article_id;
+-- name: add_revision
+INSERT INTO knowledge_revisions (id, article_id, title, category, language, audience, content_hash, passages, words)
+VALUES (:id, :article_id, :title, :category, :language, :audience, :content_hash, :passages, 0);
 
 -- name: add_passage
-INSERT INTO knowledge_base (id, article_id, position, title, heading, content, embedding, embedding_model)
-VALUES (:id, :article_id, :position, :title, :heading, :content, (:embedding::text)::vector, :embedding_model);
+-- A passage with its words, and the texts whose vectors stand for it.
+WITH terms AS MATERIALIZED (
+    SELECT term, occurrences FROM count_terms(concat_ws(E'\n', :title::text, :heading::text, :content::text))
+), passage AS (
+    INSERT INTO knowledge_base (id, revision_id, position, title, heading, content, words)
+    VALUES (:id, :revision_id, :position, :title, :heading, :content, (SELECT coalesce(sum(occurrences), 0) FROM terms))
+    RETURNING id, words
+), lengthened AS (
+    UPDATE knowledge_revisions r SET words = r.words + p.words FROM passage p WHERE r.id = :revision_id
+), texts AS (
+    INSERT INTO knowledge_texts (passage_id, part, hash)
+    SELECT id, part, hash FROM passage,
+           (VALUES ('title', :title_hash::bytea), ('passage', :passage_hash::bytea)) AS t (part, hash)
+)
+INSERT INTO knowledge_terms (term, passage_id, occurrences) SELECT term, :id, occurrences FROM terms;
+
+-- name: publish
+-- From now on, and no other revision of this article.
+UPDATE knowledge_revisions
+   SET published = CASE WHEN id = :revision_id THEN published + tstzmultirange(tstzrange(now(), NULL))
+                        ELSE published - tstzmultirange(tstzrange(now(), NULL)) END
+ WHERE article_id = (SELECT article_id FROM knowledge_revisions WHERE id = :revision_id)
+   AND upper_inf(published) <> (id = :revision_id)
+RETURNING id;
+
+-- name: unpublish
+UPDATE knowledge_revisions SET published = published - tstzmultirange(tstzrange(now(), NULL))
+ WHERE article_id = :article_id AND upper_inf(published)
+RETURNING id;
+
+-- name: add_version
+INSERT INTO knowledge_versions (id) VALUES (:id);
+
+-- name: find_version
+SELECT id, published_at FROM knowledge_versions WHERE published_at <= coalesce(:as_of::timestamptz, now())
+ ORDER BY published_at DESC, id DESC LIMIT 1;
 
 -- name: count_articles
-SELECT count(*) FROM knowledge_articles;
+SELECT count(*) FROM knowledge_articles WHERE kind = 'article';
+
+-- name: list_articles
+SELECT a.source, a.kind, r.title, r.category, r.language, r.audience, r.passages,
+       upper_inf(r.published) AS is_published, r.created_at,
+       (SELECT count(*) FROM knowledge_revisions o WHERE o.article_id = a.id) AS revisions,
+       (SELECT count(*) FROM knowledge_hints h JOIN knowledge_base k ON k.id = h.passage_id
+         WHERE k.revision_id = r.id) AS hints
+  FROM knowledge_articles a
+  JOIN LATERAL (SELECT * FROM knowledge_revisions r WHERE r.article_id = a.id ORDER BY r.id DESC LIMIT 1) r ON true
+ ORDER BY a.kind, a.source;
+
+-- name: list_languages
+-- What a customer can be answered in from the knowledge alone.
+SELECT DISTINCT language FROM knowledge_revisions WHERE upper_inf(published) AND audience = 'public' ORDER BY language;
 
 -- name: search
--- The nearest passages by meaning and the best by words, fused: cosine + 0.2 × lexical, the lexical rank scaled to
--- its best. On 1,249 questions to 125 forum answers (StackFAQ) such a sum ranked better than either part alone.
--- The words are joined by OR: with AND, 82 of 100 such questions find nothing.
-WITH question AS (
-    SELECT (:embedding::text)::vector AS embedding,
-           replace(plainto_tsquery('english', :words)::text, ' & ', ' | ')::tsquery AS words
+-- The nearest passages by meaning and the best by words, and what each part of the score is.
+--
+-- Meaning: cosine with the passage and with its title, the nearer of them counting three quarters. Words: BM25 over the
+-- words of the question in any order, scaled to the best; with AND, 82 of 100 questions find nothing. Identifiers: an
+-- HL-2310 of the question stands in the passage; the fewer have it the surer. A resolution goes before an article
+-- that fits as well. MRR@10 in percent, measured with these weights and with ts_rank without titles, as it was:
+-- StackFAQ 97.8 and 96.0, Bitext by 30 answers 88.5 and 84.7; identifiers that one article alone has are first in 100
+-- of 100 questions instead of 46.
+WITH shelf AS NOT MATERIALIZED (
+    SELECT r.* FROM knowledge_revisions r
+     -- As a CASE, of which the planner takes half to be true. Of `published @>` alone it takes 1 in 100, and then
+     -- compares every vector rather than walk the graph.
+     WHERE CASE WHEN :as_of::timestamptz IS NULL THEN upper_inf(r.published) ELSE r.published @> :as_of::timestamptz END
+       AND r.audience = ANY (:audiences::text[]) AND (:language::text IS NULL OR r.language = :language)
+       AND r.article_id IS DISTINCT FROM (SELECT id FROM knowledge_articles WHERE ticket_id = :without_ticket)
+), corpus AS (
+    SELECT greatest(sum(passages), 1)::float8 AS passages,
+           greatest(sum(words), 1)::float8 / greatest(sum(passages), 1) AS words
+      FROM shelf
 ), by_meaning AS (
-    SELECT k.id FROM knowledge_base k, question
-     WHERE question.embedding IS NOT NULL AND k.embedding_model = :embedding_model
-     ORDER BY k.embedding <=> question.embedding LIMIT :candidates
+    (SELECT t.passage_id FROM knowledge_vectors v JOIN knowledge_texts t USING (hash)
+       JOIN knowledge_base k ON k.id = t.passage_id JOIN shelf r ON r.id = k.revision_id
+      WHERE v.model = :model AND :small::text IS NOT NULL
+      ORDER BY v.small <=> (:small::text)::halfvec(384) LIMIT :candidates)
+    UNION ALL
+    (SELECT t.passage_id FROM knowledge_vectors v JOIN knowledge_texts t USING (hash)
+       JOIN knowledge_base k ON k.id = t.passage_id JOIN shelf r ON r.id = k.revision_id
+      WHERE v.model = :model AND :large::text IS NOT NULL
+      ORDER BY v.large <=> (:large::text)::halfvec(1536) LIMIT :candidates)
+), hits AS (
+    SELECT t.passage_id, t.term, t.occurrences::float8, k.words, count(*) OVER (PARTITION BY t.term)::float8 AS known
+      FROM knowledge_terms t JOIN knowledge_base k ON k.id = t.passage_id JOIN shelf r ON r.id = k.revision_id
+     -- A word that so many passages have tells few of them apart, and takes as long as all the others: left to meaning.
+     WHERE t.term = ANY (array(
+            SELECT q.term FROM count_terms(:words) q
+             WHERE :model::text IS NULL
+                OR (SELECT count(*) FROM (SELECT FROM knowledge_terms c WHERE c.term = q.term LIMIT :common) few) < :common))
+), ranked AS (
+    SELECT h.passage_id,
+           coalesce(sum(ln(1 + (c.passages - known + 0.5) / (known + 0.5)) * occurrences * 2.2
+                        / (occurrences + 1.2 * (0.25 + 0.75 * h.words / c.words))) FILTER (WHERE term NOT LIKE '#%'), 0) AS bm25,
+           coalesce(max(1 / sqrt(known)) FILTER (WHERE term LIKE '#%'), 0) AS named
+      FROM hits h, corpus c GROUP BY h.passage_id
 ), by_words AS (
-    SELECT k.id FROM knowledge_base k, question WHERE k.search @@ question.words
-     ORDER BY ts_rank(k.search, question.words, 1) DESC LIMIT :candidates
+    SELECT passage_id, bm25 / greatest(max(bm25) OVER (), 1e-9) AS lexical, named
+      FROM ranked ORDER BY bm25 + 10 * named DESC LIMIT :candidates
 ), scored AS (
-    SELECT k.id, k.article_id, k.title, k.heading, k.content,
-           CASE WHEN k.embedding_model = :embedding_model THEN 1 - (k.embedding <=> question.embedding) END AS similarity,
-           ts_rank(k.search, question.words, 1) AS rank
-      FROM knowledge_base k, question
-     WHERE k.id IN (SELECT id FROM by_meaning UNION SELECT id FROM by_words)
+    SELECT k.id, k.revision_id, k.title, k.heading, k.content, m.similarity, coalesce(w.lexical, 0) AS lexical,
+           coalesce(w.named, 0) AS named
+      FROM (SELECT passage_id FROM by_meaning UNION SELECT passage_id FROM by_words) c
+      JOIN knowledge_base k ON k.id = c.passage_id
+      LEFT JOIN by_words w ON w.passage_id = k.id
+      CROSS JOIN LATERAL (
+        SELECT 0.75 * max(cosine) + 0.25 * min(cosine) AS similarity FROM (
+            SELECT 1 - coalesce(v.small <=> (:small::text)::halfvec(384), v.large <=> (:large::text)::halfvec(1536)) AS cosine
+              FROM knowledge_texts t JOIN knowledge_vectors v USING (hash)
+             WHERE t.passage_id = k.id AND v.model = :model) parts) m
 )
-SELECT s.id, s.article_id, a.source, a.category, s.title, s.heading, s.content, s.similarity,
-       coalesce(s.rank / nullif(max(s.rank) OVER (), 0), 0)::float8 AS lexical,
-       (coalesce(s.similarity, 0) + 0.2 * coalesce(s.rank / nullif(max(s.rank) OVER (), 0), 0))::float8 AS score
-  FROM scored s JOIN knowledge_articles a ON a.id = s.article_id
+SELECT s.id, a.id AS article_id, a.source, a.kind, a.rests_on, r.category, s.title, s.heading,
+       s.content, s.similarity, s.lexical::float8, s.named::float8,
+       (coalesce(s.similarity, 0) + 0.15 * s.lexical + 0.5 * s.named
+        + CASE a.kind WHEN 'resolution' THEN 0.05 ELSE 0 END)::float8 AS score
+  FROM scored s JOIN knowledge_revisions r ON r.id = s.revision_id JOIN knowledge_articles a ON a.id = r.article_id
  ORDER BY score DESC, s.id LIMIT :max_passages;
+
+-- name: drop_hints
+DELETE FROM knowledge_hints WHERE passage_id IN (SELECT id FROM knowledge_base WHERE revision_id = :revision_id);
+
+-- name: list_nearest
+-- For each passage of a revision, those published of other articles that are like it.
+SELECT k.id, k.title, k.content, o.id AS other_id, o.title AS other_title, o.content AS other_content, a.source AS other_source,
+       n.cosine
+  FROM knowledge_base k
+  JOIN knowledge_texts t ON t.passage_id = k.id AND t.part = 'passage'
+  JOIN knowledge_vectors v ON v.hash = t.hash AND v.model = :model
+  CROSS JOIN LATERAL (
+    SELECT w.hash, 1 - (w.small <=> v.small) AS cosine FROM knowledge_vectors w
+     WHERE w.model = :model ORDER BY w.small <=> v.small LIMIT :candidates) n
+  JOIN knowledge_texts u ON u.hash = n.hash AND u.part = 'passage'
+  JOIN knowledge_base o ON o.id = u.passage_id
+  JOIN knowledge_revisions r ON r.id = o.revision_id AND upper_inf(r.published)
+  JOIN knowledge_revisions own ON own.id = k.revision_id AND own.article_id <> r.article_id
+  JOIN knowledge_articles a ON a.id = r.article_id AND a.kind = 'article'
+ WHERE k.revision_id = :revision_id AND n.cosine >= :least
+ ORDER BY k.position, n.cosine DESC;
+
+-- name: add_hint
+INSERT INTO knowledge_hints (passage_id, other_id, kind, reason) VALUES (:passage_id, :other_id, :kind, :reason)
+ON CONFLICT (passage_id, other_id) DO UPDATE SET kind = excluded.kind, reason = excluded.reason, created_at = now();
+
+-- name: list_hints
+SELECT h.kind, h.reason, a.source, k.heading, b.source AS other_source, o.heading AS other_heading
+  FROM knowledge_hints h
+  JOIN knowledge_base k ON k.id = h.passage_id JOIN knowledge_revisions r ON r.id = k.revision_id AND upper_inf(r.published)
+  JOIN knowledge_articles a ON a.id = r.article_id
+  JOIN knowledge_base o ON o.id = h.other_id JOIN knowledge_revisions s ON s.id = o.revision_id AND upper_inf(s.published)
+  JOIN knowledge_articles b ON b.id = s.article_id
+ ORDER BY a.source, h.kind, k.position;
+
+-- name: refresh_statistics
+-- After a load the planner still takes the tables to be empty, and searches ten times slower.
+ANALYZE knowledge_articles, knowledge_revisions, knowledge_base, knowledge_terms, knowledge_texts, knowledge_vectors;

@@ -13,6 +13,8 @@ from database import queue
 from database.init_db import init_db
 from database.migrate import Migration, MigrationError, count_missing, migrate, read_migrations
 from database.pool import DbConnection, connect
+from database.queries.knowledge import find_version, search_passages
+from database.queries.vectors import PassageText, QueryVector, hash_text
 from database.types import derive_thread_id
 from tests.database.builders import make_message
 
@@ -172,6 +174,32 @@ async def test_threads_of_the_first_schema_keep_their_messages_under_their_deriv
     message = make_message(contact, channel="whatsapp", inbox="support")
     assert (await queue.publish(empty, message)).thread_id == thread_id
     assert await empty.fetchval("SELECT last_seq FROM queue_threads") == 3
+
+
+async def test_knowledge_of_the_first_schema_is_found_as_before_with_its_vectors(empty: DbConnection) -> None:
+    await migrate(empty, read_migrations()[:4])
+    vector = [1.0] + [0.0] * 383
+    await empty.execute(
+        """
+        INSERT INTO knowledge_articles (id, source, title, category, content_hash)
+        VALUES ('00000000-0000-4000-8000-000000000001', 'hours.md', 'Opening hours', 'general', 'h');
+        """
+    )
+    await empty.execute(
+        "INSERT INTO knowledge_base (id, article_id, position, title, heading, content, embedding, embedding_model) "
+        "SELECT gen_random_uuid(), id, 0, title, 'Shop', 'We are open on Monday.', $1::text::vector, "
+        "'all-MiniLM-L6-v2' FROM knowledge_articles",
+        str(vector),
+    )
+    await migrate(empty)
+    question = QueryVector("all-MiniLM-L6-v2@1110a243", vector)
+    (found,) = await search_passages(empty, "open on Monday", question, max_passages=5)
+    assert (found.source, found.heading, found.lexical) == ("hours.md", "Shop", 1.0)
+    assert found.similarity == pytest.approx(1.0, abs=1e-3)
+    version = await find_version(empty)
+    assert version is not None
+    text = PassageText("Opening hours", "Shop", "We are open on Monday.").passage_text
+    assert await empty.fetchval("SELECT hash FROM knowledge_vectors") == hash_text(text)
 
 
 async def test_the_set_up_command_migrates_the_database_it_is_given(empty: DbConnection, empty_url: str) -> None:

@@ -54,6 +54,43 @@ def test_markdown_without_front_matter_takes_its_first_heading(tmp_path: Path) -
     assert (document.title, document.category) == ("Refunds", "billing")
 
 
+def test_a_passage_knows_the_path_of_headings_above_it(tmp_path: Path) -> None:
+    path = tmp_path / "export.md"
+    path.write_text("# Export\n\nAll.\n\n## Files\n\n### As CSV\n\nRows.\n\n#### Large\n\nMany.\n\n## Links\n\nOne.")
+    sections = [(section.heading, section.text) for section in read_document(path).sections]
+    assert sections == [
+        ("", "All."),
+        ("Files > As CSV", "Rows."),
+        ("Files > As CSV > Large", "Many."),
+        ("Links", "One."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("front_matter", "expected"),
+    [
+        ("", ("en", "public", None)),
+        ("language: no\naudience: internal\nstatus: draft\nowner: docs", ("no", "internal", True)),
+        ("language: de\nstatus: published", ("de", "public", False)),
+    ],
+)
+def test_front_matter_gives_language_audience_and_status(
+    tmp_path: Path, front_matter: str, expected: tuple[str, str, bool | None]
+) -> None:
+    path = tmp_path / "a.md"
+    path.write_text(f"---\n{front_matter}\n---\n# A\n\nText.")
+    document = read_document(path)
+    assert (document.language, document.audience, document.is_draft) == expected
+
+
+@pytest.mark.parametrize("wrong", ["status: hidden", "audience: all", "language: German", "title: [a, b]"])
+def test_front_matter_with_a_wrong_value_is_refused_with_its_key(tmp_path: Path, wrong: str) -> None:
+    path = tmp_path / "a.md"
+    path.write_text(f"---\n{wrong}\n---\n# A\n\nText.")
+    with pytest.raises(DocumentError, match=f"front matter cannot be used: {wrong.split(':', maxsplit=1)[0]}"):
+        read_document(path)
+
+
 def test_html_loses_its_tags_scripts_and_navigation(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(
@@ -111,7 +148,7 @@ def test_short_sections_stay_whole_and_long_ones_are_cut_between_sentences() -> 
     assert passages[0].content == "Just this."
     assert len(passages) > 2
     assert all(passage.content.endswith(".") for passage in passages)
-    assert passages[1].text_to_embed.startswith("Title. Long\n")
+    assert passages[1].passage_text.startswith("Title. Long\n")
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=4_000))

@@ -99,7 +99,7 @@ def test_calls_from_many_threads_do_not_mix(embedder: Embedder) -> None:
 
 
 def test_the_name_is_the_models(embedder: Embedder) -> None:
-    assert embedder.name == "all-MiniLM-L6-v2"
+    assert embedder.name == "all-MiniLM-L6-v2@1110a243"
 
 
 @pytest.mark.usefixtures("embedder")

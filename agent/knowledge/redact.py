@@ -1,0 +1,52 @@
+"""Taking out of a text what belongs to one customer: addresses, numbers, references, names."""
+
+import re
+from collections.abc import Iterable
+
+_RULES = (
+    ("address", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    ("address", re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b")),
+    ("link", re.compile(r"https?://\S*(?:[?#]|/[0-9a-f-]{16,}|/[A-Za-z0-9_-]{24,})\S*", re.IGNORECASE)),
+    ("reference", re.compile(r"\b[A-Z]{1,8}-\d{8}-\d{4,}\b")),
+    (
+        "reference",
+        re.compile(
+            r"(?<=\b)(?:(?:order|ticket|invoice|case|booking|tracking|parcel|reference|ref|account|customer)\.?"
+            r"\s*(?:no\.?|number|id|code)?\s*(?:is|:)?\s*)#?(?=[A-Z0-9-]*\d)[A-Z0-9-]{4,}\b"
+            r"|#\d{3,}\b",
+            re.IGNORECASE,
+        ),
+    ),
+    ("account", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")),
+    ("number", re.compile(r"(?<![\w.])\+?\d(?:[ ./()-]{0,2}\d){6,}(?!\w)")),
+    ("code", re.compile(r"\b(?=[0-9a-f-]*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b", re.IGNORECASE)),
+)
+_SALUTATION = re.compile(
+    r"\A\s*(?:hi|hello|hey|dear|good (?:morning|afternoon|evening))\b[^\n,!.:]{0,60}(?:[,!.:]|\n|\Z)\s*", re.IGNORECASE
+)
+_CLOSING = re.compile(
+    r"\n\s*(?:--\s*$|(?:(?:best|kind|warm|many)\s+)?(?:regards|wishes|thanks)\b|(?:yours\s+)?sincerely\b|cheers\b"
+    r"|yours\s+(?:faithfully|truly)\b|thank\s+you\s*[,!.]?\s*\n).*\Z",
+    re.IGNORECASE | re.DOTALL | re.MULTILINE,
+)
+_SELF = re.compile(r"\b(my name is|this is)((?:\s+[A-Z][\w'’-]+){1,3})")
+
+
+def strip_letter(text: str) -> str:
+    """The text without its salutation, and without what follows its closing words."""
+    return _CLOSING.sub("", _SALUTATION.sub("", f"{text.strip()}\n", count=1)).strip()
+
+
+def redact(text: str, names: Iterable[str] = ()) -> str:
+    """The text with `[address]`, `[number]` and the like in place of what is one customer's own.
+
+    An identifier of the product, such as an error code, stays. `names` are the customer's: each word of two letters
+    or more goes where it is written with a capital.
+    """
+    for label, pattern in _RULES:
+        text = pattern.sub(f"[{label}]", text)
+    text = _SELF.sub(r"\1 [name]", text)
+    words = {word for name in names for word in re.findall(r"[^\W\d_]{2,}", name)}
+    for word in sorted(words, key=len, reverse=True):
+        text = re.sub(rf"\b(?:{re.escape(word.capitalize())}|{re.escape(word.upper())})\b", "[name]", text)
+    return text

@@ -1,0 +1,86 @@
+"""Making the vectors that are missing: for new passages at once, for a new model in the background."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from agent.knowledge.embedder import Embedder, Embedders, EmbeddingFailed
+from core.logging import RareLog, get_logger
+from database.pool import DbPool
+from database.queries import vectors
+from database.queries.vectors import Coverage, PassageText, hash_text
+
+_log = get_logger(__name__)
+_rare_log = RareLog(_log, seconds=600)
+
+BATCH_PASSAGES = 64
+_FORGOTTEN_AT_ONCE = 1_000
+_LOCK_KEY = 0x6E64_6B76  # "ndkv": one process fills at a time
+
+
+async def embed_passages(pool: DbPool, embedders: Embedders, passages: Sequence[PassageText]) -> None:
+    """Have every model embed what it has not embedded before. A remote one that fails catches up in the background."""
+    for embedder in embedders.all:
+        try:
+            await _embed(pool, embedder, passages)
+        except EmbeddingFailed as error:
+            _rare_log.warning("passages will be embedded later", model=embedder.name, error=str(error))
+            async with pool.acquire() as conn:
+                await vectors.mark_unready(conn, embedder.name)
+
+
+async def fill_vectors(pool: DbPool, embedders: Embedders) -> AsyncIterator[tuple[str, Coverage]]:
+    """Embed all that any model lacks, and yield (model, coverage) as it goes; nothing while another process does it.
+
+    A remote model is searched with from the moment it is complete. Raises EmbeddingFailed when it cannot be asked; what
+    it has done stays.
+    """
+    async with pool.acquire() as holder:
+        if not await vectors.try_lock(holder, _LOCK_KEY):
+            return
+        try:
+            for embedder in embedders.all:
+                async for coverage in _fill_one(pool, embedder):
+                    yield embedder.name, coverage
+        finally:
+            await vectors.unlock(holder, _LOCK_KEY)
+
+
+async def forget_other_models(pool: DbPool, embedders: Embedders) -> int:
+    """Delete the vectors of every model but these, some at a time; how many there were."""
+    names, total = [embedder.name for embedder in embedders.all], 0
+    while True:
+        async with pool.acquire() as conn:
+            forgotten = await vectors.forget_other_models(conn, names, max_vectors=_FORGOTTEN_AT_ONCE)
+        total += forgotten
+        if forgotten < _FORGOTTEN_AT_ONCE:
+            return total
+
+
+async def _fill_one(pool: DbPool, embedder: Embedder) -> AsyncIterator[Coverage]:
+    async with pool.acquire() as conn:
+        coverage = await vectors.measure_coverage(conn, embedder.name)
+        if coverage.embedded < coverage.texts:
+            await vectors.mark_unready(conn, embedder.name)
+    yield coverage
+    while coverage.embedded < coverage.texts:
+        async with pool.acquire() as conn:
+            missing = await vectors.list_missing(conn, embedder.name, max_passages=BATCH_PASSAGES)
+        if not missing:
+            break
+        await _embed(pool, embedder, missing)
+        async with pool.acquire() as conn:
+            coverage = await vectors.measure_coverage(conn, embedder.name)
+        yield coverage
+    async with pool.acquire() as conn:
+        await vectors.mark_ready(conn, embedder.name)
+
+
+async def _embed(pool: DbPool, embedder: Embedder, passages: Sequence[PassageText]) -> None:
+    texts = {hash_text(text): text for passage in passages for text in (passage.title_text, passage.passage_text)}
+    async with pool.acquire() as conn:
+        unknown = sorted(await vectors.list_unknown(conn, embedder.name, list(texts)))
+    if not unknown:
+        return
+    made = await asyncio.to_thread(embedder.embed, [texts[digest] for digest in unknown])
+    async with pool.acquire() as conn:
+        await vectors.add_vectors(conn, embedder.name, list(zip(unknown, made.tolist(), strict=True)))

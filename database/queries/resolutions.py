@@ -1,0 +1,51 @@
+"""Tickets whose answers may be learned."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from database.pool import Conn
+from database.statements import load_statements
+from database.types import Author, TicketCategory, TicketStatus
+
+_SQL = load_statements("resolutions")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedTicket:
+    """What was asked and answered. `drafted` is the agent's answer without its letter, `cited_article` its source.
+
+    `sentiment` is the customer's last, in [-1, 1]; `names` are those the customer has given.
+    """
+
+    ticket_id: UUID
+    ref: str
+    status: TicketStatus
+    subject: str
+    category: TicketCategory
+    route: str | None
+    delivery_problem: str | None
+    sentiment: float | None
+    names: Sequence[str]
+    asked: Sequence[str]
+    answered: Sequence[str]
+    last_author: Author
+    drafted: str | None
+    cited_article: UUID | None
+
+
+async def list_due(conn: Conn, *, quiet_hours: int, max_tickets: int) -> list[UUID]:
+    """Tickets closed for `quiet_hours`, for a week at most, whose answer nobody has looked at."""
+    rows = await _SQL["list_due"].fetch(conn, quiet_hours=quiet_hours, max_tickets=max_tickets)
+    return [row["id"] for row in rows]
+
+
+async def find_resolved(conn: Conn, ticket_id: UUID) -> ResolvedTicket | None:
+    """The ticket, or None where there is none or nobody has said anything."""
+    row = await _SQL["find_resolved"].fetch_row(conn, ticket_id=ticket_id)
+    return ResolvedTicket(**dict(row)) if row else None
+
+
+async def note_outcome(conn: Conn, ticket_id: UUID, outcome: str) -> None:
+    """Remember what became of it."""
+    await _SQL["note_outcome"].execute(conn, ticket_id=ticket_id, outcome=outcome)

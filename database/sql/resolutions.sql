@@ -1,0 +1,35 @@
+-- name: list_due
+-- Tickets closed for long enough that their customer would have come back, and not yet looked at.
+SELECT t.id FROM tickets t
+ WHERE t.status = 'closed' AND t.updated_at < now() - make_interval(hours => :quiet_hours::integer)
+   AND t.updated_at > now() - make_interval(hours => :quiet_hours::integer) - interval '7 days'
+   AND NOT EXISTS (SELECT FROM learned_tickets l WHERE l.ticket_id = t.id OFFSET 0)  -- one by one, not all of them
+ ORDER BY t.updated_at LIMIT :max_tickets;
+
+-- name: find_resolved
+-- A ticket with what was asked and answered. The answer of the agent is taken as it was drafted, without the letter
+-- around it, and with the article it cites first.
+SELECT t.id AS ticket_id, t.ref, t.status, t.subject, t.category, t.route, t.delivery_problem, v.sentiment,
+       array[v.contact_name, c.name] AS names,
+       array(SELECT m.text FROM messages m WHERE m.conversation_id = v.id AND m.author = 'customer'
+              ORDER BY m.created_at, m.id) AS asked,
+       array(SELECT m.text FROM messages m LEFT JOIN outbox o ON o.id = m.id
+              WHERE m.conversation_id = v.id AND m.author IN ('assistant', 'person')
+                AND coalesce(o.state, 'sent') IN ('sent', 'delivered', 'read')
+              ORDER BY m.created_at, m.id) AS answered,
+       last.author AS last_author, drafted.text AS drafted, cited.article_id AS cited_article
+  FROM tickets t JOIN conversations v ON v.id = t.conversation_id JOIN customers c ON c.id = v.customer_id
+  JOIN LATERAL (SELECT m.author, m.citations FROM messages m
+                 WHERE m.conversation_id = v.id AND m.author <> 'system'
+                 ORDER BY m.created_at DESC, m.id DESC LIMIT 1) last ON true
+  LEFT JOIN LATERAL (SELECT k.arguments ->> 'text' AS text FROM agent_runs r JOIN tool_calls k ON k.run_id = r.id
+                      WHERE r.conversation_id = v.id AND r.outcome = 'answered' AND k.tool = 'send_response'
+                      ORDER BY r.created_at DESC, k.position DESC LIMIT 1) drafted ON last.author = 'assistant'
+  LEFT JOIN LATERAL (SELECT r.article_id FROM knowledge_base k JOIN knowledge_revisions r ON r.id = k.revision_id
+                       JOIN knowledge_articles a ON a.id = r.article_id AND a.kind = 'article'
+                      WHERE k.id = (last.citations -> 0 ->> 'passage_id')::uuid) cited ON true
+ WHERE t.id = :ticket_id;
+
+-- name: note_outcome
+INSERT INTO learned_tickets (ticket_id, outcome) VALUES (:ticket_id, :outcome)
+ON CONFLICT (ticket_id) DO UPDATE SET outcome = excluded.outcome, decided_at = now();

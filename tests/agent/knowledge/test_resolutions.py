@@ -1,0 +1,209 @@
+"""Learning from closed tickets: only what helped, nothing personal, and found like an article."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from agent.decision.answerability import find_other_article
+from agent.knowledge.embed import AsyncEmbedder
+from agent.knowledge.embedder import Embedders
+from agent.knowledge.redact import redact, strip_letter
+from agent.knowledge.resolutions import learn_resolution, learn_resolutions
+from agent.knowledge.search import KnowledgeSearch
+from core.ids import new_id
+from database.pool import DbPool
+from database.queries import conversations, runs
+from database.queries.knowledge import Shelf
+from database.types import Author, Citation, MessageId, RunId
+from tests.agent.knowledge.desk import WordEmbedder, make_document, store
+from tests.database.builders import open_conversation
+
+QUESTION = "Hi,\nmy name is Alice Abbott, how can I move a task to another board? Order 4711-22 by alice@example.com"
+PLAIN = "Open the task, choose Move in its menu, and pick the other board."
+ANSWER = f"Hi Alice,\n\n{PLAIN}\n\nBest regards,\nSam\n+49 30 1234567"
+
+
+async def close_ticket(
+    pool: DbPool,
+    *said: tuple[Author, str],
+    ref: str = "TF-20261121-0001",
+    status: str = "closed",
+    sentiment: float = 0.2,
+    route: str | None = "technical",
+) -> UUID:
+    """A ticket in which this was said; closed two days ago."""
+    async with pool.acquire() as conn, conn.transaction():
+        conversation_id = await open_conversation(conn, ref)
+        await conn.execute("DELETE FROM messages WHERE conversation_id = $1", conversation_id)
+        start = await conn.fetchval("SELECT now() - interval '3 days'")
+        for minute, (author, text) in enumerate(said):
+            created_at = start + timedelta(minutes=minute)
+            await conversations.add_message(
+                conn, MessageId(new_id()), conversation_id, author, text, created_at=created_at
+            )
+        await conn.execute("UPDATE conversations SET sentiment = $2 WHERE id = $1", conversation_id, sentiment)
+        ticket_id: UUID = await conn.fetchval(
+            "UPDATE tickets SET status = $2, route = $3, updated_at = now() - interval '2 days', "
+            "handover_reason = 'asked' WHERE conversation_id = $1 RETURNING id",
+            conversation_id,
+            status,
+            route,
+        )
+    return ticket_id
+
+
+async def learn(pool: DbPool, ticket_id: UUID) -> str:
+    return await learn_resolution(pool, Embedders(WordEmbedder()), ticket_id)
+
+
+async def test_a_persons_answer_is_found_afterwards_without_what_was_personal(pool: DbPool) -> None:
+    ticket_id = await close_ticket(pool, ("customer", QUESTION), ("person", ANSWER))
+    assert await learn(pool, ticket_id) == "learned"
+    search = KnowledgeSearch(pool, AsyncEmbedder(WordEmbedder()))
+    (found,) = await search.search("How can I move a task to another board?")
+    assert (found.kind, found.content) == ("resolution", PLAIN)
+    assert "move a task" in found.title
+    for personal in ("Alice", "Abbott", "alice@", "4711"):
+        assert personal not in found.title + found.content + found.source
+    assert await search.search("move a task", shelf=Shelf(without_ticket=ticket_id)) == []
+
+
+async def test_a_known_resolution_goes_before_an_article_that_fits_as_well(pool: DbPool) -> None:
+    local = WordEmbedder()
+    question = "How can I move a task to another board?"
+    await store(pool, "move.md", make_document(question, PLAIN), local)
+    await learn(pool, await close_ticket(pool, ("customer", question), ("person", PLAIN)))
+    first, second = await KnowledgeSearch(pool, AsyncEmbedder(local)).search(question)
+    assert (first.kind, second.kind) == ("resolution", "article")
+    assert first.score == pytest.approx(second.score + 0.05)
+
+
+async def test_the_agents_answer_is_learned_as_drafted_and_agrees_with_its_article(pool: DbPool) -> None:
+    local = WordEmbedder()
+    await store(pool, "move.md", make_document("Move a task", PLAIN), local)
+    search = KnowledgeSearch(pool, AsyncEmbedder(local))
+    (article,) = await search.search("Move a task")
+    ticket_id = await close_ticket(pool, ("customer", "How can I move a task to another board?"))
+    async with pool.acquire() as conn:
+        conversation_id = await conn.fetchval("SELECT conversation_id FROM tickets")
+        citation = Citation(number=1, passage_id=article.id, source=article.source, title="Move a task", excerpt=PLAIN)
+        letter = f"Hi Alice,\n\n{PLAIN} [1]\n\nSources:\n[1] Move a task"
+        await conversations.add_message(
+            conn, MessageId(new_id()), conversation_id, "assistant", letter, citations=[citation]
+        )
+        run = runs.RunRecord(
+            id=RunId(new_id()),
+            conversation_id=conversation_id,
+            attempt=1,
+            through_seq=1,
+            brain="offline",
+            model="offline",
+            prompt_hash="h",
+            outcome="answered",
+            decision={},
+            stages={},
+            input_tokens=0,
+            output_tokens=0,
+            tool_calls=[runs.ToolCallRecord("send_response", f'{{"text": "{PLAIN} [1]", "citations": [1]}}', "", 1.0)],
+        )
+        await runs.add_run(conn, run)
+    assert await learn(pool, ticket_id) == "learned"
+    passages = await search.search("How can I move a task to another board?")
+    assert {passage.content for passage in passages} == {PLAIN}
+    assert {passage.topic_id for passage in passages} == {article.article_id}
+    assert find_other_article(passages) is None, "a resolution must not lower the confidence in its own article"
+
+
+@pytest.mark.parametrize(
+    ("said", "values", "expected"),
+    [
+        ([("customer", QUESTION), ("person", ANSWER)], {"status": "auto_resolved"}, "not_proven"),
+        ([("customer", QUESTION), ("person", ANSWER)], {"status": "open"}, "not_proven"),
+        ([("customer", QUESTION), ("person", ANSWER), ("customer", "It does not work")], {}, "not_proven"),
+        ([("customer", QUESTION), ("person", "Which one?"), ("person", ANSWER)], {}, "not_proven"),
+        ([("customer", QUESTION)], {}, "not_proven"),
+        ([("customer", QUESTION), ("person", ANSWER)], {"sentiment": -0.6}, "unhappy"),
+        ([("customer", QUESTION), ("person", ANSWER)], {"route": "legal"}, "sensitive"),
+        ([("customer", QUESTION), ("person", f"{PLAIN} I have written to bob@example.com.")], {}, "personal"),
+        ([("customer", QUESTION), ("person", f"{PLAIN} Your order 88213-A has left.")], {}, "personal"),
+        ([("customer", QUESTION), ("person", "Hi Alice,\n\nDone.\n\nBest regards,\nSam")], {}, "too_short"),
+        ([("customer", "Hi"), ("person", ANSWER)], {}, "too_short"),
+    ],
+)
+async def test_what_is_not_proven_happy_general_or_long_enough_is_not_learned(
+    pool: DbPool, said: list[tuple[Author, str]], values: dict[str, object], expected: str
+) -> None:
+    ticket_id = await close_ticket(pool, *said, **values)  # type: ignore[arg-type]
+    assert await learn(pool, ticket_id) == expected
+    async with pool.acquire() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM knowledge_articles") == 0
+        assert await conn.fetchval("SELECT outcome FROM learned_tickets") == expected
+
+
+async def test_the_same_question_is_learned_once(pool: DbPool) -> None:
+    first = await close_ticket(pool, ("customer", QUESTION), ("person", ANSWER))
+    second = await close_ticket(pool, ("customer", QUESTION), ("person", ANSWER), ref="TF-20261121-0002")
+    assert [await learn(pool, first), await learn(pool, second)] == ["learned", "known"]
+
+
+async def test_closed_tickets_are_picked_up_once_after_their_quiet_time(pool: DbPool) -> None:
+    embedders = Embedders(WordEmbedder())
+    await close_ticket(pool, ("customer", QUESTION), ("person", ANSWER))
+    await close_ticket(pool, ("customer", QUESTION), ref="TF-20261121-0002")
+    assert await learn_resolutions(pool, embedders, quiet_hours=72) == 0
+    assert await learn_resolutions(pool, embedders, quiet_hours=24) == 1
+    assert await learn_resolutions(pool, embedders, quiet_hours=24) == 0
+    async with pool.acquire() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM learned_tickets") == 2
+
+
+async def test_a_resolution_goes_with_its_ticket(pool: DbPool) -> None:
+    await learn(pool, await close_ticket(pool, ("customer", QUESTION), ("person", ANSWER)))
+    async with pool.acquire() as conn:
+        await conn.execute("DELETE FROM tickets")
+        for table in ("articles", "revisions", "base", "terms", "texts"):
+            assert await conn.fetchval(f"SELECT count(*) FROM knowledge_{table}") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Write to anna.b+x@mail.example.co.uk today", "Write to [address] today"),
+        ("Call +49 (30) 123-4567 or 0170/1234567", "Call [number] or [number]"),
+        ("My card is 4111 1111 1111 1111", "My card is [number]"),
+        ("Pay to DE89 3704 0044 0532 0130 00 now", "Pay to [account] now"),
+        ("Ticket TF-20261121-0042 and order #55123", "Ticket [reference] and [reference]"),
+        ("Invoice no. 2026-0815 is wrong", "[reference] is wrong"),
+        ("See https://x.example/reset?token=abc for it", "See [link] for it"),
+        ("Session 0f8fad5b-d9cb-469f-a165-70867728950e", "Session [code]"),
+        ("From 192.168.10.12 on", "From [address] on"),
+        ("my name is Zoe Quinn and", "my name is [name] and"),
+        ("Alice wrote, ALICE!", "[name] wrote, [name]!"),
+    ],
+)
+def test_what_belongs_to_one_customer_is_taken_out(text: str, expected: str) -> None:
+    assert redact(text, ["Alice Abbott"]) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error HL-2310 means that a file is larger than 25 MB on Free or 500 MB on Pro.",
+        "Open Settings → Billing → Invoices, then wait 30 minutes.",
+        "Read https://help.example/boards for more. A guest pays 4.50 a month since 2024.",
+        "In order to export, choose Export. Your account has two owners.",
+        "will may mark april",
+    ],
+)
+def test_what_belongs_to_everyone_stays(text: str) -> None:
+    assert redact(text, ["Will May"]) == text
+
+
+def test_a_letter_loses_its_salutation_and_what_follows_its_close() -> None:
+    assert strip_letter(ANSWER) == PLAIN
+    assert strip_letter("Highlight the text.\nThank you for it means more.") == (
+        "Highlight the text.\nThank you for it means more."
+    )
+    assert strip_letter("Hello,\nDo this.\n\nKind regards") == "Do this."
+    assert strip_letter("Hi") == ""
