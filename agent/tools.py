@@ -36,7 +36,8 @@ async def search_knowledge_base(ctx: Context, query: str) -> str:
     Args:
         query: What the customer wants to know, in their own words.
     """
-    found = await ctx.context.search_knowledge(query[:MAX_QUERY_CHARACTERS])
+    words = clean_model_text(query)[:MAX_QUERY_CHARACTERS]
+    found = await ctx.context.search_knowledge(words)
     ctx.context.add_passages(query, found)
     shown = {"passages": ctx.context.show(found), "confidence": round(ctx.context.confidence, 3)}
     return json.dumps(shown, ensure_ascii=False)
