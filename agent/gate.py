@@ -7,8 +7,9 @@ from typing import Any
 from agent.context import TurnContext
 from agent.decision.evidence import Decision
 from agent.decision.grounding import NOT_SAID, Grounder, Grounding, Unsupported
+from agent.decision.injection import find_trap
 from agent.decision.judge import Judge
-from agent.effects import Draft
+from agent.prompts import PROMPT_TEXT
 from database.types import Passage
 
 
@@ -28,14 +29,17 @@ async def check_draft(context: TurnContext, decision: Decision, grounder: Ground
         return _hand_over(decision, "no_answer", "the model ended without an answer")
     if not context.draft.citations:
         return _hand_over(decision, "uncited", "the answer cites nothing")
-    return await _check_ground(decision, context.draft, context.passages, grounder, judge)
+    sources = {citation.number: _write_source(context.passages[citation.number - 1]) for citation in context.draft.citations}
+    trap = find_trap(context.draft.text, sources.values(), PROMPT_TEXT)
+    if trap is not None:
+        return _hand_over(decision, "suspicious", trap)
+    return await _check_ground(decision, context.draft.text, sources, grounder, judge)
 
 
 async def _check_ground(
-    decision: Decision, draft: Draft, passages: list[Passage], grounder: Grounder, judge: Judge | None
+    decision: Decision, reply: str, sources: dict[int, str], grounder: Grounder, judge: Judge | None
 ) -> Checked:
-    sources = {citation.number: _write_source(passages[citation.number - 1]) for citation in draft.citations}
-    grounding = await asyncio.to_thread(grounder.check, draft.text, sources)
+    grounding = await asyncio.to_thread(grounder.check, reply, sources)
     verdict = None
     # Nobody is asked about an answer that cannot be sent, nor about one that is word for word in its sources.
     if judge is not None and grounding.open_questions and not grounding.wrong:

@@ -19,6 +19,7 @@ _FILES = {
     if file.name.endswith((".md", ".yaml"))
 }
 _STYLES = TypeAdapter(dict[Channel, str]).validate_python(yaml.safe_load(_FILES["styles.yaml"]))
+PROMPT_TEXT = "\n".join(_FILES.values())
 PROMPT_HASH = sha256(repr(_FILES).encode()).hexdigest()[:12]
 SUMMARY_INSTRUCTIONS = _FILES["summary.md"]
 
