@@ -29,7 +29,9 @@ async def check_draft(context: TurnContext, decision: Decision, grounder: Ground
         return _hand_over(decision, "no_answer", "the model ended without an answer")
     if not context.draft.citations:
         return _hand_over(decision, "uncited", "the answer cites nothing")
-    sources = {citation.number: _write_source(context.passages[citation.number - 1]) for citation in context.draft.citations}
+    sources = {
+        citation.number: _write_source(context.passages[citation.number - 1]) for citation in context.draft.citations
+    }
     trap = find_trap(context.draft.text, sources.values(), PROMPT_TEXT)
     if trap is not None:
         return _hand_over(decision, "suspicious", trap)
