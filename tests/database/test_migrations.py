@@ -123,7 +123,7 @@ async def test_a_failing_migration_leaves_nothing_behind_and_frees_the_lock(
     assert await empty.fetchval("SELECT max(number) FROM schema_migrations") == 1
     repaired = Migration(2, "0002_bad.sql", "CREATE TABLE whole (id integer)")
     other = await connect(empty_url, application="test")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         assert await migrate(other, [good, repaired]) == ["0002_bad.sql"]
     await other.close()
 
@@ -187,8 +187,8 @@ async def test_knowledge_of_the_first_schema_is_found_as_before_with_its_vectors
     )
     await empty.execute(
         "INSERT INTO knowledge_base (id, article_id, position, title, heading, content, embedding, embedding_model) "
-        "SELECT gen_random_uuid(), id, 0, title, 'Shop', 'We are open on Monday.', $1::text::vector, "
-        "'all-MiniLM-L6-v2' FROM knowledge_articles",
+        "SELECT gen_random_uuid(), id, 0, title, 'Shop', 'We are open on Monday.', $1::text::vector, 'all-MiniLM-L6-v2' "
+        "FROM knowledge_articles",
         str(vector),
     )
     await migrate(empty)
