@@ -1,11 +1,14 @@
-"""`nightdesk kb` and `nightdesk eval retrieval` as an operator meets them."""
+"""`nightdesk kb` and the measuring of the search, as an operator meets them."""
 
+import re
 from pathlib import Path
 
-import typer
-from typer.testing import CliRunner
+import pytest
 
-from cli.eval_retrieval import evaluate_retrieval
+from agent.evaluation.retrieval import RetrievalSetError, read_folder
+from cli.context import CommandError
+from cli.eval_retrieval import choose_set, measure_set, print_rows
+from core.settings import Settings
 from tests.cli.command import assert_clear_error, run
 
 RETURNS = "You can return a Hub within {} days of delivery, and we pay for the parcel."
@@ -58,16 +61,24 @@ def test_front_matter_that_cannot_be_used_is_named(database_url: str, tmp_path: 
     assert_clear_error(result, "a.md: its front matter cannot be used: audience")
 
 
-def test_a_search_is_measured_on_documents_of_ones_own(tmp_path: Path) -> None:
+def test_a_search_is_measured_on_documents_of_ones_own(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "export.md").write_text("# Export a board\n\nChoose CSV.")
     (docs / "moving.md").write_text("# Move a task\n\nChoose Move.")
     (tmp_path / "own.csv").write_text("query,source\nHow do I export a board?,export\nHow do I move a task?,moving\n")
-    command = typer.Typer()
-    command.command()(evaluate_retrieval)
-    result = CliRunner().invoke(command, [str(docs), str(tmp_path / "own.csv")], env={"NO_COLOR": "1"})
-    assert result.exit_code == 0, result.output
-    assert "Retrieval: own" in result.output
-    assert "mrr_at_10" in result.output
-    assert "100.0" in result.output
+    rows = measure_set(settings, read_folder(docs, tmp_path / "own.csv"))
+    print_rows(rows)
+    shown = capsys.readouterr().out
+    assert "Retrieval: own" in shown
+    assert {row.measure: row.value for row in rows}["mrr_at_10"] == 1.0
+    assert re.search(r"mrr_at_10\s+100\.0", shown)
+
+
+def test_questions_without_documents_and_the_other_way_round_are_refused() -> None:
+    with pytest.raises(CommandError, match="DOCS and QUERIES"):
+        choose_set(Path("docs"), None, Path("nowhere"))
+    with pytest.raises(RetrievalSetError, match="does not exist"):
+        choose_set(None, None, Path("nowhere"))

@@ -187,8 +187,8 @@ async def test_knowledge_of_the_first_schema_is_found_as_before_with_its_vectors
     )
     await empty.execute(
         "INSERT INTO knowledge_base (id, article_id, position, title, heading, content, embedding, embedding_model) "
-        "SELECT gen_random_uuid(), id, 0, title, 'Shop', 'We are open on Monday.', $1::text::vector, 'all-MiniLM-L6-v2' "
-        "FROM knowledge_articles",
+        "SELECT gen_random_uuid(), id, 0, title, 'Shop', 'We are open on Monday.', $1::text::vector, "
+        "'all-MiniLM-L6-v2' FROM knowledge_articles",
         str(vector),
     )
     await migrate(empty)
