@@ -67,16 +67,18 @@ def list_articles() -> None:
     with open_database(prepare("kb", is_quiet=True)) as url:
         articles = run_on(url, knowledge.list_articles)
         version = run_on(url, knowledge.find_version)
-    table = Table("Source", "Title", "State", "Language", "Audience", box=None)
+    table = Table(box=None)
+    # Whole, because the other commands ask for it.
+    table.add_column("Source", min_width=max((len(row["source"]) for row in articles), default=0))
+    for heading in ("Title", "State", "For"):
+        table.add_column(heading)
     for heading in ("Passages", "Revisions", "Hints"):
         table.add_column(heading, justify="right")
     for row in articles:
         state = "published" if row["is_published"] else "draft"
-        if row["kind"] == "resolution":
-            state += " resolution"
-        cells = (row["source"], row["title"], state, row["language"], row["audience"])
+        readers = f"{row['audience']}, {row['language']}"
         counts = (row["passages"], row["revisions"], row["hints"] or "")
-        table.add_row(*(Text(format_cell(cell)) for cell in (*cells, *counts)))
+        table.add_row(*(Text(format_cell(cell)) for cell in (row["source"], row["title"], state, readers, *counts)))
     Console().print(table)
     since = f"version {version.id}, since {version.published_at:%Y-%m-%d %H:%M} UTC" if version else "nothing published"
     typer.echo(f"{len(articles)} articles; {since}")

@@ -1,7 +1,7 @@
 """Making the vectors that are missing: for new passages at once, for a new model in the background."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from agent.knowledge.embedder import Embedder, Embedders, EmbeddingFailed
 from core.logging import RareLog, get_logger
@@ -28,11 +28,11 @@ async def embed_passages(pool: DbPool, embedders: Embedders, passages: Sequence[
                 await vectors.mark_unready(conn, embedder.name)
 
 
-async def fill_vectors(pool: DbPool, embedders: Embedders) -> AsyncIterator[tuple[str, Coverage]]:
+async def fill_vectors(pool: DbPool, embedders: Embedders) -> AsyncGenerator[tuple[str, Coverage], None]:
     """Embed all that any model lacks, and yield (model, coverage) as it goes; nothing while another process does it.
 
     A remote model is searched with from the moment it is complete. Raises EmbeddingFailed when it cannot be asked; what
-    it has done stays.
+    it has done stays. Close it if you leave it early: it holds the lock.
     """
     async with pool.acquire() as holder:
         if not await vectors.try_lock(holder, _LOCK_KEY):

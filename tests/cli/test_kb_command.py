@@ -26,8 +26,8 @@ def test_articles_are_listed_published_unpublished_and_searched(database_url: st
     (tmp_path / "draft.md").write_text("---\nstatus: draft\nlanguage: de\naudience: internal\n---\n# Entwurf\n\nNeu.")
     assert "2 documents loaded (2 passages), 0 unchanged, 0 left out; 1 are drafts" in kb("add", ".")
     rows = {line.split()[0]: line.split() for line in kb("list").splitlines() if ".md" in line}
-    assert rows["draft.md"][1:5] == ["Entwurf", "draft", "de", "internal"]
-    assert rows["returns.md"][1:5] == ["Returns", "published", "en", "public"]
+    assert rows["draft.md"][1:5] == ["Entwurf", "draft", "internal,", "de"]
+    assert rows["returns.md"][1:5] == ["Returns", "published", "public,", "en"]
 
     shown = kb("search", "return a Hub HL-7")
     assert "returns.md > Hubs" in shown

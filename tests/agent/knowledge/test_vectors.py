@@ -1,6 +1,7 @@
 """Vectors: nothing is embedded twice, models never meet, and one that fails or is incomplete is not searched with."""
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
@@ -71,14 +72,13 @@ async def test_filling_shows_progress_and_goes_on_where_it_was_stopped(
     for number in range(5):
         await store(pool, f"{number}.md", make_document(f"Title {number}"))
     seen = []
-    async for _, coverage in fill_vectors(pool, Embedders(None, remote)):
-        seen.append(coverage.embedded)
-        remote.is_down = len(seen) == 3
-        if remote.is_down:
-            break
+    async with aclosing(fill_vectors(pool, Embedders(None, remote))) as filling:
+        async for _, coverage in filling:
+            seen.append(coverage.embedded)
+            if len(seen) == 3:
+                break
     assert seen == [0, 4, 8]
     assert not await is_ready(pool, remote)
-    remote.is_down = False
     assert await fill(pool, remote) == {remote.name: (10, 10)}  # as the only model at hand it takes the first place
     assert len(remote.asked) == 10
     assert await is_ready(pool, remote)
