@@ -16,7 +16,7 @@ WEB_NEEDS := $(STAMPS)/node
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint chaos fuzz bench web lock clean
+.PHONY: help setup run test lint chaos fuzz bench eval web lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ fuzz: setup $(STAMPS)/dev ## Feed every parser 50,000 damaged inputs; takes abou
 
 bench: setup $(STAMPS)/bench ## Measure; tables on screen, JSON in .data/results/
 	$(BIN)/python -m benchmarks
+
+eval: setup $(STAMPS)/dev ## Measure how good the agent is; tables on screen, JSON and a curve in .data/results/
+	$(BIN)/nightdesk eval
 
 web: web/dist/index.html ## Build the web pages
 

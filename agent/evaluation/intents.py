@@ -25,7 +25,7 @@ from agent.evaluation.results import Row
 from agent.intents.classifier import IntentClassifier, IntentGuess
 from agent.intents.threshold import FLOOR
 from agent.intents.train import train_classifier
-from agent.knowledge.embedder import EMBEDDING_DIMENSIONS, Embedder
+from agent.knowledge.embedder import Embedder
 
 # The share of strangers in the traffic that the set NAME_mixed stands for.
 MIXED_SHARE = 0.1
@@ -70,7 +70,7 @@ class RememberingEmbedder:
         """As the embedder does; texts embedded before are remembered."""
         missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         self._vectors.update(zip(missing, self._embedder.embed(missing), strict=True))
-        return np.array([self._vectors[text] for text in texts], np.float32).reshape(len(texts), EMBEDDING_DIMENSIONS)
+        return np.stack([self._vectors[text] for text in texts]) if texts else self._embedder.embed([])
 
 
 def measure_set(intent_set: IntentSet, embedder: Embedder | None, progress: Progress) -> tuple[list[Row], Verdicts]:

@@ -45,17 +45,20 @@ class IntentGuess:
 class IntentClassifier:
     """Made by `train_classifier` or `load`. Calls may come from any thread.
 
-    `version` names what it was trained on, and with which embedder. The first of `examples` are the labels' own names.
+    `version` is a hash of what it was trained on and of the embedder's name. `known` and `strangers` are the features
+    of `examples`, of which the first are the labels' own names, and of `out_of_scope`.
     """
 
     version: str
     embedder_name: str | None
     labels: tuple[str, ...]
     examples: tuple[Example, ...]
+    out_of_scope: tuple[str, ...]
     terms: TermWeights
+    known: Features
+    strangers: Features
     experts: Experts
     weights: Weights
-    strangers: Features
     head: TrustHead
 
     def classify(self, texts: Sequence[str], vectors: npt.NDArray[np.float32] | None) -> list[IntentGuess]:

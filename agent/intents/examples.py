@@ -31,8 +31,8 @@ class Example:
 
 
 def humanise_label(label: str) -> str:
-    """A label as a person would say it, "card_arrival" as "card arrival": an example of itself."""
-    return " ".join(_WORD_BREAK.sub(" ", label).lower().split()) or label
+    """A label as a person would say it, "card_arrival" as "card arrival": an example of itself. Has at least a word."""
+    return " ".join(_WORD_BREAK.sub(" ", label).lower().split()) or f"label {label}"
 
 
 def hash_examples(examples: Sequence[Example], out_of_scope: Sequence[str], embedder_name: str | None) -> str:

@@ -1,5 +1,6 @@
 """The opinions that are pooled: linear models over words and meaning, and the votes of like examples."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -120,9 +121,12 @@ def fit_experts(features: Features, labels: Indices, *, seed: int) -> Experts:
     """Fit all on texts whose labels are numbers from 0 on, shape (n,); every label must occur, and at least two."""
     label_count = int(labels.max()) + 1
     by_meaning = None
-    if features.meaning is not None:
-        by_meaning = _read_linear(_fit_logistic(features.meaning, labels), label_count)
-    by_words = _read_linear(_fit_svm(features.words, labels, seed), label_count)
+    with warnings.catch_warnings():
+        # Of labels with few examples and of fits that stop early: both are usual, and calibration judges what came out.
+        warnings.simplefilter("ignore", UserWarning)
+        if features.meaning is not None:
+            by_meaning = _read_linear(_fit_logistic(features.meaning, labels), label_count)
+        by_words = _read_linear(_fit_svm(features.words, labels, seed), label_count)
     return Experts(Neighbours(features, labels), by_words, by_meaning)
 
 

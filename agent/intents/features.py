@@ -59,7 +59,7 @@ class TermWeights:
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> "TermWeights":
-        """Learn terms and weights; raises ValueError if no text has a word."""
+        """Learn terms and weights; at least one text has a word."""
         fitted = {kind: _make_vectorizer(kind).fit([_cut(text) for text in texts]) for kind in _KINDS}
         return cls(
             {kind: list(vectorizer.get_feature_names_out()) for kind, vectorizer in fitted.items()},

@@ -20,11 +20,16 @@ from agent.intents.features import Features, TermWeights
 from agent.intents.pool import Weights, fit_weights, pool_scores
 from agent.intents.trust import TrustHead, fit_trust, gather_evidence
 from agent.knowledge.embedder import Embedder
+from core.errors import OperatorError
 
 # Held-out examples beyond this many improve no calibration, and each further fold costs a whole training.
 ENOUGH_HELD_OUT = 6000
 # The share of a desk's messages that calibration takes to be out of scope, however many such examples there are.
 STRANGER_SHARE = 0.1
+
+
+class TooFewLabels(OperatorError):
+    """There is nothing to tell apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,12 @@ def train_classifier(
 ) -> IntentClassifier:
     """Train on labelled examples, and on texts that have none of the labels, if there are some.
 
-    The same input gives the same classifier. Takes seconds for a thousand examples. Raises ValueError when there are
-    fewer than two labels.
+    The same input gives the same classifier. Takes seconds for a thousand examples. Raises TooFewLabels when there are
+    fewer than two.
     """
     names = sorted({example.label for example in examples})
     if len(names) < 2:
-        raise ValueError(f"a classifier needs examples of at least two labels, not of {len(names)}")
+        raise TooFewLabels(f"a classifier needs examples of at least two labels, not of {len(names)}")
     # A label's own name is an example of it, and it is never held out: so every label occurs in every fold.
     known = [*(Example(humanise_label(name), name) for name in names), *examples]
     numbers = {name: number for number, name in enumerate(names)}
@@ -64,10 +69,12 @@ def train_classifier(
         embedder_name=embedder_name,
         labels=tuple(names),
         examples=tuple(known),
+        out_of_scope=tuple(out_of_scope),
         terms=terms,
+        known=features,
+        strangers=strangers,
         experts=fit_experts(features, labels, seed=seed),
         weights=weights,
-        strangers=strangers,
         head=head,
     )
 

@@ -12,7 +12,7 @@ from tests.cli.command import assert_clear_error, run
 def test_help_names_every_command(tmp_path: Path) -> None:
     result = run("--help", folder=tmp_path)
     assert result.returncode == 0
-    for command in ("up", "api", "worker", "migrate", "ask", "kb", "key", "queue", "bench"):
+    for command in ("up", "api", "worker", "migrate", "ask", "kb", "key", "queue", "bench", "eval"):
         assert f" {command} " in result.stdout
 
 
