@@ -51,7 +51,7 @@ def dump(classifier: IntentClassifier) -> bytes:
         if features.meaning is not None:
             arrays[f"{name}_meaning"] = features.meaning
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 

@@ -24,7 +24,7 @@ cases = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size
 scores = st.lists(st.sampled_from([0.0, 0.2, 0.4, 0.6, 0.8, 1.0]), min_size=1, max_size=30)
 
 
-def split(pairs: list[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def split(pairs: list[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([score for score, _ in pairs], np.float64), np.array([right for _, right in pairs], bool)
 
 

@@ -56,4 +56,5 @@ class WordEmbedder:
     def _add_words(self, text: str) -> npt.NDArray[np.float64]:
         words = ["", *text.lower().split()]
         seeds = [zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words]
-        return np.sum([np.random.default_rng(seed).normal(size=EMBEDDING_DIMENSIONS) for seed in seeds], axis=0)
+        directions = [np.random.default_rng(seed).normal(size=EMBEDDING_DIMENSIONS) for seed in seeds]
+        return np.asarray(np.sum(directions, axis=0), np.float64)
