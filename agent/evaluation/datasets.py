@@ -31,14 +31,13 @@ class DataMissing(OperatorError):
 class Division:
     """What is trained on and what is tested. Tuning may look at everything but `test` and `strangers`.
 
-    `out_of_scope` are known at training, `strangers` are met in the test. `validation` is not trained on.
+    `out_of_scope` are known at training, `strangers` are met in the test.
     """
 
     train: tuple[Example, ...]
     test: tuple[Example, ...]
     out_of_scope: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
-    validation: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +80,13 @@ def read_banking77(folder: Path) -> list[IntentSet]:
 
 
 def read_clinc150(folder: Path) -> list[IntentSet]:
-    """The published split; what is out of scope in its train and validation parts calibrates the trust."""
+    """The published split; what is out of scope in its train and validation parts is known at training."""
     parts = json.loads((folder / "clinc150/data_full.json").read_text(encoding="utf-8"))
-    train, validation, test = (
-        tuple(Example(text, label) for text, label in parts[name]) for name in ("train", "val", "test")
-    )
+    train, test = (tuple(Example(text, label) for text, label in parts[name]) for name in ("train", "test"))
     known, strangers = (
         tuple(text for name in names for text, _ in parts[name]) for names in (("oos_train", "oos_val"), ("oos_test",))
     )
-    return [IntentSet("clinc150", (Division(train, test, known, strangers, validation),))]
+    return [IntentSet("clinc150", (Division(train, test, known, strangers),))]
 
 
 def read_bitext(folder: Path) -> list[IntentSet]:
@@ -178,7 +175,6 @@ def sample_set(full: IntentSet, *, train: int = 1500, test: int = 500, seed: int
                 test=draw(division.test, test),
                 out_of_scope=division.out_of_scope,
                 strangers=draw(division.strangers, test),
-                validation=draw(division.validation, test),
             )
             for division in full.divisions[:1]
         ),

@@ -11,7 +11,6 @@ from agent.evaluation.datasets import Division, IntentSet
 from agent.evaluation.measures import (
     Flags,
     Scores,
-    find_scope_threshold,
     measure_aurc,
     measure_auroc,
     measure_coverage,
@@ -36,8 +35,7 @@ _CHUNK = 256
 class Verdicts:
     """What the classifier said of n tested texts and m strangers.
 
-    `strangers` is the trust of the strangers and `caught` whether they are told from the rest, shape (m,), where a
-    validation part gave a threshold for that; all else is of shape (n,).
+    `strangers` is the trust of the strangers, shape (m,); all else is of shape (n,).
     """
 
     truth: npt.NDArray[np.str_]
@@ -45,7 +43,6 @@ class Verdicts:
     probability: Scores
     trust: Scores
     strangers: Scores
-    caught: Flags
 
     @property
     def is_right(self) -> Flags:
@@ -93,8 +90,7 @@ def list_rows(name: str, verdicts: Verdicts) -> list[Row]:
         return [Row(name, measure, value) for measure, value in rows.items()]
     rows["oos_auroc"] = measure_auroc(verdicts.trust, verdicts.strangers)
     rows["oos_rejected_at_90"] = measure_rejected(verdicts.trust, verdicts.strangers)
-    if len(verdicts.caught):
-        rows["oos_recall"] = float(verdicts.caught.mean())
+    rows["oos_recall"] = 1 - measure_coverage(verdicts.strangers, FLOOR)
     trust, is_right = _mix(verdicts)
     mixed = {"ece": measure_ece(trust, is_right), **_measure_abstention(trust, is_right)}
     return [
@@ -129,40 +125,17 @@ def _judge(division: Division, embedder: Embedder | None, progress: Progress, ta
     tested = _classify(classifier, [example.text for example in division.test], embedder)
     strangers = _classify(classifier, division.strangers, embedder)
     progress.advance(task)
-    trust = np.array([guess.trust for guess in strangers])
     return Verdicts(
         truth=np.array([example.label for example in division.test]),
         guesses=np.array([guess.label for guess in tested]),
         probability=np.array([guess.probability for guess in tested]),
         trust=np.array([guess.trust for guess in tested]),
-        strangers=trust,
-        caught=_catch_strangers(classifier, division, trust, embedder),
+        strangers=np.array([guess.trust for guess in strangers]),
     )
-
-
-def _catch_strangers(
-    classifier: IntentClassifier, division: Division, trust: Scores, embedder: Embedder | None
-) -> Flags:
-    """Which strangers are below the threshold that serves the validation part best; of none if there is no such part.
-
-    The known out-of-scope texts stand for strangers there. The trust head has seen them, but has few weights to learn
-    them by.
-    """
-    if not division.validation or not division.out_of_scope:
-        return np.zeros(0, bool)
-    validation = _classify(classifier, [example.text for example in division.validation], embedder)
-    is_right = [guess.label == example.label for guess, example in zip(validation, division.validation, strict=True)]
-    known = _classify(classifier, division.out_of_scope, embedder)
-    threshold = find_scope_threshold(_list_trusts(validation), np.array(is_right), _list_trusts(known))
-    return np.asarray(trust < threshold, bool)
 
 
 def _classify(classifier: IntentClassifier, texts: Sequence[str], embedder: Embedder | None) -> list[IntentGuess]:
     return classifier.classify(texts, None if embedder is None else embedder.embed(texts))
-
-
-def _list_trusts(guesses: Sequence[IntentGuess]) -> Scores:
-    return np.array([guess.trust for guess in guesses])
 
 
 def _embed_ahead(division: Division, embedder: Embedder, progress: Progress, task: TaskID) -> None:
@@ -175,8 +148,11 @@ def _embed_ahead(division: Division, embedder: Embedder, progress: Progress, tas
 
 
 def _list_texts(division: Division) -> list[str]:
-    labelled = (*division.train, *division.test, *division.validation)
-    return [*(example.text for example in labelled), *division.out_of_scope, *division.strangers]
+    return [
+        *(example.text for example in (*division.train, *division.test)),
+        *division.out_of_scope,
+        *division.strangers,
+    ]
 
 
 def _merge(parts: Sequence[Verdicts]) -> Verdicts:

@@ -65,14 +65,6 @@ def measure_rejected(inside: Scores, outside: Scores, *, kept: float = 0.9) -> f
     return float((outside < threshold).mean())
 
 
-def find_scope_threshold(inside: Scores, is_right: Flags, outside: Scores) -> float:
-    """The score that, as threshold below which everything is called out of scope, is right most often (Larson 2019)."""
-    thresholds, places = np.unique(np.concatenate([inside, outside]), return_inverse=True)
-    # Answering a case gains 1 if that is right, and loses 1 if leaving it would have been.
-    gains = np.bincount(places, weights=np.concatenate([is_right.astype(int), np.full(len(outside), -1)]))
-    return float(thresholds[np.cumsum(gains[::-1])[::-1].argmax()])
-
-
 def measure_proved(scores: Scores, is_right: Flags, *, seed: int = 0) -> tuple[float, float]:
     """Precision and coverage at the threshold `choose_threshold` takes for a wanted precision of 98 %.
 

@@ -1,4 +1,4 @@
-"""The opinions that are pooled: linear models over words and meaning, and the votes of like examples."""
+"""The opinions that are pooled: votes of the examples alike, and linear models over meaning and over everything."""
 
 import warnings
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
@@ -18,11 +18,13 @@ Indices = npt.NDArray[np.intp]
 VOTE_SHARPNESS = np.float32(24)
 # A label without a vote is unlikely, not impossible.
 _NO_VOTE = np.float32(1e-9)
+# Of meaning beside words, whose length is 1, in the model over everything.
+_MEANING_SCALE = np.float32(2)
 _CHUNK = 256
 
 # Weights of the pool, in the order of `Experts.judge`, where there is too little to fit them.
-USUAL_WEIGHTS = np.array([2.5, 0.1, 0.3, 1.0])
-USUAL_WEIGHTS_OF_WORDS = np.array([4.0, 0.4])
+USUAL_WEIGHTS = np.array([0.1, 2.0, 0.3, 0.8])
+USUAL_WEIGHTS_OF_WORDS = np.array([0.1, 8.0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +103,17 @@ class Experts:
     """All that is fitted on examples. Without meaning, words decide alone. Reading is thread-safe."""
 
     neighbours: Neighbours
-    by_words: Linear
+    by_all: Linear
     by_meaning: Linear | None
 
     def judge(self, features: Features) -> Opinions:
-        """What each expert says: words, votes by words, then, if there is meaning, votes by it, and meaning."""
+        """What each expert says: votes by words, all features, then, if there is meaning, votes by it and meaning."""
         starts = range(0, max(len(features), 1), _CHUNK)
         return Opinions.concatenate([self._judge(features.take(_slice(features, start))) for start in starts])
 
     def _judge(self, features: Features) -> Opinions:
         votes = self.neighbours.compare(features)
-        scores = [self.by_words.score(features.words), *votes.scores]
+        scores = [votes.scores[0], self.by_all.score(_join(features)), *votes.scores[1:]]
         if self.by_meaning is not None and features.meaning is not None:
             scores.append(self.by_meaning.score(features.meaning))
         return Opinions(np.stack(scores), votes.likeness, votes.wording, votes.nearest)
@@ -126,12 +128,12 @@ def fit_experts(features: Features, labels: Indices, *, seed: int) -> Experts:
         warnings.simplefilter("ignore", UserWarning)
         if features.meaning is not None:
             by_meaning = _read_linear(_fit_logistic(features.meaning, labels), label_count)
-        by_words = _read_linear(_fit_svm(features.words, labels, seed), label_count)
-    return Experts(Neighbours(features, labels), by_words, by_meaning)
+        by_all = _read_linear(_fit_svm(_join(features), labels, seed), label_count)
+    return Experts(Neighbours(features, labels), by_all, by_meaning)
 
 
 def _fit_svm(features: csr_matrix, labels: Indices, seed: int) -> LinearSVC:
-    return LinearSVC(C=0.5, max_iter=1000, tol=1e-3, random_state=seed).fit(features, labels)
+    return LinearSVC(C=1.0, max_iter=1000, tol=1e-2, random_state=seed).fit(features, labels)
 
 
 def _fit_logistic(features: Array, labels: Indices) -> LogisticRegression:
@@ -143,6 +145,12 @@ def _read_linear(model: LinearSVC | LogisticRegression, label_count: int) -> Lin
     if label_count == 2:  # scikit-learn keeps the second label's alone
         weights, bias = np.hstack([-weights, weights]), np.concatenate([-bias, bias])
     return Linear(np.ascontiguousarray(weights), bias)
+
+
+def _join(features: Features) -> csr_matrix:
+    if features.meaning is None:
+        return features.words
+    return hstack([features.words, csr_matrix(_MEANING_SCALE * features.meaning)], format="csr")
 
 
 def _slice(features: Features, start: int) -> Indices:

@@ -43,7 +43,7 @@ def dump(classifier: IntentClassifier) -> bytes:
         "pool": classifier.weights,
         **{f"terms_{kind}": weights for kind, weights in classifier.terms.weights.items()},
         **{f"head_{name}": np.asarray(value) for name, value in asdict(classifier.head).items()},
-        **_name_linear("words", classifier.experts.by_words),
+        **_name_linear("all", classifier.experts.by_all),
     }
     if classifier.experts.by_meaning is not None:
         arrays |= _name_linear("meaning", classifier.experts.by_meaning)
@@ -86,7 +86,7 @@ def _rebuild(arrays: dict[str, npt.NDArray[Any]]) -> IntentClassifier:
         terms=terms,
         known=known,
         strangers=strangers,
-        experts=Experts(Neighbours(known, labels), _find_linear("words", arrays), by_meaning),
+        experts=Experts(Neighbours(known, labels), _find_linear("all", arrays), by_meaning),
         weights=arrays["pool"],
         head=TrustHead(arrays["head_mean"], arrays["head_scale"], arrays["head_weights"], float(arrays["head_bias"])),
     )

@@ -62,7 +62,6 @@ def test_clinc150_keeps_test_strangers_out_of_training(tmp_path: Path) -> None:
         test=(Example("test text", "intent"),),
         out_of_scope=("train stranger", "val stranger"),
         strangers=("test stranger",),
-        validation=(Example("val text", "intent"),),
     )
 
 

@@ -44,7 +44,6 @@ def divide(**parts: Sequence[str]) -> IntentSet:
         test=tuple(EXAMPLES[1::4]),
         out_of_scope=tuple(parts.get("out_of_scope", ())),
         strangers=tuple(parts.get("strangers", ())),
-        validation=tuple(EXAMPLES[3::4]) if "strangers" in parts else (),
     )
     return IntentSet("own", (division,))
 
@@ -68,7 +67,7 @@ def test_strangers_add_figures_and_mixed_traffic() -> None:
     assert {measure for name, measure in measures if name == "own"} == IN_SCOPE | OUT_OF_SCOPE
     assert {measure for name, measure in measures if name == "own_mixed"} == IN_SCOPE - {"accuracy", "macro_f1"}
     assert measures["own", "oos_auroc"] > 0.9
-    assert len(verdicts.strangers) == len(verdicts.caught) == 4
+    assert len(verdicts.strangers) == 4
 
 
 def test_folds_are_measured_together() -> None:
@@ -99,11 +98,11 @@ def test_one_in_ten_of_mixed_traffic_is_a_stranger() -> None:
         probability=np.full(900, 0.9),
         trust=np.full(900, 0.9),
         strangers=np.full(500, 0.8),
-        caught=np.zeros(0, bool),
     )
     rows = {(row.set, row.measure): row.value for row in list_rows("own", verdicts)}
     assert rows["own", "precision_at_0.75"] == 1.0
     assert rows["own_mixed", "precision_at_0.75"] == pytest.approx(0.9)
+    assert rows["own", "oos_recall"] == 0
 
 
 def test_the_curve_is_drawn_as_svg_and_png(tmp_path: Path) -> None:

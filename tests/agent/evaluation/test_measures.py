@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.evaluation.measures import (
-    find_scope_threshold,
     measure_aurc,
     measure_auroc,
     measure_coverage,
@@ -96,18 +95,6 @@ def test_as_many_strangers_are_rejected_as_the_share_kept_allows(
 ) -> None:
     allowed = [np.mean(np.array(outside) < cut) for cut in inside if np.mean(np.array(inside) >= cut) >= kept]
     assert measure_rejected(np.array(inside), np.array(outside), kept=kept) == pytest.approx(max(allowed))
-
-
-@given(cases, scores)
-def test_no_other_threshold_tells_scope_better(pairs: list[tuple[float, bool]], outside: list[float]) -> None:
-    inside, is_right = split(pairs)
-    strangers = np.array(outside)
-
-    def count_right(threshold: float) -> int:
-        return int((is_right & (inside >= threshold)).sum() + (strangers < threshold).sum())
-
-    chosen = find_scope_threshold(inside, is_right, strangers)
-    assert count_right(chosen) >= max(map(count_right, [*inside, *strangers]))
 
 
 def test_a_sure_classifier_answers_everything_and_a_bad_one_nothing() -> None:
