@@ -14,7 +14,7 @@ from agent.intents.features import Array, Features
 
 Indices = npt.NDArray[np.intp]
 
-# How fast an example's vote falls with its distance; between 20 and 30 all do equally well.
+# How fast an example's vote falls with its distance. Measured on Banking77's train part: 20 to 30 differ little.
 VOTE_SHARPNESS = np.float32(24)
 # A label without a vote is unlikely, not impossible.
 _NO_VOTE = np.float32(1e-9)
@@ -72,7 +72,7 @@ class Neighbours:
         self._order = np.argsort(labels, kind="stable")
         ordered = examples.take(self._order)
         self._starts = np.flatnonzero(np.diff(labels[self._order], prepend=-1))
-        # Turned once: turning it for each text would take longer than comparing.
+        # Turned once, not for each text.
         self._words = csr_matrix(ordered.words.T)
         self._meaning = None if ordered.meaning is None else np.ascontiguousarray(ordered.meaning.T)
 

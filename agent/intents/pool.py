@@ -10,7 +10,7 @@ from agent.intents.features import Array
 Indices = npt.NDArray[np.intp]
 Weights = npt.NDArray[np.float64]
 
-# As many examples as the usual weights are worth.
+# Pull towards the usual weights.
 _DOUBT = 5.0
 
 

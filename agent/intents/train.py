@@ -22,7 +22,7 @@ from agent.intents.trust import TrustHead, fit_trust, gather_evidence
 from agent.knowledge.embedder import Embedder
 from core.errors import OperatorError
 
-# Held-out examples beyond this many improve no calibration, and each further fold costs a whole training.
+# Enough to fit a few weights by. Each further fold would cost a whole training.
 ENOUGH_HELD_OUT = 6000
 # The share of a desk's messages that calibration takes to be out of scope, however many such examples there are.
 STRANGER_SHARE = 0.1

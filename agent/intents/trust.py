@@ -12,7 +12,7 @@ from agent.intents.experts import Opinions
 Array64 = npt.NDArray[np.float64]
 
 _CERTAIN = 1e-6
-# Strength of the prior that the probability needs no correction: as if this many texts had confirmed it.
+# Pull towards the probability as it is, without a correction.
 _PENALTY = 5.0
 
 
