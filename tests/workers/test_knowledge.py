@@ -41,7 +41,7 @@ async def test_a_remote_model_that_is_down_is_tried_again_and_said_rarely(pool: 
     await store(pool, "a.md", make_document(), WordEmbedder())
     keeper = KnowledgeKeeper(pool, Embedders(None, remote), KnowledgeSettings(), round_seconds=0.001)
     with capture_logs() as logs:
-        async with run_in_background(keeper.run()), asyncio.timeout(20):
+        async with run_in_background(keeper.run()), asyncio.timeout(60):
             while not any("later" in log["event"] for log in logs):  # noqa: ASYNC110  # all there is to wait for
                 await asyncio.sleep(0.001)
             remote.is_down = False

@@ -94,16 +94,20 @@ def test_a_clear_hit_is_answerable_and_a_faint_one_is_not() -> None:
     assert estimate_answerability(QUESTION, [faint, replace(OTHER, score=0.26)]) < 0.05
 
 
-def test_it_rises_with_similarity_lead_and_coverage() -> None:
-    by_similarity = [
-        estimate_answerability(QUESTION, [replace(RIGHT, similarity=cosine), OTHER]) for cosine in (0.3, 0.5, 0.7)
+def test_it_rises_with_score_lead_and_length() -> None:
+    by_score = [
+        estimate_answerability(QUESTION, [replace(RIGHT, score=score), replace(OTHER, score=score - 0.1)])
+        for score in (0.5, 0.7, 0.9)
     ]
     by_lead = [estimate_answerability(QUESTION, [RIGHT, replace(OTHER, score=score)]) for score in (0.9, 0.7, 0.5)]
-    by_coverage = [
-        estimate_answerability(words, [RIGHT, OTHER]) for words in ("Repaint a bicycle", "Repaint password", QUESTION)
-    ]
-    for series in (by_similarity, by_lead, by_coverage):
+    by_length = [estimate_answerability(words, [RIGHT, OTHER]) for words in ("Password?", "Password reset?", QUESTION)]
+    for series in (by_score, by_lead, by_length):
         assert all(low < high for low, high in pairwise(series)), series
+
+
+def test_naming_an_identifier_is_no_answer() -> None:
+    named = replace(RIGHT, similarity=0.4, score=0.4 + 0.5 + 0.15)
+    assert estimate_answerability("Is HL-1042 covered by my insurance?", [named, OTHER]) < THRESHOLD
 
 
 def test_the_lead_is_over_another_article_not_over_the_same_one() -> None:
