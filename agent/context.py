@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.decision.answerability import estimate_answerability
-from agent.decision.closing import may_end_quietly, only_closes
+from agent.decision.closing import may_end_quietly, only_closes, sounds_like_closing
 from agent.decision.evidence import Evidence
 from agent.decision.policy import PolicyMatch
 from agent.effects import Categorise, Draft, Escalate
@@ -15,6 +15,7 @@ from database.queries.runs import ModelCallRecord, ToolCallRecord
 from database.types import Citation, ConversationState, Passage
 
 EXCERPT_CHARACTERS = 600
+_CONTENT = 0.2
 _WORD = re.compile(r"\w{3,}")
 _GENERIC_WORDS = frozenset(
     {"about", "and", "ask", "asking", "customer", "enquiry", "for", "hello", "help", "inquiry", "issue", "message"}
@@ -71,7 +72,9 @@ class Turn:
     @property
     def _has_been_answered(self) -> bool:
         # Not by a system message: that a person would look into it answered nothing, and may have been taken back.
-        return any(author in {"assistant", "person"} for author, _ in self.conversation.history)
+        # A summary covers what no longer stands in the history.
+        history = self.conversation.history
+        return bool(self.conversation.summary) or any(author in {"assistant", "person"} for author, _ in history)
 
 
 def _adds_content(subject: str, question: str) -> bool:
@@ -132,7 +135,7 @@ class TurnContext:
         ]
 
     def cite(self, number: int) -> Citation:
-        """The citation for a passage's number; raises IndexError for a number that was never shown."""
+        """The citation for a passage's number; raises IndexError for a number that no passage has."""
         if not 1 <= number <= len(self.passages):
             raise IndexError(number)
         passage = self.passages[number - 1]
@@ -142,8 +145,10 @@ class TurnContext:
 
     def collect_evidence(self) -> Evidence:
         """What is known now. Sentiment is that of the customer's own words, whatever a model had analysed."""
-        # A model that was talked into silence must not leave a complaint lying.
-        is_let_be = self.wants_silence and self.turn.may_end_quietly and self.reading.sentiment.score >= 0
+        # A model that was talked into silence must not leave a complaint lying, also not one in a language whose words
+        # we do not know.
+        sounds_content = sounds_like_closing(self.turn.question) or self.reading.sentiment.score >= _CONTENT
+        is_let_be = self.wants_silence and self.turn.may_end_quietly and sounds_content
         return Evidence(
             policy=self.policy,
             sentiment=self.reading.sentiment,

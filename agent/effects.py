@@ -1,6 +1,7 @@
 """What a turn wants to happen. Tools only record these; the worker's one commit applies them, once."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,13 +14,15 @@ def clean_model_text(text: str) -> str:
 
 
 def make_storable(value: object) -> str:
-    """Parsed JSON as text that Postgres takes, whatever a model put into it: NUL must not undo its turn."""
-    return json.dumps(_clean(value))
+    """Parsed JSON as text that Postgres takes, whatever a model put into it: NUL or NaN must not undo its turn."""
+    return json.dumps(_clean(value), allow_nan=False)
 
 
 def _clean(value: object) -> object:
     if isinstance(value, str):
         return clean_model_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, dict):
         return {clean_model_text(str(key)): _clean(item) for key, item in value.items()}
     return [_clean(item) for item in value] if isinstance(value, list) else value

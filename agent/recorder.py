@@ -41,5 +41,5 @@ def _read_arguments(arguments: str) -> object:
     """What a model has written as arguments, which may be no JSON at all."""
     try:
         return json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"unreadable": arguments}

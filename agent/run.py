@@ -135,15 +135,20 @@ class SupportAgent:
                 calls=calls,
                 model_calls=model_calls,
             )
-            result = await self._think(context, brain)
+            try:
+                result = await self._think(context, brain)
+            except Exception as error:
+                trouble = _find_database_trouble(error)
+                if trouble is not None:
+                    raise trouble from error
+                raise
             return replace(result, fallback=fallback, knowledge_version=version)
 
         try:
             return await think(brain, fallback)
+        except DATABASE_TROUBLE:
+            raise
         except Exception as error:
-            trouble = _find_database_trouble(error)
-            if trouble is not None:
-                raise trouble from error
             # Whatever a model or its server makes of a request, the customer still gets an answer or a person.
             if brain is OFFLINE_BRAIN:
                 raise
@@ -259,7 +264,7 @@ async def conclude(
 
 
 def _add_costs(calls: Sequence[ModelCallRecord]) -> Decimal | None:
-    """None if any request that was answered has an unknown price; one that failed is not charged."""
+    """None if any request that was answered has an unknown price; what one that failed has cost nobody says."""
     costs = [call.cost_usd for call in calls if call.error is None]
     return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
 

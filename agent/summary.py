@@ -8,6 +8,7 @@ from agents import Model, ModelSettings
 from agent.compose import shorten
 from agent.models.ask import ask_model
 from agent.prompts import SUMMARY_INSTRUCTIONS
+from agent.tokens import cut_to_tokens
 from agent.window import mark_as_data
 from database.types import Author
 
@@ -15,6 +16,8 @@ MAX_CHARACTERS = 2_400
 MAX_OUTPUT_TOKENS = 400
 _LINE_CHARACTERS = 200
 _FIRST_LINES = 2  # what the customer came for must outlive everything else
+_MESSAGE_TOKENS = 400
+_READ_TOKENS = 4_000  # a turn may have 60,000, and must still be able to answer
 _NAMES: dict[Author, str] = {"customer": "Customer", "assistant": "Desk", "person": "Colleague", "system": "Desk"}
 
 
@@ -42,8 +45,8 @@ async def write_summary(
     model: Model, request: ModelSettings, summary: str, messages: Sequence[tuple[Author, str]]
 ) -> str:
     """The same in a model's words. Raises whatever the model raises, and ValueError when it says nothing."""
-    said = "\n".join(f"{_NAMES[author]}: {text}" for author, text in messages)
-    earlier = mark_as_data("earlier", f"{summary}\n{said}".strip())
+    said = "\n".join(f"{_NAMES[author]}: {cut_to_tokens(text, _MESSAGE_TOKENS)}" for author, text in messages)
+    earlier = mark_as_data("earlier", f"{summary}\n{cut_to_tokens(said, _READ_TOKENS)}".strip())
     text = await ask_model(model, request, SUMMARY_INSTRUCTIONS, earlier, max_tokens=MAX_OUTPUT_TOKENS)
     if not text:
         raise ValueError("the model wrote no summary")

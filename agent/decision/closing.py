@@ -66,6 +66,11 @@ def only_closes(text: str) -> bool:
     )
 
 
+def sounds_like_closing(text: str) -> bool:
+    """Whether there is a word or a gesture of thanks, of having understood or of goodbye."""
+    return _GESTURES.match(text) is not None or not _CLOSING.isdisjoint(_split(text))
+
+
 def may_end_quietly(text: str) -> bool:
     """Whether a model may find that a message wants no answer: it is short, asks, names and denies nothing."""
     return len(text) <= MAX_CHARACTERS and not _ASKS.search(text) and _GOES_ON.isdisjoint(_split(text))

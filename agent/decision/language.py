@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 DEFAULT_LANGUAGE = "en"
 
 _MAX_CHARACTERS = 4_000
-# Nothing that people write in words of their own: code, links, addresses, file names, references and figures.
-_NOT_WORDS = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|(?:https?://|www\.)\S+|\S+@\S+|\S*[\w-]\.[a-z]{2,5}(?![\w.])\S*|\S*[\d_<>{}=\\/|#]\S*",
-    re.DOTALL | re.IGNORECASE,
-)
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+_TOKEN = re.compile(r"\S+")
+# Nothing that people write in words of their own: links, addresses, file names, references and figures.
+_NO_WORD = re.compile(r"https?://|www\.|@|[\w-]\.[a-z]{2,5}(?![\w.])|[\d_<>{}=\\/|#]", re.IGNORECASE)
+_LONGEST_TOKEN = 60  # what is longer is a sentence of a language that writes no spaces, whatever figures stand in it
 _QUOTED = re.compile('“[^“”\n]+”|"[^"\n]+"|«[^«»\n]+»|„[^„“”\n]+[“”]')
 _PIECE_END = re.compile(r"(?<=[.!?;。！？])\s+|\n+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -59,11 +59,16 @@ def choose_language(texts: Sequence[str], known: str | None) -> str:
 
 def detect_language(text: str) -> str | None:
     """The ISO 639-1 code of what most of `text` is written in, or None where that cannot be told."""
-    plain = _NOT_WORDS.sub(" ", text[:_MAX_CHARACTERS])
+    plain = _TOKEN.sub(_drop_no_word, _CODE.sub(" ", text[:_MAX_CHARACTERS]))
     # What somebody quotes, an error message perhaps, is not their language unless they write nothing else.
     own_words = _QUOTED.sub(" ", plain)
     plain = own_words if _WORD.search(own_words) else plain
     return _vote(filter(_WORD.search, _PIECE_END.split(plain)))
+
+
+def _drop_no_word(token: re.Match[str]) -> str:
+    word = token[0]
+    return " " if len(word) <= _LONGEST_TOKEN and _NO_WORD.search(word) else word
 
 
 def load_languages() -> None:

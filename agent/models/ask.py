@@ -10,6 +10,8 @@ from agent.effects import clean_model_text
 
 async def ask_model(model: Model, request: ModelSettings, instructions: str, text: str, *, max_tokens: int) -> str:
     """What the model says; empty where it says nothing. Raises whatever the model raises."""
+    if request.temperature is None and request.max_tokens is not None:
+        max_tokens = request.max_tokens  # a model that reasons needs room before its first word
     response = await model.get_response(
         instructions,
         [{"role": "user", "content": text}],

@@ -119,7 +119,7 @@ class MeteredModel(Model):
                 prompt=prompt,
             )
             try:
-                response = await self._ask(asked)
+                response = await self._ask(asked, size)
             except Exception as error:
                 delay = delay_before_retry(error, attempt, meter.jitter())
                 if delay is None or delay >= meter.seconds_left:
@@ -136,7 +136,7 @@ class MeteredModel(Model):
         """Nothing in Nightdesk streams a turn: a reply is checked whole before anyone sees it."""
         raise NotImplementedError("a turn is not streamed")
 
-    async def _ask(self, asked: Awaitable[ModelResponse]) -> ModelResponse:
+    async def _ask(self, asked: Awaitable[ModelResponse], size: int) -> ModelResponse:
         meter, started = self._meter, self._meter.monotonic()
 
         def measure() -> float:
@@ -149,21 +149,24 @@ class MeteredModel(Model):
             record = ModelCallRecord(self._purpose, meter.brain.model, measure(), error=type(error).__name__)
             meter.calls.append(record)
             raise
-        meter.calls.append(self._record(response, measure()))
+        meter.calls.append(self._record(response, measure(), size))
         return response
 
-    def _record(self, response: ModelResponse, milliseconds: float) -> ModelCallRecord:
+    def _record(self, response: ModelResponse, milliseconds: float, size: int) -> ModelCallRecord:
         usage, price = response.usage, find_price(self._meter.brain.model)
         cached = usage.input_tokens_details.cached_tokens
+        output = make_storable([item.model_dump(mode="json", exclude_none=True) for item in response.output])
+        # Some servers do not say what was used; without a guess the limits would hold nothing there.
+        read, written = usage.input_tokens or size, usage.output_tokens or estimate_tokens(output)
         return ModelCallRecord(
             self._purpose,
             self._meter.brain.model,
             milliseconds,
-            output=make_storable([item.model_dump(mode="json", exclude_none=True) for item in response.output]),
-            input_tokens=usage.input_tokens,
+            output=output,
+            input_tokens=read,
             cached_tokens=cached,
-            output_tokens=usage.output_tokens,
-            cost_usd=None if price is None else price.multiply(usage.input_tokens, cached, usage.output_tokens),
+            output_tokens=written,
+            cost_usd=None if price is None else price.multiply(read, cached, written),
             finish_reason=name_ending(response),
         )
 

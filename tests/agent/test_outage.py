@@ -5,6 +5,7 @@ from agents.testing import ScriptedModel, function_call
 
 from agent.decision.policy import PolicyMatch
 from database.patience import DatabaseAway
+from database.types import Passage
 from tests.agent.builders import make_agent, make_turn
 
 SEARCH = [function_call("search_knowledge_base", {"query": "reset password"}, call_id="call_1")]
@@ -15,6 +16,23 @@ async def test_a_database_that_is_away_during_a_search_puts_the_turn_off(has_mod
     model = ScriptedModel([SEARCH, SEARCH]) if has_model else None
     with pytest.raises(DatabaseAway):
         await make_agent(model=model, search_error=DatabaseAway("OSError")).run_turn(make_turn())
+
+
+async def test_a_database_that_is_away_while_the_model_is_too_puts_the_turn_off() -> None:
+    searches = 0
+
+    async def search(_query: str) -> list[Passage]:
+        nonlocal searches
+        searches += 1
+        if searches > 1:  # the offline brain's, after the model has failed
+            raise DatabaseAway("OSError")
+        return []
+
+    agent = make_agent(model=ScriptedModel([]))
+    agent._search_knowledge = search
+    with pytest.raises(DatabaseAway):
+        await agent.run_turn(make_turn())
+    assert searches == 2
 
 
 async def test_a_matter_for_a_person_is_put_off_as_well() -> None:

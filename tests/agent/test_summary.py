@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.summary import MAX_CHARACTERS, extract_summary, write_summary
+from agent.tokens import estimate_tokens
 from core.settings import AgentSettings
 from database.types import Author
 from tests.agent.models.asking import ANSWER, LOOK, make_brain, run_with
@@ -63,6 +64,19 @@ async def test_what_no_longer_fits_is_summed_up_by_the_model_within_the_turns_bu
     assert "They find the export slow." in result.input
     assert [record.purpose for record in result.model_calls] == ["summary", "turn", "turn"]
     assert (result.cost_usd or Decimal(0)) > (result.model_calls[0].cost_usd or Decimal(0)) > 0
+
+
+async def test_a_model_sums_up_long_letters_from_their_beginnings_and_ends() -> None:
+    long = "word " * 20_000 + "Yours."
+    letters: tuple[tuple[Author, str], ...] = tuple(("customer", f"Letter {number}. {long}") for number in range(8))
+        ("customer", f"Letter {number}. " + "word " * 20_000 + "Yours.") for number in range(8)
+    )
+    async with serve_openai(Say("They write long letters."), LOOK, ANSWER) as server:
+        result = await run_with(make_brain(server), make("Still slow", history=letters), SMALL_WINDOW)
+    asked = server.bodies[0]["messages"][-1]["content"]
+    assert "Letter 0." in asked
+    assert estimate_tokens(asked) < 5_000
+    assert result.fallback is None
 
 
 async def test_without_the_models_help_the_summary_is_extracted_and_the_turn_goes_on() -> None:

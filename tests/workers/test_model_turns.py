@@ -16,7 +16,7 @@ from agent.summary import RunningSummary
 from core.settings import AgentSettings
 from database.queries.conversations import view_conversation
 from tests.agent.models.asking import ANSWER, API, HAND_OVER, LOOK, make_brain, make_model_agent
-from tests.emulators.openai.script import Fail, Say, Step
+from tests.emulators.openai.script import Call, Fail, Say, Step
 from tests.emulators.openai.server import OpenAIServer, serve_openai
 from tests.workers.chats import make_chat, write
 from tests.workers.stubs import Desk, build_answer
@@ -40,6 +40,15 @@ async def thinking(
 async def fetch_run(desk: Desk) -> Record:
     (run,) = await desk.fetch("SELECT * FROM agent_runs")
     return run
+
+
+async def test_numbers_that_no_database_takes_do_not_undo_the_turn(desk: Desk) -> None:
+    text = "Select Forgot password on the sign-in page. [1]"
+    bad = Say(calls=(Call("send_response", f'{{"text": "{text}", "citations": [NaN, 1e999]}}'),))
+    async with thinking(desk, LOOK, bad, ANSWER):
+        await desk.submit("How can I reset my forgotten password?")
+        await desk.work()
+    assert await desk.read_status() == "auto_resolved"
 
 
 @pytest.mark.parametrize("api", APIS)

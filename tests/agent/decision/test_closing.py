@@ -125,6 +125,9 @@ async def test_no_model_is_paid_for_mere_thanks() -> None:
         ("It still fails, thanks", ANSWERED, "hand_over"),
         ("This is terrible and broken", ANSWERED, "hand_over"),
         ("Cancel everything then", ANSWERED, "hand_over"),
+        ("The link leads to a blank page", ANSWERED, "hand_over"),
+        ("Всё ещё ошибка", ANSWERED, "hand_over"),
+        ("まだエラーが出ます", ANSWERED, "hand_over"),
         ("x" * (MAX_CHARACTERS + 1), ANSWERED, "hand_over"),
     ],
 )

@@ -93,6 +93,7 @@ def test_what_is_no_language_is_not_guessed(text: str) -> None:
         ("Voir https://help.example.com/articles/how-to-reset-a-password : ça ne marche pas du tout", "fr"),
         ("Hello,\nich kann mich seit gestern nicht mehr anmelden. Können Sie mir helfen?\nThanks", "de"),
         ("I ordered from your Paris store and the parcel still shows Gare de Lyon.", "en"),
+        ("昨日からログインできません。エラー500が表示されて、何度試しても同じです。" * 40, "ja"),
     ],
 )
 def test_what_is_quoted_named_or_code_does_not_count(text: str, language: str) -> None:

@@ -132,6 +132,12 @@ CASES_THAT_FIRE = [(rule, text) for rule, texts in FIRES.items() for text in tex
 CASES_SPARED = [(rule, text) for rule, texts in SPARES.items() for text in texts]
 
 
+async def test_the_end_of_a_very_long_letter_is_read_too() -> None:
+    checker = PolicyChecker(load_guard(None), None)
+    matches = await checker.check(["It all began so well. " * 10_000 + "My lawyer will sue you."])
+    assert [match.rule for match in matches] == ["legal_threat"]
+
+
 @pytest.fixture(scope="module")
 def checker(embedder: Embedder) -> PolicyChecker:
     return PolicyChecker(load_guard(embedder), AsyncEmbedder(embedder))

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from agents import ModelSettings
+from agents.testing import ScriptedModel, assistant_message
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.models.ask import ask_model
 from agent.models.brain import OFFLINE_BRAIN, Brain
 from agent.models.metered import Budget, BudgetSpent, Meter
 from agent.models.offline import OfflineModel
@@ -49,6 +51,16 @@ def test_whatever_was_used_a_request_that_may_pass_the_tokens_is_never_made(
             meter.require(asked, answered)
     else:
         meter.require(asked, answered)
+
+
+async def test_a_server_that_does_not_say_what_was_used_is_counted_by_estimate() -> None:
+    meter = make_meter()
+    model = meter.wrap(ScriptedModel([[assistant_message("A short summary.")]]), "summary")
+    await ask_model(model, ModelSettings(), "Sum up.", "word " * 300, max_tokens=100)
+    (record,) = meter.calls
+    assert record.input_tokens >= 300
+    assert record.output_tokens > 0
+    assert (record.cost_usd or 0) > 0
 
 
 def test_money_is_counted_where_the_price_is_known_and_tokens_alone_where_it_is_not() -> None:
