@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from core.errors import OperatorError
 from core.logging import configure_logging
 from core.settings import Settings, load_settings
@@ -57,6 +60,12 @@ def run_on(url: str, work: Callable[[Conn], Awaitable[T]]) -> T:
             await conn.close()
 
     return asyncio.run(run())
+
+
+def show_progress() -> Progress:
+    """A bar for each task with how far it is and how long it will take; on standard error, gone at the end."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def format_cell(value: object) -> str:

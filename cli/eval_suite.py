@@ -3,28 +3,25 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
-from cli.context import CommandError, prepare
+from cli.context import CommandError, show_progress
 from cli.kb import load_folder
+from cli.measuring import Evaluation, QuickOption, keep_rows, run_empty_desk, start_evaluation
 from cli.up import SAMPLE_KNOWLEDGE
 from core.settings import Settings
-from database.embedded import run_embedded
-from database.init_db import init_db
 from database.pool import open_pool
 
 if TYPE_CHECKING:
     from agent.evaluation.results import Row
     from agent.evaluation.suite import Ticket, TicketResult
 
-_LOWER_IS_BETTER = {"false_escalation_rate", "must_not_say_violations"}
+_SAMPLED = 8  # every eighth ticket, for a quick look
 
 
 def evaluate_suite(
@@ -35,14 +32,31 @@ def evaluate_suite(
     show_wrong: Annotated[
         bool, typer.Option("--show-wrong", help="List the tickets handled wrongly; texts of the tune half alone.")
     ] = False,
+    quick: QuickOption = False,
 ) -> None:
     """Measure the agent's decisions on our own tickets, against the sample knowledge in a database of its own."""
-    settings = prepare("eval", is_quiet=True)
-    results = run_tickets(settings, uses_model=model, half=half)
-    print_results(results, shows_wrong=show_wrong)
+    evaluation = start_evaluation(is_quick=quick)
+    results = run_tickets(evaluation.settings, uses_model=model, half=half, is_quick=quick)
+    print_results(evaluation, results, shows_wrong=show_wrong)
+    keep_rows(evaluation, _name_rows(results, evaluation.settings.openai.model if model else None))
 
 
-def run_tickets(settings: Settings, *, uses_model: bool = False, half: str = "both") -> "list[TicketResult]":
+def measure_own_tickets(evaluation: Evaluation) -> "list[Row]":
+    """Both halves, as the offline brain handles them."""
+    return _name_rows(run_tickets(evaluation.settings, is_quick=evaluation.is_quick), None)
+
+
+def _name_rows(results: "Sequence[TicketResult]", model: str | None) -> "list[Row]":
+    """The figures of each half; those of a model under its name, beside those of the offline brain."""
+    from agent.evaluation.suite_measures import measure_suite
+
+    rows = measure_suite(results)
+    return rows if model is None else [replace(row, set=f"{row.set}_{model}") for row in rows]
+
+
+def run_tickets(
+    settings: Settings, *, uses_model: bool = False, half: str = "both", is_quick: bool = False
+) -> "list[TicketResult]":
     """Run the tickets of a half, or of both, on a desk that is thrown away afterwards; progress on standard error."""
     from agent.evaluation.suite import Half, read_suite
 
@@ -54,18 +68,16 @@ def run_tickets(settings: Settings, *, uses_model: bool = False, half: str = "bo
         offline = settings.openai.model_copy(update={"api_key": None})
         settings = settings.model_copy(update={"openai": offline})
     tickets = [ticket for ticket in read_suite() if half in {"both", ticket.split}]
-    with TemporaryDirectory(prefix="nightdesk-eval-") as folder, run_embedded(Path(folder) / "postgres") as url:
-        asyncio.run(init_db(url))
+    with run_empty_desk() as url:
         asyncio.run(load_folder(settings, url, SAMPLE_KNOWLEDGE))
-        return asyncio.run(_run(settings, url, tickets))
+        return asyncio.run(_run(settings, url, tickets[:: _SAMPLED if is_quick else 1]))
 
 
 async def _run(settings: Settings, url: str, tickets: "Sequence[Ticket]") -> "list[TicketResult]":
     from agent.assemble import build_agent
     from agent.evaluation.suite import run_suite
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with show_progress() as progress:
         task = progress.add_task("Loading the agent", total=len(tickets))
         async with (
             open_pool(url, application="nightdesk eval", max_size=8) as pool,
@@ -75,33 +87,18 @@ async def _run(settings: Settings, url: str, tickets: "Sequence[Ticket]") -> "li
             return await run_suite(agent, tickets, on_done=lambda: progress.advance(task))
 
 
-def print_results(results: "Sequence[TicketResult]", *, shows_wrong: bool) -> None:
-    """The figures, the table by tag and, if asked for, what went wrong."""
-    from agent.evaluation.suite_measures import measure_by_tag, measure_suite
+def print_results(evaluation: Evaluation, results: "Sequence[TicketResult]", *, shows_wrong: bool) -> None:
+    """The table by tag and, if asked for, what went wrong."""
+    from agent.evaluation.suite_measures import measure_by_tag
 
-    console = Console()
-    console.print(_tabulate(measure_suite(results)))
-    by_tag = Table("Tag", title="By tag and channel", title_justify="left", box=None)
+    by_tag = Table("Tag", title="Our own tickets by tag and channel", title_justify="left", box=None)
     for heading in ("Tickets", "Without fault", "Answered"):
         by_tag.add_column(heading, justify="right")
     for tag, (count, faultless, answered) in measure_by_tag(results).items():
         by_tag.add_row(tag, str(count), f"{faultless:.1%}", f"{answered:.1%}")
-    console.print(by_tag)
+    evaluation.console.print(by_tag)
     if shows_wrong:
-        console.print(_list_wrong(results))
-
-
-def _tabulate(rows: "Sequence[Row]") -> Table:
-    sets = list(dict.fromkeys(row.set for row in rows))
-    values = {(row.set, row.measure): row.value for row in rows}
-    table = Table("Measure", title="Our own tickets", title_justify="left", box=None)
-    for name in sets:
-        table.add_column(name, justify="right")
-    for measure in dict.fromkeys(row.measure for row in rows):
-        label = f"{measure} (lower is better)" if measure in _LOWER_IS_BETTER else measure
-        found = [values.get((name, measure)) for name in sets]
-        table.add_row(label, *("–" if value is None else f"{value:.3f}" for value in found))
-    return table
+        evaluation.console.print(_list_wrong(results))
 
 
 def _list_wrong(results: "Sequence[TicketResult]") -> Table:
@@ -113,5 +110,5 @@ def _list_wrong(results: "Sequence[TicketResult]") -> Table:
         if fault is not None:
             # Whoever reads the held-out texts beside their faults begins to tune on them.
             said = "\n".join(result.ticket.waiting) if result.ticket.split == "tune" else "(held out)"
-            table.add_row(result.ticket.id, fault, said)
+            table.add_row(result.ticket.id, fault, Text(said))
     return table

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from cli.context import CommandError, format_cell, open_database, prepare, run_on
+from cli.context import CommandError, format_cell, open_database, prepare, run_on, show_progress
 from core.settings import Settings
 from database.pool import Conn, DbPool, open_pool
 from database.queries import knowledge
@@ -234,8 +234,7 @@ async def _with_models(
 
     # All cores: nothing else runs in this process, and passages embed four times slower than questions.
     bulk = settings.embedding.model_copy(update={"threads": os.cpu_count() or 1})
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with show_progress() as progress:
         loading = progress.add_task("Loading the embedding model", total=None)
         embedders = await asyncio.to_thread(load_embedders, bulk, settings.openai)
         progress.remove_task(loading)

@@ -36,7 +36,7 @@ class Anchor:
 
 
 # Casanueva 2020 (BERT, USE+ConveRT), Larson 2019 (CLINC150), CPFT and ICDA after jianguoz/Few-Shot-Intent-Detection,
-# google/uncertainty-baselines (ECE, AUROC).
+# google/uncertainty-baselines (ECE, AUROC), BERT-FAQ (StackFAQ).
 ANCHORS = {
     ("banking77", "accuracy"): Anchor(0.940, "BERT-tuned .937, USE+ConveRT .934"),
     ("banking77", "ece"): Anchor(0.012, is_ceiling=True),
@@ -49,6 +49,12 @@ ANCHORS = {
     ("clinc150", "oos_rejected_at_90"): Anchor(0.945),
     ("clinc150", "coverage_at_cp98"): Anchor(0.92),
     ("clinc150_mixed", "coverage_at_cp98"): Anchor(0.75),
+    ("stackfaq", "mrr_at_10"): Anchor(0.975, "as MAP: Elasticsearch .665, tuned BERT .978"),
+    ("stackfaq", "answerable_precision_at_0.75"): Anchor(0.92),
+    ("stackfaq", "answerable_recall_at_0.75"): Anchor(0.80),
+    ("suite", "must_escalate_recall"): Anchor(0.99),
+    ("suite", "auto_resolution_precision"): Anchor(0.98),
+    ("suite", "must_not_say_violations"): Anchor(0, is_ceiling=True),
 }
 
 

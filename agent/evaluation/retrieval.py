@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.decision.answerability import estimate_answerability
+from agent.evaluation.datasets import DataMissing
 from agent.evaluation.results import Row
 from agent.knowledge.documents import Document, DocumentError, Section, find_documents, read_document
 from agent.knowledge.embed import AsyncEmbedder
@@ -25,10 +26,7 @@ from database.pool import DbPool
 from database.queries.knowledge import Shelf, refresh_statistics
 from database.types import Audience, Passage
 
-STACKFAQ_HELP = (
-    "StackFAQ (Karan and Šnajder; text of Stack Exchange, CC BY-SA): put BERT-FAQ's StackFAQ.json of "
-    "https://github.com/ML-Recipes/BERT-FAQ there as stackfaq/faq.json"
-)
+_STACKFAQ_FILE = "stackfaq/faq.json"
 THRESHOLD = 0.75
 _RANKS = 10
 _PASSAGES = 60  # enough for ten documents of several passages each
@@ -38,7 +36,7 @@ _HALVES: tuple[Audience, Audience] = ("public", "internal")
 
 
 class RetrievalSetError(OperatorError):
-    """A set to measure on is absent or cannot be read; the message says where and how to mend it."""
+    """Documents or questions to measure on cannot be read; the message says where and how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +61,13 @@ Advance = Callable[[str, int, int], None]
 
 
 def read_stackfaq(folder: Path) -> RetrievalSet:
-    """The 125 answers of StackFAQ and 1,249 rephrased questions. Raises RetrievalSetError where it is absent."""
-    path = folder / "stackfaq" / "faq.json"
+    """The 125 answers of StackFAQ and 1,249 rephrased questions. Raises DataMissing where it is absent."""
+    path = folder / _STACKFAQ_FILE
     if not path.is_file():
-        raise RetrievalSetError(f"{path} does not exist. {STACKFAQ_HELP}")
+        raise DataMissing(
+            f"StackFAQ is left out: {_STACKFAQ_FILE} not found in {folder}. It is StackFAQ.json at "
+            "https://github.com/ML-Recipes/BERT-FAQ (Karan and Šnajder; text of Stack Exchange, CC BY-SA)."
+        )
     documents, queries = {}, []
     for number, pair in enumerate(json.loads(path.read_text(encoding="utf-8"))["root"]["qapair"]):
         source = f"faq/{number}"

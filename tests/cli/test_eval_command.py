@@ -43,6 +43,19 @@ def test_without_the_public_sets_it_is_said_where_they_are(tmp_path: Path) -> No
         assert expected in result.stdout
 
 
+def test_a_quick_look_asked_for_in_the_wrong_place_keeps_nothing_either(tmp_path: Path) -> None:
+    result = run("eval", "--quick", "intents", str(write_examples(tmp_path)), folder=tmp_path, **MISSING_MODEL)
+    assert_clear_error(result, "--quick belongs behind intents")
+    assert not (tmp_path / ".data/results").exists()
+
+
+def test_what_is_missing_is_named_and_the_rest_is_measured(tmp_path: Path) -> None:
+    result = run("eval", "--quick", "--data", ".", folder=tmp_path, **MISSING_MODEL)
+    assert result.returncode == 0, result.stderr
+    for expected in ("PolyAI-LDN", "ML-Recipes/BERT-FAQ", "must_escalate_recall", "suite_tune"):
+        assert expected in result.stdout
+
+
 def test_a_wrong_file_ends_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("question,intent\nwhere,late")

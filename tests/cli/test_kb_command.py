@@ -1,14 +1,14 @@
 """`nightdesk kb` and the measuring of the search, as an operator meets them."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from agent.evaluation.retrieval import RetrievalSetError, read_folder
+from agent.evaluation.datasets import DataMissing
 from cli.context import CommandError
-from cli.eval_retrieval import choose_set, measure_set, print_rows
-from core.settings import Settings
+from cli.eval_retrieval import choose_set
 from tests.cli.command import assert_clear_error, run
 
 RETURNS = "You can return a Hub within {} days of delivery, and we pay for the parcel."
@@ -61,24 +61,22 @@ def test_front_matter_that_cannot_be_used_is_named(database_url: str, tmp_path: 
     assert_clear_error(result, "a.md: its front matter cannot be used: audience")
 
 
-def test_a_search_is_measured_on_documents_of_ones_own(
-    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_search_is_measured_on_documents_of_ones_own_and_its_rows_are_kept(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "export.md").write_text("# Export a board\n\nChoose CSV.")
     (docs / "moving.md").write_text("# Move a task\n\nChoose Move.")
     (tmp_path / "own.csv").write_text("query,source\nHow do I export a board?,export\nHow do I move a task?,moving\n")
-    rows = measure_set(settings, read_folder(docs, tmp_path / "own.csv"))
-    print_rows(rows)
-    shown = capsys.readouterr().out
-    assert "Retrieval: own" in shown
-    assert {row.measure: row.value for row in rows}["mrr_at_10"] == 1.0
-    assert re.search(r"mrr_at_10\s+100\.0", shown)
+    result = run("eval", "retrieval", "docs", "own.csv", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((tmp_path / ".data/results/eval.json").read_text())["rows"]
+    values = {(row["set"], row["measure"]): row["value"] for row in rows}
+    assert values["own", "mrr_at_10"] == 1.0
+    assert re.search(r"mrr_at_10\W+1\.0000", result.stdout)
 
 
 def test_questions_without_documents_and_the_other_way_round_are_refused() -> None:
     with pytest.raises(CommandError, match="DOCS and QUERIES"):
         choose_set(Path("docs"), None, Path("nowhere"))
-    with pytest.raises(RetrievalSetError, match="does not exist"):
+    with pytest.raises(DataMissing, match="not found in nowhere"):
         choose_set(None, None, Path("nowhere"))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.evaluation.datasets import DataMissing
 from agent.evaluation.results import Row
 from agent.evaluation.retrieval import (
     Judged,
@@ -102,7 +103,7 @@ def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, expected
 
 
 def test_an_absent_public_set_says_where_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(RetrievalSetError, match="ML-Recipes/BERT-FAQ"):
+    with pytest.raises(DataMissing, match="ML-Recipes/BERT-FAQ"):
         read_stackfaq(tmp_path)
 
 
