@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from agent.decision.grounding import Grounder
@@ -15,6 +16,7 @@ from agent.knowledge.load import load_embedders
 from agent.knowledge.search import KnowledgeSearch
 from agent.knowledge.seeds import SeedEmbedder
 from agent.models.brain import build_brain
+from agent.prompts import SHIPPED_PROMPTS, Prompts
 from agent.reading import MessageReader
 from agent.run import SupportAgent
 from core.settings import Settings
@@ -31,7 +33,9 @@ _MIN_SENTENCE_WORDS = 3
 _SHORT_WORDS = 30
 
 
-async def build_agent(settings: Settings, pool: DbPool, embedders: Embedders | None = None) -> SupportAgent:
+async def build_agent(
+    settings: Settings, pool: DbPool, embedders: Embedders | None = None, *, prompts: Prompts = SHIPPED_PROMPTS
+) -> SupportAgent:
     """Load the models, unless they are given, and wire the agent. Two seconds, and five more at the first start."""
     if embedders is None:
         embedders = await asyncio.to_thread(load_embedders, settings.embedding, settings.openai)
@@ -42,15 +46,15 @@ async def build_agent(settings: Settings, pool: DbPool, embedders: Embedders | N
     local, remote = (AsyncEmbedder(one) if one else None for one in (embedders.local, embedders.remote))
     checker = PolicyChecker(guard, local)
 
-    async def read_history(conversation: ConversationState) -> list[dict[str, Any]]:
+    async def read_history(conversation: ConversationState, as_of: datetime | None) -> list[dict[str, Any]]:
         return await run_patiently(
             pool,
-            lambda conn: list_history(conn, conversation.customer_id, leave_out=conversation.id),
+            lambda conn: list_history(conn, conversation.customer_id, leave_out=conversation.id, as_of=as_of),
             patience_seconds=READ_SECONDS,
         )
 
-    async def list_knowledge_languages() -> frozenset[str]:
-        found = await run_patiently(pool, list_languages, patience_seconds=READ_SECONDS)
+    async def list_knowledge_languages(as_of: datetime | None) -> frozenset[str]:
+        found = await run_patiently(pool, lambda conn: list_languages(conn, as_of=as_of), patience_seconds=READ_SECONDS)
         return frozenset(found) or frozenset({DEFAULT_LANGUAGE})
 
     async def read_knowledge_version() -> str | None:
@@ -67,6 +71,7 @@ async def build_agent(settings: Settings, pool: DbPool, embedders: Embedders | N
         search_knowledge=KnowledgeSearch(pool, local, remote).search,
         read_history=read_history,
         read_knowledge_version=read_knowledge_version,
+        prompts=prompts,
     )
 
 

@@ -3,14 +3,17 @@
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from agent.decision.answerability import estimate_answerability
 from agent.decision.closing import may_end_quietly, only_closes, sounds_like_closing
 from agent.decision.evidence import Evidence
 from agent.decision.policy import PolicyMatch
 from agent.effects import Categorise, Draft, Escalate
+from agent.prompts import SHIPPED_PROMPTS, Prompts
 from agent.reading import MessageReader, Reading
+from database.queries.knowledge import PUBLIC, Shelf
 from database.queries.runs import ModelCallRecord, ToolCallRecord
 from database.types import Citation, ConversationState, Passage
 
@@ -28,12 +31,15 @@ _GENERIC_WORDS = frozenset(
 class Turn:
     """The conversation and the customer's waiting messages, oldest first: a burst is answered together.
 
-    `has_files`: something is attached to one of them, so it is more than its words.
+    `has_files`: something is attached to one of them, so it is more than its words. `shelf` is what may be looked up;
+    `as_of` is when the turn was, for one that is thought about once more.
     """
 
     conversation: ConversationState
     messages: tuple[str, ...]
     has_files: bool = False
+    shelf: Shelf = PUBLIC
+    as_of: datetime | None = None
 
     @property
     def question(self) -> str:
@@ -83,8 +89,13 @@ def _adds_content(subject: str, question: str) -> bool:
     return any(word not in _GENERIC_WORDS and word not in known for word in words)
 
 
-SearchKnowledge = Callable[[str], Awaitable[list[Passage]]]
-ReadHistory = Callable[[ConversationState], Awaitable[list[dict[str, Any]]]]
+ReadHistory = Callable[[ConversationState, datetime | None], Awaitable[list[dict[str, Any]]]]
+
+
+class SearchKnowledge(Protocol):
+    """Finds the best passages of a shelf for a question."""
+
+    async def __call__(self, query: str, *, shelf: Shelf) -> list[Passage]: ...
 
 
 @dataclass(slots=True)
@@ -98,6 +109,7 @@ class TurnContext:
     can_translate: bool
     search_knowledge: SearchKnowledge
     read_history: ReadHistory
+    prompts: Prompts = SHIPPED_PROMPTS
     passages: list[Passage] = field(default_factory=list)
     best: Passage | None = None
     confidence: float = 0.0

@@ -9,7 +9,6 @@ from agent.decision.evidence import Decision
 from agent.decision.grounding import NOT_SAID, Grounder, Grounding, Unsupported
 from agent.decision.injection import find_trap
 from agent.decision.judge import Judge
-from agent.prompts import PROMPT_TEXT
 from database.types import Passage
 
 
@@ -32,7 +31,7 @@ async def check_draft(context: TurnContext, decision: Decision, grounder: Ground
     sources = {
         citation.number: _write_source(context.passages[citation.number - 1]) for citation in context.draft.citations
     }
-    trap = find_trap(context.draft.text, sources.values(), PROMPT_TEXT)
+    trap = find_trap(context.draft.text, sources.values(), context.prompts.text)
     if trap is not None:
         return _hand_over(decision, "suspicious", trap)
     return await _check_ground(decision, context.draft.text, sources, grounder, judge)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from agent.decision.language import DEFAULT_LANGUAGE, choose_language, detect_language
 from agent.decision.mood import MoodModel
@@ -9,7 +10,7 @@ from agent.decision.sentiment import Sentiment, analyze, measure_trend
 from agent.knowledge.embed import AsyncEmbedder
 from database.types import ConversationState
 
-ListLanguages = Callable[[], Awaitable[frozenset[str]]]
+ListLanguages = Callable[[datetime | None], Awaitable[frozenset[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,20 @@ class MessageReader:
         self._embedder = embedder
         self._mood = mood
 
-    async def read(self, messages: Sequence[str], conversation: ConversationState) -> Reading:
-        """The waiting messages as one utterance, after those of the conversation before them."""
+    async def read(
+        self, messages: Sequence[str], conversation: ConversationState, *, as_of: datetime | None = None
+    ) -> Reading:
+        """The waiting messages as one utterance, after those of the conversation before them.
+
+        With `as_of`, beside the languages that the knowledge had then.
+        """
         language = choose_language(messages, conversation.language)
         sentiment = await self._read_sentiment("\n".join(messages), language)
         return Reading(
             language=language,
             sentiment=sentiment,
             sentiment_trend=round(measure_trend([*conversation.sentiments, sentiment.score]), 3),
-            knowledge_languages=await self._list_languages(),
+            knowledge_languages=await self._list_languages(as_of),
         )
 
     async def read_sentiment(self, text: str) -> Sentiment:

@@ -22,7 +22,7 @@ from agent.effects import Categorise, Draft, make_storable
 from agent.gate import check_draft
 from agent.models.brain import OFFLINE_BRAIN, Brain
 from agent.models.metered import Budget, Meter
-from agent.prompts import NO_REPLY, PROMPT_HASH, write_instructions
+from agent.prompts import NO_REPLY, SHIPPED_PROMPTS, Prompts
 from agent.reading import MessageReader
 from agent.recorder import ToolRecorder
 from agent.summary import RunningSummary, extract_summary, write_summary
@@ -57,7 +57,7 @@ class TurnResult:
     brain: Brain
     input_tokens: int
     output_tokens: int
-    prompt_hash: str = PROMPT_HASH
+    prompt_hash: str = SHIPPED_PROMPTS.hash
     language: str = DEFAULT_LANGUAGE
     sentiment_trend: float = 0.0
     knowledge_languages: tuple[str, ...] = (DEFAULT_LANGUAGE,)
@@ -86,6 +86,7 @@ class SupportAgent:
         search_knowledge: SearchKnowledge,
         read_history: ReadHistory,
         read_knowledge_version: ReadKnowledgeVersion | None = None,
+        prompts: Prompts = SHIPPED_PROMPTS,
     ) -> None:
         self._settings = settings
         self._limits = Limits(settings.confidence_threshold, settings.max_automatic_replies)
@@ -98,6 +99,7 @@ class SupportAgent:
         self._search_knowledge = search_knowledge
         self._read_history = read_history
         self._read_knowledge_version = read_knowledge_version
+        self._prompts = prompts
 
     @property
     def brain_name(self) -> str:
@@ -117,7 +119,7 @@ class SupportAgent:
         Raises DATABASE_TROUBLE when the knowledge base could not be read.
         """
         policy = await self._check_policy(turn.everything_said)
-        reading = await self._reader.read(turn.messages, turn.conversation)
+        reading = await self._reader.read(turn.messages, turn.conversation, as_of=turn.shelf.as_of)
         version = await self._read_knowledge_version() if self._read_knowledge_version else None
         brain, fallback = self._choose_brain(turn, policy)
         calls: list[ToolCallRecord] = []
@@ -132,6 +134,7 @@ class SupportAgent:
                 can_translate=brain is not OFFLINE_BRAIN,
                 search_knowledge=self._search_knowledge,
                 read_history=self._read_history,
+                prompts=self._prompts,
                 calls=calls,
                 model_calls=model_calls,
             )
@@ -167,7 +170,7 @@ class SupportAgent:
         turn, conversation = context.turn, context.turn.conversation
         meter = Meter(brain, self._budget, context.model_calls)
         model = brain.build_model(context, self._limits)
-        instructions = write_instructions(
+        instructions = self._prompts.write_instructions(
             company=self._company,
             channel=conversation.channel,
             ticket_ref=conversation.ticket_ref,
@@ -180,7 +183,7 @@ class SupportAgent:
             summary = await self._sum_up(turn, model, meter)
             if brain is not OFFLINE_BRAIN:
                 for query in turn.queries:  # the offline brain asks them by itself
-                    context.add_passages(query, await self._search_knowledge(query))
+                    context.add_passages(query, await self._search_knowledge(query, shelf=turn.shelf))
                 model = meter.wrap(model, "turn")
             items = build_window(
                 turn,
@@ -221,9 +224,9 @@ class SupportAgent:
         text = extract_summary(conversation.summary, older)
         if meter.brain is not OFFLINE_BRAIN:
             try:
-                text = await write_summary(
-                    meter.wrap(model, "summary"), meter.brain.request, conversation.summary, older
-                )
+                asked = meter.wrap(model, "summary")
+                instructions = self._prompts.summary
+                text = await write_summary(asked, meter.brain.request, instructions, conversation.summary, older)
             except Exception as error:  # noqa: BLE001  # the turn itself may still succeed, and has a fallback if not
                 _log.warning("no summary by the model, the extracted one is used", error=type(error).__name__)
         return RunningSummary(text, kept)
@@ -255,6 +258,7 @@ async def conclude(
         knowledge_languages=tuple(sorted(evidence.knowledge_languages)),
         calls=tuple(context.calls),
         brain=brain,
+        prompt_hash=context.prompts.hash,
         input_tokens=sum(call.input_tokens for call in calls),
         output_tokens=sum(call.output_tokens for call in calls),
         cached_tokens=sum(call.cached_tokens for call in calls),

@@ -7,7 +7,6 @@ from agents import Model, ModelSettings
 
 from agent.compose import shorten
 from agent.models.ask import ask_model
-from agent.prompts import SUMMARY_INSTRUCTIONS
 from agent.tokens import cut_to_tokens
 from agent.window import mark_as_data
 from database.types import Author
@@ -42,12 +41,12 @@ def extract_summary(summary: str, messages: Sequence[tuple[Author, str]]) -> str
 
 
 async def write_summary(
-    model: Model, request: ModelSettings, summary: str, messages: Sequence[tuple[Author, str]]
+    model: Model, request: ModelSettings, instructions: str, summary: str, messages: Sequence[tuple[Author, str]]
 ) -> str:
     """The same in a model's words. Raises whatever the model raises, and ValueError when it says nothing."""
     said = "\n".join(f"{_NAMES[author]}: {cut_to_tokens(text, _MESSAGE_TOKENS)}" for author, text in messages)
     earlier = mark_as_data("earlier", f"{summary}\n{cut_to_tokens(said, _READ_TOKENS)}".strip())
-    text = await ask_model(model, request, SUMMARY_INSTRUCTIONS, earlier, max_tokens=MAX_OUTPUT_TOKENS)
+    text = await ask_model(model, request, instructions, earlier, max_tokens=MAX_OUTPUT_TOKENS)
     if not text:
         raise ValueError("the model wrote no summary")
     return shorten(text, MAX_CHARACTERS)

@@ -37,7 +37,7 @@ async def search_knowledge_base(ctx: Context, query: str) -> str:
         query: What the customer wants to know, in their own words.
     """
     words = clean_model_text(query)[:MAX_QUERY_CHARACTERS]
-    found = await ctx.context.search_knowledge(words)
+    found = await ctx.context.search_knowledge(words, shelf=ctx.context.turn.shelf)
     ctx.context.add_passages(query, found)
     shown = {"passages": ctx.context.show(found), "confidence": round(ctx.context.confidence, 3)}
     return json.dumps(shown, ensure_ascii=False)
@@ -59,10 +59,11 @@ async def create_ticket(ctx: Context, subject: str, category: TicketCategory, pr
 @function_tool(failure_error_function=explain_failure)
 async def get_customer_history(ctx: Context) -> str:
     """Earlier tickets of the customer you are talking with, if their identity is proven."""
-    conversation = ctx.context.turn.conversation
+    turn = ctx.context.turn
+    conversation = turn.conversation
     if conversation.identity_level != "proven":
         return "Not available: this customer's identity is not proven. Do not speak of any earlier contact."
-    return json.dumps(await ctx.context.read_history(conversation), default=str, ensure_ascii=False)
+    return json.dumps(await ctx.context.read_history(conversation, turn.as_of), default=str, ensure_ascii=False)
 
 
 @function_tool(failure_error_function=explain_failure)

@@ -260,6 +260,7 @@ class ConversationState:
     written to this customer by mail, by itself and within an hour, in all their conversations; 0 on other channels.
     `summary` is what was said before `history`; `facts` are what a proven customer has said of themselves. `language`
     is None until a turn has recognised one; `sentiments` are those of the customer's messages, oldest first.
+    `history_ids` are the messages of `history`.
     """
 
     id: ConversationId
@@ -281,6 +282,7 @@ class ConversationState:
     facts: tuple[str, ...] = ()
     language: str | None = None
     sentiments: tuple[float, ...] = ()
+    history_ids: tuple[MessageId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ class Settled(Enum):
 class TurnCommit:
     """A finished turn, ready to be written. `stages` maps stages to milliseconds; `failure` is why it was given up.
 
-    A loop is a mail program that meets each of our answers with a letter of its own: it is told nothing more.
+    A loop is a mail program that meets each of our answers with a letter of its own: it is told nothing more. `turn`
+    is None where no agent was asked.
     """
 
     lease: Lease
@@ -45,6 +46,7 @@ class TurnCommit:
     stages: dict[str, float]
     failure: Failure | None = None
     is_loop: bool = False
+    turn: runs.TurnRecord | None = None
 
 
 async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company: CompanySettings) -> Settled:
@@ -126,7 +128,9 @@ def _give_to_person(turn: TurnCommit, rule: str, reason: str) -> TurnCommit:
         reason=reason,
     )
     changed = {"action": decision.action, "rule": decision.rule, "reason": decision.reason}
-    description = {**turn.result.description, **changed}
+    # A replay asks the agent again: it must be held against what the agent itself had decided.
+    overruled = {"action": turn.result.decision.action, "rule": turn.result.decision.rule}
+    description = {**turn.result.description, **changed, "overruled": overruled}
     return replace(turn, result=replace(turn.result, decision=decision, description=description))
 
 
@@ -197,7 +201,7 @@ async def _open_letter(conn: Conn, turn: TurnCommit, company: CompanySettings) -
 
 
 async def _record(conn: Conn, turn: TurnCommit, outcome: Outcome) -> RunId:
-    result, run_id = turn.result, RunId(new_id())
+    result, run_id, draft = turn.result, RunId(new_id()), turn.result.draft
     await runs.add_run(
         conn,
         runs.RunRecord(
@@ -221,6 +225,8 @@ async def _record(conn: Conn, turn: TurnCommit, outcome: Outcome) -> RunId:
             knowledge_version=result.knowledge_version,
             instructions_hash=result.instructions_hash,
             input=result.input,
+            turn=turn.turn,
+            draft=None if draft is None else (draft.text, [citation.source for citation in draft.citations]),
         ),
     )
     return run_id

@@ -6,7 +6,7 @@ from channels.base import Channels
 from database import queue
 from database.pool import Conn
 from database.queries import identities
-from database.types import ConversationState, Lease, MessageId
+from database.types import ConversationState, Lease, MessageId, QueuedMessage
 from workers.reply import queue_reply
 
 PROVEN = "Thank you, your address {value} is confirmed."
@@ -43,8 +43,6 @@ async def take_codes(
     return taken
 
 
-def list_asked(lease: Lease, taken: set[MessageId]) -> tuple[str, ...]:
-    """The texts that wait for an agent's answer: all but the codes that were taken."""
-    return tuple(
-        queued.message.text for queued in lease.messages if queued.message.starts_turn and queued.id not in taken
-    )
+def list_asked(lease: Lease, taken: set[MessageId]) -> tuple[QueuedMessage, ...]:
+    """The messages that wait for an agent's answer: all but the codes that were taken."""
+    return tuple(queued for queued in lease.messages if queued.message.starts_turn and queued.id not in taken)

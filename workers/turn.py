@@ -20,6 +20,7 @@ from core.settings import Settings
 from database import queue
 from database.patience import DatabaseAway, run_patiently
 from database.pool import Conn, DbPool
+from database.queries.runs import TurnRecord
 from database.types import ConversationState, Failure, Lease, MessageId
 from workers.commit import Settled, TurnCommit, commit_turn
 from workers.failures import describe_failure, find_retry_after, is_permanent
@@ -130,12 +131,15 @@ class TurnProcessor:
             # The message is stored and its person sees it; the agent has no say any more.
             await self._settle_quietly(lease)
             return
-        turn = Turn(conversation, asked, has_files=any(queued.message.attachments for queued in lease.messages))
+        has_files = any(queued.message.attachments for queued in lease.messages)
+        turn = Turn(conversation, tuple(queued.message.text for queued in asked), has_files=has_files)
         started = time.perf_counter()
         result = await self._agent.run_turn(turn)
         stages["agent"] = _elapsed_ms(started)
         self._announce(Step.THOUGHT)
-        await self._commit(TurnCommit(lease, conversation, result, stages, is_loop=self._is_loop(conversation)))
+        record = TurnRecord.of(conversation, [queued.id for queued in asked], has_files=has_files)
+        is_loop = self._is_loop(conversation)
+        await self._commit(TurnCommit(lease, conversation, result, stages, is_loop=is_loop, turn=record))
 
     async def _keep_silently(self, lease: Lease) -> None:
         """Nobody is answered. Mail that belongs to no conversation yet gets a ticket, or nobody would ever see it."""

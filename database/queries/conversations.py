@@ -124,6 +124,7 @@ async def load_state(
         is_reachable=row["is_reachable"],
         recent_replies=row["recent_replies"],
         history=tuple((message["author"], message["text"]) for message in recent),
+        history_ids=tuple(message["id"] for message in recent),
         summary=row["summary"],
         facts=facts,
         language=row["language"],

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from core.ids import new_id
@@ -92,8 +93,15 @@ async def look_up_customers(conn: Conn, kind: IdentifierKind, value: str) -> lis
 
 
 async def list_history(
-    conn: Conn, customer_id: CustomerId, *, leave_out: ConversationId, max_rows: int = 10
+    conn: Conn,
+    customer_id: CustomerId,
+    *,
+    leave_out: ConversationId,
+    as_of: datetime | None = None,
+    max_rows: int = 10,
 ) -> list[dict[str, Any]]:
-    """Earlier tickets of this customer on every channel, newest first."""
-    rows = await _SQL["list_history"].fetch(conn, customer_id=customer_id, conversation_id=leave_out, max_rows=max_rows)
+    """Earlier tickets of this customer on every channel, newest first; none that was opened after `as_of`."""
+    rows = await _SQL["list_history"].fetch(
+        conn, customer_id=customer_id, conversation_id=leave_out, as_of=as_of, max_rows=max_rows
+    )
     return [dict(row) for row in rows]

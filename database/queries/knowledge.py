@@ -161,9 +161,9 @@ async def list_articles(conn: Conn) -> list[dict[str, Any]]:
     return [dict(row) for row in await _SQL["list_articles"].fetch(conn)]
 
 
-async def list_languages(conn: Conn) -> list[str]:
-    """The languages of what customers may read."""
-    return [row["language"] for row in await _SQL["list_languages"].fetch(conn)]
+async def list_languages(conn: Conn, *, as_of: datetime | None = None) -> list[str]:
+    """The languages of what customers may read, or might then."""
+    return [row["language"] for row in await _SQL["list_languages"].fetch(conn, as_of=as_of)]
 
 
 async def search_passages(

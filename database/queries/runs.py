@@ -5,11 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import TypeAdapter
 
 from database.pool import Conn
 from database.statements import load_statements
-from database.types import ConversationId, Outcome, RunId, ThreadId
+from database.types import (
+    ConversationId,
+    ConversationState,
+    IdentityLevel,
+    MessageId,
+    Outcome,
+    Priority,
+    RunId,
+    ThreadId,
+    TicketCategory,
+)
 
 _SQL = load_statements("runs")
 
@@ -52,11 +64,63 @@ class ModelCallRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """What a turn was about and what was known, as it was before it: enough to think about it once more.
+
+    Words that are stored as messages are named by their ids.
+    """
+
+    messages: tuple[MessageId, ...]
+    history: tuple[MessageId, ...]
+    identity_level: IdentityLevel
+    automatic_replies: int
+    subject: str
+    category: TicketCategory
+    priority: Priority
+    summary: str
+    facts: tuple[str, ...]
+    language: str | None
+    sentiments: tuple[float, ...]
+    has_files: bool
+
+    @classmethod
+    def of(cls, conversation: ConversationState, messages: Sequence[MessageId], *, has_files: bool) -> Self:
+        """A conversation as it is now, and the messages that wait in it."""
+        return cls(
+            messages=tuple(messages),
+            history=conversation.history_ids,
+            identity_level=conversation.identity_level,
+            automatic_replies=conversation.automatic_replies,
+            subject=conversation.ticket_subject,
+            category=conversation.ticket_category,
+            priority=conversation.ticket_priority,
+            summary=conversation.summary,
+            facts=conversation.facts,
+            language=conversation.language,
+            sentiments=conversation.sentiments,
+            has_files=has_files,
+        )
+
+    @staticmethod
+    def load(stored: str) -> "TurnRecord":
+        """From the JSON that it was stored as."""
+        return _TURN_RECORD.validate_json(stored)
+
+    def dump(self) -> str:
+        """As JSON."""
+        return _TURN_RECORD.dump_json(self).decode()
+
+
+_TURN_RECORD = TypeAdapter(TurnRecord)
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One turn of the agent, with enough to explain it and to run it again.
 
     `stages` maps a stage's name to milliseconds, `input` is what the brain was shown first, as JSON, and `fallback` is
-    why the offline brain took a turn that was the model's.
+    why the offline brain took a turn that was the model's. `turn` is None where no brain was asked; `draft` is what it
+    wrote, as text and cited sources.
     """
 
     id: RunId
@@ -79,6 +143,8 @@ class RunRecord:
     knowledge_version: str | None = None
     instructions_hash: str | None = None
     input: str = "[]"
+    turn: TurnRecord | None = None
+    draft: tuple[str, Sequence[str]] | None = None
 
 
 async def add_run(conn: Conn, run: RunRecord) -> None:
@@ -103,6 +169,8 @@ async def add_run(conn: Conn, run: RunRecord) -> None:
         cached_tokens=run.cached_tokens,
         output_tokens=run.output_tokens,
         cost_usd=run.cost_usd,
+        turn=run.turn.dump() if run.turn else None,
+        draft=json.dumps({"text": run.draft[0], "cited": list(run.draft[1])}) if run.draft else None,
     )
     await _SQL["add_model_call"].execute_many(
         conn,

@@ -37,7 +37,7 @@ SELECT v.id, v.customer_id, v.contact_name, v.channel, v.inbox, v.identity_level
 
 -- name: list_recent
 -- What the summary does not cover.
-SELECT author, text, sentiment FROM (
+SELECT id, author, text, sentiment FROM (
     SELECT author, text, sentiment, created_at, id FROM messages
      WHERE conversation_id = :id AND NOT id = ANY (:waiting::uuid[])
        AND created_at > coalesce((SELECT v.summary_until FROM conversations v WHERE v.id = :id), '-infinity')

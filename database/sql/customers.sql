@@ -43,4 +43,5 @@ SELECT c.id, c.name, c.plan, c.created_at, i.kind, i.value, i.level,
 SELECT t.ref, t.subject, t.category, t.status, v.channel, v.sentiment, t.created_at
   FROM conversations v JOIN tickets t ON t.conversation_id = v.id
  WHERE v.customer_id = :customer_id AND v.id <> :conversation_id
+   AND v.created_at <= coalesce(:as_of::timestamptz, 'infinity')
  ORDER BY v.created_at DESC LIMIT :max_rows;

@@ -69,7 +69,9 @@ SELECT a.source, a.kind, r.title, r.category, r.language, r.audience, r.passages
 
 -- name: list_languages
 -- What a customer can be answered in from the knowledge alone.
-SELECT DISTINCT language FROM knowledge_revisions WHERE upper_inf(published) AND audience = 'public' ORDER BY language;
+SELECT DISTINCT language FROM knowledge_revisions
+ WHERE CASE WHEN :as_of::timestamptz IS NULL THEN upper_inf(published) ELSE published @> :as_of::timestamptz END
+   AND audience = 'public' ORDER BY language;
 
 -- name: search
 -- The nearest passages by meaning and the best by words, and what each part of the score is.

@@ -1,10 +1,10 @@
 -- name: add_run
 INSERT INTO agent_runs (id, conversation_id, attempt, through_seq, brain, model, fallback, prompt_hash,
                         instructions_hash, input, knowledge_version, outcome, decision, stages, input_tokens,
-                        cached_tokens, output_tokens, cost_usd)
+                        cached_tokens, output_tokens, cost_usd, turn, draft)
 VALUES (:id, :conversation_id, :attempt, :through_seq, :brain, :model, :fallback, :prompt_hash, :instructions_hash,
         :input::jsonb, :knowledge_version, :outcome, :decision::jsonb, :stages::jsonb, :input_tokens, :cached_tokens,
-        :output_tokens, :cost_usd);
+        :output_tokens, :cost_usd, :turn::jsonb, :draft::jsonb);
 
 -- name: add_model_call
 INSERT INTO model_calls (run_id, position, purpose, model, output, input_tokens, cached_tokens, output_tokens, cost_usd,

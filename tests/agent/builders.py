@@ -1,6 +1,7 @@
 """Small builders for the agent's tests."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from agents import Model
@@ -11,10 +12,12 @@ from agent.decision.language import DEFAULT_LANGUAGE
 from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import Sentiment
 from agent.models.brain import OFFLINE_BRAIN, Brain
+from agent.prompts import SHIPPED_PROMPTS, Prompts
 from agent.reading import MessageReader
 from agent.run import SupportAgent
 from core.ids import new_id
 from core.settings import AgentSettings
+from database.queries.knowledge import Shelf
 from database.types import (
     Channel,
     ConversationId,
@@ -84,23 +87,24 @@ def make_agent(
     searched: list[str] | None = None,
     search_error: Exception | None = None,
     knowledge_languages: frozenset[str] = frozenset({DEFAULT_LANGUAGE}),
+    prompts: Prompts = SHIPPED_PROMPTS,
 ) -> SupportAgent:
     """An agent whose surroundings are given: what search finds, which rules match, and which model thinks."""
 
     async def check_policy(_texts: Sequence[str]) -> tuple[PolicyMatch, ...]:
         return policy
 
-    async def search(query: str) -> list[Passage]:
+    async def search(query: str, *, shelf: Shelf) -> list[Passage]:
         if search_error is not None:
             raise search_error
         if searched is not None:
             searched.append(query)
         return [make_passage()] if passages is None else passages
 
-    async def read_history(_conversation: ConversationState) -> list[dict[str, Any]]:
+    async def read_history(_conversation: ConversationState, _as_of: datetime | None) -> list[dict[str, Any]]:
         return history or []
 
-    async def list_languages() -> frozenset[str]:
+    async def list_languages(_as_of: datetime | None) -> frozenset[str]:
         return knowledge_languages
 
     brain = OFFLINE_BRAIN if model is None else Brain("openai", "scripted", lambda _context, _limits: model)
@@ -113,4 +117,5 @@ def make_agent(
         grounder=Grounder(),
         search_knowledge=search,
         read_history=read_history,
+        prompts=prompts,
     )

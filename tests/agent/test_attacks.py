@@ -14,7 +14,7 @@ import pytest
 from agent.assemble import build_agent
 from agent.decision.injection import quotes
 from agent.knowledge.embedder import Embedder
-from agent.prompts import PROMPT_TEXT
+from agent.prompts import SHIPPED_PROMPTS
 from agent.run import SupportAgent
 from core.settings import AgentSettings, Settings
 from database.pool import open_pool
@@ -84,7 +84,7 @@ async def test_the_offline_brain_falls_for_nothing(besieged: Besieged, honest: S
     before = await besieged.read_victim(), await besieged.read_common()
     siege = await besieged.withstand(attack, honest)
     assert (await besieged.read_victim(), await besieged.read_common()) == before
-    assert_nothing_was_gained(siege, [write_payload(attack, PROMPT_TEXT)])
+    assert_nothing_was_gained(siege, [write_payload(attack, SHIPPED_PROMPTS.text)])
 
 
 async def test_without_an_attack_the_same_desk_answers(besieged: Besieged, honest: SupportAgent) -> None:
@@ -112,6 +112,6 @@ def assert_nothing_was_gained(siege: Siege, payloads: list[str]) -> None:
     for secret in SECRETS:
         assert secret not in siege.written
     for told in siege.told:
-        assert not quotes(told, PROMPT_TEXT)
+        assert not quotes(told, SHIPPED_PROMPTS.text)
         assert not any(is_said(payload, told) for payload in payloads)
         assert "evil" not in told

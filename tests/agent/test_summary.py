@@ -48,7 +48,7 @@ def test_the_middle_goes_and_the_beginning_and_the_end_stay() -> None:
 
 async def test_a_model_that_writes_nothing_has_written_no_summary() -> None:
     with pytest.raises(ValueError, match="no summary"):
-        await write_summary(ScriptedModel([[assistant_message("")]]), ModelSettings(), "", LONG[:2])
+        await write_summary(ScriptedModel([[assistant_message("")]]), ModelSettings(), "Sum up.", "", LONG[:2])
 
 
 async def test_what_no_longer_fits_is_summed_up_by_the_model_within_the_turns_budget() -> None:
@@ -69,8 +69,6 @@ async def test_what_no_longer_fits_is_summed_up_by_the_model_within_the_turns_bu
 async def test_a_model_sums_up_long_letters_from_their_beginnings_and_ends() -> None:
     long = "word " * 20_000 + "Yours."
     letters: tuple[tuple[Author, str], ...] = tuple(("customer", f"Letter {number}. {long}") for number in range(8))
-        ("customer", f"Letter {number}. " + "word " * 20_000 + "Yours.") for number in range(8)
-    )
     async with serve_openai(Say("They write long letters."), LOOK, ANSWER) as server:
         result = await run_with(make_brain(server), make("Still slow", history=letters), SMALL_WINDOW)
     asked = server.bodies[0]["messages"][-1]["content"]

@@ -4,7 +4,7 @@ import pytest
 
 from agent.decision.injection import find_order, find_trap, quotes
 from agent.knowledge.documents import find_documents, read_document
-from agent.prompts import PROMPT_TEXT
+from agent.prompts import SHIPPED_PROMPTS
 from tests.agent.attack_corpus import load_attacks
 from tests.conftest import SAMPLE_KNOWLEDGE
 
@@ -30,7 +30,7 @@ def test_what_is_written_for_people_is_no_order(text: str) -> None:
 def test_the_sample_knowledge_gives_no_orders_and_shares_nothing_with_the_instructions() -> None:
     for path in find_documents([SAMPLE_KNOWLEDGE]):
         for section in read_document(path).sections:
-            assert find_trap(section.text, [section.text], PROMPT_TEXT) is None, path
+            assert find_trap(section.text, [section.text], SHIPPED_PROMPTS.text) is None, path
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,10 @@ def test_the_sample_knowledge_gives_no_orders_and_shares_nothing_with_the_instru
 )
 def test_an_order_in_a_source_is_found_wherever_it_stands(attack: object) -> None:
     text = getattr(attack, "text", "")
-    assert find_trap("Press Calibrate.", ["Press Calibrate.", f"Press Calibrate. {text}"], PROMPT_TEXT) is not None
+    assert (
+        find_trap("Press Calibrate.", ["Press Calibrate.", f"Press Calibrate. {text}"], SHIPPED_PROMPTS.text)
+        is not None
+    )
 
 
 def test_a_quotation_is_known_in_spite_of_case_and_punctuation() -> None:

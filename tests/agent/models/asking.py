@@ -1,6 +1,7 @@
 """A brain on the emulator, and an agent that thinks with it."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import SecretStr
@@ -11,6 +12,7 @@ from agent.models.brain import Brain, build_brain
 from agent.reading import MessageReader
 from agent.run import SupportAgent, TurnResult
 from core.settings import AgentSettings, OpenAISettings
+from database.queries.knowledge import Shelf
 from database.types import ConversationState, Passage
 from tests.agent.builders import make_passage, make_turn
 from tests.emulators.openai.script import Say, call, together
@@ -51,16 +53,16 @@ def make_model_agent(
 ) -> SupportAgent:
     """An agent with one passage, no rule, and this brain."""
 
-    async def search(_query: str) -> list[Passage]:
+    async def search(query: str, *, shelf: Shelf) -> list[Passage]:
         return [PASSAGE]
 
-    async def read_history(_conversation: ConversationState) -> list[dict[str, Any]]:
+    async def read_history(_conversation: ConversationState, _as_of: datetime | None) -> list[dict[str, Any]]:
         return history or []
 
     async def check_policy(_texts: object) -> tuple[()]:
         return ()
 
-    async def list_languages() -> frozenset[str]:
+    async def list_languages(_as_of: datetime | None) -> frozenset[str]:
         return frozenset({"en"})
 
     async def read_version() -> str:
