@@ -5,6 +5,7 @@ from agents.testing import ScriptedModel, function_call
 
 from agent.decision.policy import PolicyMatch
 from database.patience import DatabaseAway
+from database.queries.knowledge import Shelf
 from database.types import Passage
 from tests.agent.builders import make_agent, make_turn
 
@@ -21,7 +22,7 @@ async def test_a_database_that_is_away_during_a_search_puts_the_turn_off(has_mod
 async def test_a_database_that_is_away_while_the_model_is_too_puts_the_turn_off() -> None:
     searches = 0
 
-    async def search(_query: str) -> list[Passage]:
+    async def search(query: str, *, shelf: Shelf) -> list[Passage]:  # as the agent asks
         nonlocal searches
         searches += 1
         if searches > 1:  # the offline brain's, after the model has failed
