@@ -10,6 +10,8 @@ from agent.decision.grounding import Grounder
 from agent.decision.language import DEFAULT_LANGUAGE, load_languages
 from agent.decision.mood import fit_mood
 from agent.decision.policy import PolicyGuard, PolicyMatch, load_guard
+from agent.intents.serve import IntentReader
+from agent.intents.taxonomy import load_taxonomy
 from agent.knowledge.embed import AsyncEmbedder
 from agent.knowledge.embedder import Embedders
 from agent.knowledge.load import load_embedders
@@ -45,6 +47,8 @@ async def build_agent(
     await asyncio.to_thread(load_languages)
     local, remote = (AsyncEmbedder(one) if one else None for one in (embedders.local, embedders.remote))
     checker = PolicyChecker(guard, local)
+    intents = IntentReader(pool, await asyncio.to_thread(load_taxonomy), guard.rules, local, seeds)
+    await intents.refresh()
 
     async def read_history(conversation: ConversationState, as_of: datetime | None) -> list[dict[str, Any]]:
         return await run_patiently(
@@ -72,6 +76,7 @@ async def build_agent(
         read_history=read_history,
         read_knowledge_version=read_knowledge_version,
         prompts=prompts,
+        intents=intents,
     )
 
 

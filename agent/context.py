@@ -11,6 +11,7 @@ from agent.decision.closing import may_end_quietly, only_closes, sounds_like_clo
 from agent.decision.evidence import Evidence
 from agent.decision.policy import PolicyMatch
 from agent.effects import Categorise, Draft, Escalate
+from agent.intents.taxonomy import GuessedIntent
 from agent.prompts import SHIPPED_PROMPTS, Prompts
 from agent.reading import MessageReader, Reading
 from database.queries.knowledge import PUBLIC, Shelf
@@ -110,6 +111,7 @@ class TurnContext:
     search_knowledge: SearchKnowledge
     read_history: ReadHistory
     prompts: Prompts = SHIPPED_PROMPTS
+    intent: GuessedIntent | None = None
     passages: list[Passage] = field(default_factory=list)
     best: Passage | None = None
     confidence: float = 0.0
@@ -172,5 +174,7 @@ class TurnContext:
             sentiment_trend=self.reading.sentiment_trend,
             language=self.reading.language,
             knowledge_languages=self.reading.knowledge_languages,
+            channel=self.turn.conversation.channel,
+            intent=self.intent,
             can_be_told=self.can_translate or self.reading.is_language_known,
         )

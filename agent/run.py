@@ -17,9 +17,11 @@ from agent.decision.evidence import Decision, Limits, describe
 from agent.decision.grounding import Grounder
 from agent.decision.judge import Judge, build_judge
 from agent.decision.language import DEFAULT_LANGUAGE, name_language
-from agent.decision.policy import PolicyMatch
+from agent.decision.policy import PolicyMatch, add_match
 from agent.effects import Categorise, Draft, make_storable
 from agent.gate import check_draft
+from agent.intents.classifier import IntentGuess
+from agent.intents.serve import IntentReader
 from agent.models.brain import OFFLINE_BRAIN, Brain
 from agent.models.metered import Budget, Meter
 from agent.prompts import NO_REPLY, SHIPPED_PROMPTS, Prompts
@@ -69,6 +71,7 @@ class TurnResult:
     instructions_hash: str | None = None
     input: str = "[]"
     running_summary: RunningSummary | None = None
+    intent: IntentGuess | None = None
 
 
 class SupportAgent:
@@ -87,6 +90,7 @@ class SupportAgent:
         read_history: ReadHistory,
         read_knowledge_version: ReadKnowledgeVersion | None = None,
         prompts: Prompts = SHIPPED_PROMPTS,
+        intents: IntentReader | None = None,
     ) -> None:
         self._settings = settings
         self._limits = Limits(settings.confidence_threshold, settings.max_automatic_replies)
@@ -100,6 +104,7 @@ class SupportAgent:
         self._read_history = read_history
         self._read_knowledge_version = read_knowledge_version
         self._prompts = prompts
+        self.intents = intents
 
     @property
     def brain_name(self) -> str:
@@ -118,7 +123,10 @@ class SupportAgent:
 
         Raises DATABASE_TROUBLE when the knowledge base could not be read.
         """
+        intent = await self.intents.read(turn.queries) if self.intents else None
         policy = await self._check_policy(turn.everything_said)
+        if intent is not None and intent.rule is not None:
+            policy = add_match(policy, intent.rule)
         reading = await self._reader.read(turn.messages, turn.conversation, as_of=turn.shelf.as_of)
         version = await self._read_knowledge_version() if self._read_knowledge_version else None
         brain, fallback = self._choose_brain(turn, policy)
@@ -131,6 +139,7 @@ class SupportAgent:
                 policy,
                 reading,
                 self._reader,
+                intent=intent,
                 can_translate=brain is not OFFLINE_BRAIN,
                 search_knowledge=self._search_knowledge,
                 read_history=self._read_history,
@@ -169,7 +178,10 @@ class SupportAgent:
     async def _think(self, context: TurnContext, brain: Brain) -> TurnResult:
         turn, conversation = context.turn, context.turn.conversation
         meter = Meter(brain, self._budget, context.model_calls)
-        model = brain.build_model(context, self._limits)
+        limits = self._limits
+        if self.intents is not None:
+            limits = replace(limits, thresholds=self.intents.thresholds)
+        model = brain.build_model(context, limits)
         instructions = self._prompts.write_instructions(
             company=self._company,
             channel=conversation.channel,
@@ -209,7 +221,7 @@ class SupportAgent:
                 run_config=RunConfig(tracing_disabled=True, tool_not_found_behavior="return_error_to_model"),
             )
         context.wants_silence = str(run.final_output).strip() == NO_REPLY
-        result = await conclude(context, self._limits, brain, self._grounder, judge)
+        result = await conclude(context, limits, brain, self._grounder, judge)
         hashed = sha256(instructions.encode()).hexdigest()[:12]
         return replace(result, running_summary=summary, input=make_storable(items), instructions_hash=hashed)
 
@@ -264,6 +276,7 @@ async def conclude(
         cached_tokens=sum(call.cached_tokens for call in calls),
         cost_usd=_add_costs(calls),
         model_calls=tuple(calls),
+        intent=context.intent.guess if context.intent else None,
     )
 
 

@@ -83,6 +83,9 @@ async def _run(settings: Settings, url: str, tickets: "Sequence[Ticket]") -> "li
             open_pool(url, application="nightdesk eval", max_size=8) as pool,
             aclosing(await build_agent(settings, pool)) as agent,
         ):
+            if agent.intents is not None:
+                progress.update(task, description="Learning what customers want")
+                await agent.intents.train_if_missing()
             progress.update(task, description="Running tickets")
             return await run_suite(agent, tickets, on_done=lambda: progress.advance(task))
 

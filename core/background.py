@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from threading import Thread
+from typing import TypeVar
 
 from core.logging import get_logger
 
 _log = get_logger(__name__)
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -69,3 +72,21 @@ async def run_in_thread(job: Callable[[], Coroutine[object, object, None]]) -> N
             loop.call_soon_threadsafe(task.cancel)
         await waiting
         raise
+
+
+async def compute_in_thread(work: Callable[[], T]) -> T:
+    """Compute what takes a minute in a thread of its own. A process that ends does not wait for it, unlike `to_thread`.
+
+    Cancelling this leaves the thread to itself.
+    """
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()  # from here on only the thread settles it
+
+    def compute() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
+            done.set_exception(error)
+
+    Thread(target=compute, name="computing", daemon=True).start()
+    return await asyncio.wrap_future(done)

@@ -74,6 +74,9 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
         await _stay_silent(conn, turn)
         return Settled.SILENT
     letter = await _open_letter(conn, turn, company)
+    if turn.result.intent is not None:
+        guess = turn.result.intent
+        await tickets.note_intent(conn, turn.conversation.id, guess.label, trust=guess.trust)
     if turn.result.categorise is not None:
         wanted = turn.result.categorise
         await tickets.categorise_ticket(

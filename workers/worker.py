@@ -25,6 +25,7 @@ from workers.claims import Claims
 from workers.delivery import Deliverer
 from workers.heartbeat import Heartbeat
 from workers.inboxes import Inboxes
+from workers.intents import IntentKeeper
 from workers.knowledge import KnowledgeKeeper
 from workers.leases import Leases
 from workers.maintenance import Maintenance
@@ -60,6 +61,7 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
             OUTBOX_CHANNEL: worker.deliveries.wake,
             INBOX_CHANNEL: worker.inboxes.wake,
         }
+        keepers = [IntentKeeper(agent.intents).run()] if agent.intents else []
         async with run_in_background(
             notifier.run(),
             worker.heartbeat.run(),
@@ -67,6 +69,7 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
             listen(database_url, wakers, worker.wake),
             worker.inboxes.run(),
             KnowledgeKeeper(pool, embedders, settings.knowledge).run(),
+            *keepers,
             on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
         ):
             await worker.run(stop)

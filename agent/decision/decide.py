@@ -30,7 +30,8 @@ def decide(evidence: Evidence, limits: Limits) -> Decision:  # noqa: PLR0911  # 
     Thanks are neither answered nor handed over, unless a rule speaks of the message.
     """
     must = next((match for match in evidence.policy if match.level == "always"), None)
-    required = max(limits.confidence_threshold, LEANING_CONFIDENCE) if _leans(evidence) else limits.confidence_threshold
+    usual = find_threshold(evidence, limits)
+    required = max(usual, LEANING_CONFIDENCE) if _leans(evidence) else usual
 
     def hand_over(rule: str, reason: str, route: str) -> Decision:
         return Decision("hand_over", rule, reason, route, evidence.confidence, required)
@@ -54,6 +55,16 @@ def decide(evidence: Evidence, limits: Limits) -> Decision:  # noqa: PLR0911  # 
     return Decision("answer", "grounded_answer", reason, find_route(evidence), evidence.confidence, required)
 
 
+def find_threshold(evidence: Evidence, limits: Limits) -> float:
+    """The confidence an answer needs: learned for its intent on its channel, its intent, its channel, or as set."""
+    intent = evidence.likely_intent
+    scopes: list[tuple[str | None, str | None]] = [(None, evidence.channel)]
+    if intent is not None:
+        scopes = [(intent.id, evidence.channel), (intent.id, None), *scopes]
+    found = (limits.thresholds[scope] for scope in scopes if scope in limits.thresholds)
+    return next(found, limits.confidence_threshold)
+
+
 def _explain_mandatory(evidence: Evidence) -> str:
     """Names every mandatory rule: the team of the first one must know what else the message is about."""
     first, *others = (match.rule.replace("_", " ") for match in evidence.policy if match.level == "always")
@@ -70,8 +81,10 @@ def _explain_doubt(evidence: Evidence, required: float) -> tuple[str, str, str]:
 
 
 def find_route(evidence: Evidence) -> str:
-    """The team for a message no policy speaks of: by the customer's own category, else by the likeliest article."""
-    route = _ROUTE_OF_CATEGORY.get(evidence.ticket_category)
+    """The team for a message no policy speaks of: by the customer's own category, intent, or the likeliest article."""
+    route: str | None = _ROUTE_OF_CATEGORY.get(evidence.ticket_category)
+    if route is None and evidence.likely_intent is not None:
+        route = evidence.likely_intent.route
     if route is None and evidence.best is not None and evidence.confidence >= _PLAUSIBLE:
         route = _ROUTE_OF_ARTICLE.get(evidence.best.category)
     return route or "general"

@@ -1,13 +1,19 @@
 """What a decision is made from, and what it comes to. Plain data, so that a decision can be stored and explained."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from agent.decision.language import DEFAULT_LANGUAGE
 from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import Sentiment
-from database.types import Passage, TicketCategory
+from agent.intents.taxonomy import GuessedIntent, Intent
+from database.types import Channel, Passage, TicketCategory
 
+# From here on an intent says where its ticket belongs, and whose threshold holds.
+LIKELY_TRUST = 0.5
+
+Thresholds = Mapping[tuple[str | None, str | None], float]
 Action = Literal["answer", "hand_over", "stay_silent"]
 
 
@@ -30,14 +36,27 @@ class Evidence:
     language: str = DEFAULT_LANGUAGE
     knowledge_languages: frozenset[str] = frozenset({DEFAULT_LANGUAGE})
     can_be_told: bool = True
+    intent: GuessedIntent | None = None
+    channel: Channel | None = None
+
+    @property
+    def likely_intent(self) -> Intent | None:
+        """What the customer wants, if the guess is more likely right than wrong."""
+        if self.intent is None or self.intent.guess.trust < LIKELY_TRUST:
+            return None
+        return self.intent.intent
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the deployment allows the agent to do by itself."""
+    """What the deployment allows the agent to do by itself.
+
+    `thresholds` are learned ones by intent and channel, where None stands for every one.
+    """
 
     confidence_threshold: float
     max_automatic_replies: int
+    thresholds: Thresholds = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +89,7 @@ def describe(decision: Decision, evidence: Evidence) -> dict[str, Any]:
             {"rule": match.rule, "route": match.route, "level": match.level, "evidence": match.evidence}
             for match in evidence.policy
         ],
+        "intent": None if evidence.intent is None else _describe_intent(evidence.intent),
         "best_passage": None
         if evidence.best is None
         else {
@@ -82,4 +102,18 @@ def describe(decision: Decision, evidence: Evidence) -> dict[str, Any]:
         },
         "automatic_replies": evidence.automatic_replies,
         "needs_answer": evidence.needs_answer,
+    }
+
+
+def _describe_intent(guessed: GuessedIntent) -> dict[str, Any]:
+    """Never the nearest example's text: it may be another customer's message."""
+    guess = guessed.guess
+    return {
+        "label": guess.label,
+        "probability": round(guess.probability, 4),
+        "trust": round(guess.trust, 4),
+        "runner_up": guess.runner_up,
+        "runner_up_probability": round(guess.runner_up_probability, 4),
+        "nearest_label": guess.nearest.label,
+        "nearest_similarity": round(guess.nearest.similarity, 4),
     }

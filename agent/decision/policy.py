@@ -88,6 +88,13 @@ class PolicyMatch:
     evidence: str
 
 
+def add_match(matches: Sequence[PolicyMatch], match: PolicyMatch) -> tuple[PolicyMatch, ...]:
+    """`matches` and, unless its rule is among them, one more: behind those as strict as it is."""
+    if any(known.rule == match.rule for known in matches):
+        return tuple(matches)
+    return tuple(sorted((*matches, match), key=lambda found: found.level != "always"))
+
+
 class PolicyGuard:
     """Checks messages against all rules. Immutable once made; calls may come from any thread."""
 
@@ -114,6 +121,11 @@ class PolicyGuard:
         ]
         self._repairs = repairs or {}
         self._seeds = SeedVotes(self._rules, harmless, embedder) if embedder else None
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules, "always" first."""
+        return self._rules
 
     def check(self, text: str, embedding: Vectors | None) -> tuple[PolicyMatch, ...]:
         """Every rule that `text` falls under, "always" first. `embedding`: that of `text`, shape (384,), if any."""

@@ -99,7 +99,9 @@ class OfflineModel(Model):
     def _plan_ticket(self, evidence: Evidence, decision: Decision) -> _PlannedCall:
         conversation = self._context.turn.conversation
         category = conversation.ticket_category
-        if category == "general":
+        if category == "general" and evidence.likely_intent is not None and not evidence.policy:
+            category = evidence.likely_intent.category
+        elif category == "general":
             if decision.action == "answer" and evidence.best is not None:
                 category = _CATEGORY_OF_ARTICLE.get(evidence.best.category, "general")
             else:

@@ -81,6 +81,11 @@ async def categorise_ticket(
     )
 
 
+async def note_intent(conn: Conn, conversation_id: ConversationId, intent: str, *, trust: float) -> None:
+    """Keep what the classifier takes the ticket for, where it is surer than before; never over a person's word."""
+    await _SQL["note_intent"].execute(conn, conversation_id=conversation_id, intent=intent, trust=trust)
+
+
 async def reopen_ticket(conn: Conn, conversation_id: ConversationId) -> None:
     """A new message from the customer opens an answered ticket again."""
     await _SQL["reopen"].execute(conn, conversation_id=conversation_id)

@@ -81,7 +81,8 @@ SELECT v.id, v.channel, v.inbox, v.owner, v.identity_level, v.sentiment, v.senti
        v.updated_at,
        c.id AS customer_id, c.name AS customer_name, v.contact_name, c.plan,
        t.ref, t.status, t.subject, t.category, t.priority, t.confidence, t.route, t.team,
-       t.handover_reason, t.handover_summary, t.handover_draft, t.delivery_problem
+       t.handover_reason, t.handover_summary, t.handover_draft, t.delivery_problem,
+       t.intent, t.intent_trust, t.intent_by
   FROM conversations v JOIN customers c ON c.id = v.customer_id LEFT JOIN tickets t ON t.conversation_id = v.id
  WHERE v.id = :id;
 

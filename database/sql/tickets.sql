@@ -30,6 +30,11 @@ ON CONFLICT (conversation_id) DO NOTHING;
 UPDATE tickets SET subject = :subject, category = :category, priority = :priority, updated_at = now()
  WHERE conversation_id = :conversation_id;
 
+-- name: note_intent
+UPDATE tickets SET intent = :intent, intent_trust = :trust, intent_by = 'model'
+ WHERE conversation_id = :conversation_id AND intent_by IS DISTINCT FROM 'person'
+   AND (intent_trust IS NULL OR intent_trust <= :trust);
+
 -- name: reopen
 UPDATE tickets SET reopened_from = status, status = 'open', updated_at = now()
  WHERE conversation_id = :conversation_id AND status IN ('auto_resolved', 'closed');

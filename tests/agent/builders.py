@@ -11,6 +11,7 @@ from agent.decision.grounding import Grounder
 from agent.decision.language import DEFAULT_LANGUAGE
 from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import Sentiment
+from agent.intents.serve import IntentReader
 from agent.models.brain import OFFLINE_BRAIN, Brain
 from agent.prompts import SHIPPED_PROMPTS, Prompts
 from agent.reading import MessageReader
@@ -88,6 +89,7 @@ def make_agent(
     search_error: Exception | None = None,
     knowledge_languages: frozenset[str] = frozenset({DEFAULT_LANGUAGE}),
     prompts: Prompts = SHIPPED_PROMPTS,
+    intents: IntentReader | None = None,
 ) -> SupportAgent:
     """An agent whose surroundings are given: what search finds, which rules match, and which model thinks."""
 
@@ -118,4 +120,5 @@ def make_agent(
         search_knowledge=search,
         read_history=read_history,
         prompts=prompts,
+        intents=intents,
     )

@@ -96,6 +96,7 @@ STATEMENTS = {
         "files",
         "identities",
         "inboxes",
+        "intents",
         "notices",
         "operations",
         "outbox",

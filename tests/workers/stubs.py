@@ -85,6 +85,7 @@ class StubAgent:
     """Stands in for SupportAgent. Remembers the turns it was given."""
 
     brain_name = "stub"
+    intents = None
 
     def __init__(self, think: Think = think_an_answer) -> None:
         self.think = think

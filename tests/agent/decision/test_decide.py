@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from agent.decision.decide import decide
+from agent.decision.decide import decide, find_threshold
 from agent.decision.evidence import Evidence, Limits, describe
 from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import Sentiment
+from agent.intents.classifier import IntentGuess, Nearest
+from agent.intents.taxonomy import GuessedIntent, Intent
 from tests.agent.builders import CALM, make_passage
 
 LIMITS = Limits(confidence_threshold=0.75, max_automatic_replies=4)
@@ -32,6 +34,14 @@ def match(rule: str, route: str, level: Any) -> PolicyMatch:
     return PolicyMatch(rule, route, level, "words")
 
 
+def guess(label: str, trust: float, category: Any, route: Any) -> GuessedIntent:
+    """The intent `label`, likely or not."""
+    intent = Intent(id=label, title="", description="", category=category, route=route, examples=("x",))
+    return GuessedIntent(intent, IntentGuess(label, 0.9, trust, "other", 0.05, Nearest("their words", label, 0.8)))
+
+
+INVOICE = guess("invoice", 0.5, "billing", "billing")
+DOUBTFUL = guess("invoice", 0.49, "billing", "billing")
 THREAT, CHURN = match("legal_threat", "legal", "always"), match("churn_risk", "general", "likely")
 
 
@@ -45,6 +55,12 @@ THREAT, CHURN = match("legal_threat", "legal", "always"), match("churn_risk", "g
         ({"confidence": 0.1, "ticket_category": "billing"}, "hand_over", "low_confidence", "billing"),
         ({"best": None, "confidence": 0.0}, "hand_over", "no_knowledge", "general"),
         ({"automatic_replies": 4}, "hand_over", "too_many_replies", "account"),
+        ({"intent": INVOICE}, "answer", "grounded_answer", "billing"),
+        ({"intent": INVOICE, "confidence": 0.1}, "hand_over", "low_confidence", "billing"),
+        ({"intent": INVOICE, "best": None, "confidence": 0.0}, "hand_over", "no_knowledge", "billing"),
+        ({"intent": INVOICE, "ticket_category": "technical"}, "answer", "grounded_answer", "technical"),
+        ({"intent": INVOICE, "policy": (THREAT,)}, "hand_over", "legal_threat", "legal"),
+        ({"intent": DOUBTFUL}, "answer", "grounded_answer", "account"),
         ({"policy": (THREAT,), "confidence": 1.0}, "hand_over", "legal_threat", "legal"),
         ({"policy": (CHURN,)}, "hand_over", "churn_risk", "general"),
         ({"policy": (CHURN,), "confidence": 0.95}, "answer", "grounded_answer", "account"),
@@ -70,6 +86,36 @@ def test_the_threshold_is_a_setting() -> None:
     strict = Limits(confidence_threshold=0.95, max_automatic_replies=4)
     assert decide(make_evidence(), LIMITS).action == "answer"
     assert decide(make_evidence(), strict).action == "hand_over"
+
+
+@pytest.mark.parametrize(
+    ("changes", "thresholds", "wanted"),
+    [
+        ({}, {}, 0.75),
+        ({"intent": INVOICE}, {("invoice", "web"): 0.8, ("invoice", None): 0.85, (None, "web"): 0.9}, 0.8),
+        ({"intent": INVOICE}, {("invoice", "gmail"): 0.8, ("invoice", None): 0.85, (None, "web"): 0.9}, 0.85),
+        ({"intent": INVOICE}, {("refund", None): 0.85, (None, "web"): 0.9}, 0.9),
+        ({"intent": INVOICE}, {("refund", None): 0.85, (None, "gmail"): 0.9}, 0.75),
+        ({"intent": DOUBTFUL}, {("invoice", "web"): 0.8, ("invoice", None): 0.85, (None, "web"): 0.9}, 0.9),
+        ({}, {("invoice", None): 0.85, (None, "web"): 0.9}, 0.9),
+        ({"channel": None}, {(None, "web"): 0.9}, 0.75),
+    ],
+)  # fmt: skip
+def test_the_most_specific_threshold_that_was_learned_holds(
+    changes: dict[str, Any], thresholds: dict[tuple[str | None, str | None], float], wanted: float
+) -> None:
+    limits = Limits(confidence_threshold=0.75, max_automatic_replies=4, thresholds=thresholds)
+    evidence = make_evidence(**{"channel": "web", **changes})
+    assert find_threshold(evidence, limits) == wanted
+    assert decide(evidence, limits).required_confidence == wanted
+    leaning = make_evidence(**{"channel": "web", **changes, "policy": (CHURN,)})
+    assert decide(leaning, limits).required_confidence == 0.92
+
+
+def test_a_learned_threshold_is_a_real_limit() -> None:
+    limits = Limits(confidence_threshold=0.75, max_automatic_replies=4, thresholds={(None, "web"): 0.95})
+    assert decide(make_evidence(channel="web"), limits).action == "hand_over"
+    assert decide(make_evidence(channel="gmail"), limits).action == "answer"
 
 
 def test_a_mandatory_rule_stands_before_everything_else() -> None:

@@ -36,11 +36,18 @@ def fold(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower())) or text.strip()
 
 
+def test_an_intent_of_a_mandatory_matter_names_its_rule(taxonomy: dict[str, Any]) -> None:
+    named = {intent["rule"] for intent in taxonomy["intents"] if "rule" in intent}
+    rules = read_policy(POLICY_FILE).rules
+    assert named <= {rule.id for rule in rules}
+    assert named >= {rule.id for rule in rules if rule.level == "always"}
+
+
 def test_every_intent_has_an_id_of_its_own_and_a_description(taxonomy: dict[str, Any]) -> None:
     ids = [intent["id"] for intent in taxonomy["intents"]]
     assert len(set(ids)) == len(ids) >= 30
     for intent in taxonomy["intents"]:
-        assert set(intent) == {"id", "title", "description", "category", "route", "examples"}
+        assert set(intent) - {"rule"} == {"id", "title", "description", "category", "route", "examples"}
         assert re.fullmatch(r"[a-z]+(?:_[a-z]+)*", intent["id"])
         assert len(intent["description"]) > len(intent["title"]) > 0
 

@@ -1,0 +1,21 @@
+-- name: find_active
+SELECT id FROM intent_models WHERE basis = :basis AND is_active;
+
+-- name: read_artifact
+SELECT artifact FROM intent_models WHERE id = :id;
+
+-- name: deactivate
+UPDATE intent_models SET is_active = false WHERE basis = :basis AND is_active;
+
+-- name: add_model
+INSERT INTO intent_models (id, version, basis, source, artifact, examples, metrics, compared, is_active)
+VALUES (:id, :version, :basis, :source, :artifact, :examples, :metrics::jsonb, :compared::jsonb, :is_active);
+
+-- name: forget_old
+-- All but the newest few, each of which is megabytes; the one at work stays however old it is.
+DELETE FROM intent_models
+ WHERE NOT (basis = :basis AND is_active)
+   AND id NOT IN (SELECT id FROM intent_models ORDER BY created_at DESC LIMIT :kept);
+
+-- name: list_thresholds
+SELECT intent, channel, threshold FROM decision_thresholds;

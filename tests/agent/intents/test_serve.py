@@ -1,0 +1,145 @@
+"""The classifier at work: trained once, kept for all, trained anew where what is kept does not fit."""
+
+import asyncio
+
+import pytest
+
+from agent.decision.policy import PolicyMatch
+from agent.intents.serve import RULE_TRUST, IntentReader
+from agent.intents.taxonomy import Taxonomy
+from database.pool import DbPool
+from tests.agent.builders import make_agent, make_turn
+from tests.agent.intents.desk import PARCEL, REFUND, make_reader, make_taxonomy
+
+
+async def list_models(pool: DbPool) -> list[tuple[str, bool]]:
+    async with pool.acquire() as conn:
+        rows = await conn.fetch("SELECT basis, is_active FROM intent_models ORDER BY created_at, id")
+    return [(row["basis"], row["is_active"]) for row in rows]
+
+
+async def test_there_is_no_intent_until_it_is_learned_and_then_the_right_one(pool: DbPool) -> None:
+    reader = make_reader(pool)
+    assert await reader.read([PARCEL]) is None
+    assert await reader.train_if_missing()
+    guessed = await reader.read([PARCEL])
+    assert guessed is not None
+    assert (guessed.intent.id, guessed.intent.id) == ("parcel_late", guessed.guess.label)
+    assert guessed.guess.trust > RULE_TRUST
+    assert await reader.read([]) is None
+
+
+async def test_what_one_worker_has_learned_the_next_one_reads(pool: DbPool) -> None:
+    first, second = make_reader(pool), make_reader(pool)
+    await first.train_if_missing()
+    await second.refresh()
+    assert second.is_ready
+    assert not await second.train_if_missing()
+    assert await second.read([PARCEL]) == await first.read([PARCEL])
+    assert await list_models(pool) == [(first.basis, True)]
+
+
+async def test_of_two_workers_that_start_together_one_trains(pool: DbPool) -> None:
+    first, second = make_reader(pool), make_reader(pool)
+    trained = await asyncio.gather(first.train_if_missing(), second.train_if_missing())
+    assert sorted(trained) == [False, True]
+    await first.refresh()
+    await second.refresh()
+    assert first.is_ready
+    assert second.is_ready
+    assert len(await list_models(pool)) == 1
+
+
+async def test_another_taxonomy_or_embedder_has_a_model_of_its_own(pool: DbPool) -> None:
+    first = make_reader(pool)
+    await first.train_if_missing()
+    fewer = Taxonomy(intents=make_taxonomy().intents[:2])
+    others = [make_reader(pool, fewer), IntentReader(pool, make_taxonomy())]
+    for other in others:
+        await other.refresh()
+        assert not other.is_ready
+        assert await other.train_if_missing()
+    assert await list_models(pool) == [(reader.basis, True) for reader in (first, *others)]
+    again = make_reader(pool)
+    await again.refresh()
+    assert again.is_ready
+
+
+@pytest.mark.parametrize("damage", ["''", "substring(artifact FOR 2000)", "overlay(artifact PLACING 'xxxx' FROM 900)"])
+async def test_a_damaged_model_is_trained_anew(pool: DbPool, damage: str) -> None:
+    await make_reader(pool).train_if_missing()
+    async with pool.acquire() as conn:
+        await conn.execute(f"UPDATE intent_models SET artifact = {damage}")
+    reader = make_reader(pool)
+    await reader.refresh()
+    assert not reader.is_ready
+    assert await reader.train_if_missing()
+    assert [is_active for _, is_active in await list_models(pool)] == [False, True]
+    again = make_reader(pool)
+    await again.refresh()
+    assert again.is_ready
+
+
+async def test_old_models_are_forgotten_but_never_the_one_at_work(pool: DbPool) -> None:
+    async with pool.acquire() as conn:
+        await conn.execute(
+            "INSERT INTO intent_models (id, version, basis, source, artifact, examples, created_at)"
+            " SELECT md5(n::text)::uuid, 'v', 'old', 'tickets', '', 1, now() + make_interval(mins => n)"
+            " FROM generate_series(1, 9) n"
+        )
+    reader = make_reader(pool)
+    await reader.train_if_missing()
+    models = await list_models(pool)
+    assert models[0] == (reader.basis, True)
+    assert len(models) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"), [(REFUND, True), (PARCEL, False), ("what is the capital of Chile", False)]
+)
+async def test_a_sure_intent_speaks_for_its_rule(pool: DbPool, text: str, *, is_named: bool) -> None:
+    reader = make_reader(pool, make_taxonomy(refund_request="billing_dispute"))
+    await reader.train_if_missing()
+    guessed = await reader.read([text])
+    assert guessed is not None
+    assert (guessed.rule is not None) == is_named
+    if guessed.rule is not None:
+        evidence = f"intent refund_request (trust {guessed.guess.trust:.2f})"
+        assert guessed.rule == PolicyMatch("billing_dispute", "billing", "always", evidence)
+
+
+async def test_of_several_ways_to_say_it_the_surest_counts(pool: DbPool) -> None:
+    reader = make_reader(pool)
+    await reader.train_if_missing()
+    for texts in (["what is the capital of Chile", PARCEL], [PARCEL, "what is the capital of Chile"]):
+        guessed = await reader.read(texts)
+        assert guessed is not None
+        assert guessed.guess.label == "parcel_late"
+        assert guessed.guess.trust > RULE_TRUST
+
+
+async def test_a_turn_is_decided_and_recorded_with_its_intent_and_without_the_text_it_is_like(pool: DbPool) -> None:
+    reader = make_reader(pool, make_taxonomy(refund_request="billing_dispute"))
+    agent = make_agent(intents=reader)
+    before = await agent.run_turn(make_turn(REFUND))
+    assert (before.decision.action, before.intent, before.description["intent"]) == ("answer", None, None)
+    await reader.train_if_missing()
+    after = await agent.run_turn(make_turn(REFUND))
+    assert (after.decision.action, after.decision.rule) == ("hand_over", "billing_dispute")
+    assert after.intent is not None
+    described = after.description["intent"]
+    assert described["label"] == after.intent.label == "refund_request"
+    assert set(described) == {
+        "label",
+        "probability",
+        "trust",
+        "runner_up",
+        "runner_up_probability",
+        "nearest_label",
+        "nearest_similarity",
+    }
+    assert after.intent.nearest.text not in str(after.description)
+    asked = await agent.run_turn(make_turn(PARCEL))
+    assert asked.decision.action == "answer"
+    assert asked.categorise is not None
+    assert asked.categorise.category == "orders"
