@@ -12,7 +12,7 @@ from core.ids import new_id
 from core.settings import CompanySettings
 from database import queue
 from database.pool import Conn
-from database.queries import conversations, operations, runs, tickets
+from database.queries import conversations, learning, operations, runs, tickets
 from database.types import Author, Citation, ConversationState, Failure, Lease, Outcome, Owner, RunId
 from workers.reply import queue_reply
 
@@ -20,6 +20,7 @@ from workers.reply import queue_reply
 MAX_SUPERSEDED = 4
 _KEPT_WRITING = "the customer kept writing while one answer after the other was prepared"
 _OUTCOMES: dict[Action, Outcome] = {"answer": "answered", "hand_over": "escalated", "stay_silent": "silent"}
+_UNHELPED = {"anger", "asks_for_person"}
 _LOOP = "the desk has written to this customer too often within an hour; this may be a machine"
 
 
@@ -70,6 +71,7 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     if turn.is_loop and turn.result.decision.action != "stay_silent":
         turn = _give_to_person(turn, "too_many_replies", _LOOP)
     await _remember(conn, turn)
+    await _label_answer(conn, turn)
     if turn.result.decision.action == "stay_silent":
         await _stay_silent(conn, turn)
         return Settled.SILENT
@@ -110,6 +112,17 @@ async def _remember(conn: Conn, turn: TurnCommit) -> None:
         return
     for queued in turn.lease.messages:
         await conversations.add_facts(conn, conversation.id, queued.id, extract_facts(queued.message.text))
+
+
+async def _label_answer(conn: Conn, turn: TurnCommit) -> None:
+    """What the customer's words say of our last answer: mere thanks confirm it, anger or a call for a person do not."""
+    history = turn.conversation.history
+    if not history or history[-1][0] != "assistant":
+        return
+    if turn.result.decision.action == "stay_silent":
+        await learning.label_answer(conn, turn.conversation.id, "confirmed", is_right=True)
+    elif _UNHELPED.intersection(match["rule"] for match in turn.result.description.get("policy", ())):
+        await learning.label_answer(conn, turn.conversation.id, "reopened", is_right=False)
 
 
 async def _stay_silent(conn: Conn, turn: TurnCommit) -> None:

@@ -61,7 +61,7 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
             OUTBOX_CHANNEL: worker.deliveries.wake,
             INBOX_CHANNEL: worker.inboxes.wake,
         }
-        keepers = [IntentKeeper(agent.intents).run()] if agent.intents else []
+        keepers = [IntentKeeper(pool, agent.intents, embedders.local).run()] if agent.intents else []
         async with run_in_background(
             notifier.run(),
             worker.heartbeat.run(),

@@ -1,7 +1,8 @@
 """The classifier at work: read from the database where one fits, else trained once for all workers and kept there."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import numpy as np
@@ -31,6 +32,18 @@ RULE_TRUST = 0.8
 _LOCK_KEY = 0x6E64_696E  # "ndin": one process trains at a time
 
 
+@asynccontextmanager
+async def hold_training(pool: DbPool) -> AsyncGenerator[bool, None]:
+    """Whether this process may train until the end of the block: no other one does."""
+    async with pool.acquire() as holder:
+        is_held = await try_lock(holder, _LOCK_KEY)
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                await unlock(holder, _LOCK_KEY)
+
+
 class IntentReader:
     """Guesses what customers want, with the newest model; None as long as there is no model.
 
@@ -47,12 +60,12 @@ class IntentReader:
         seeds: Embedder | None = None,
     ) -> None:
         self._pool = pool
-        self._taxonomy = taxonomy
+        self.taxonomy = taxonomy
         self._rules = {rule.id: rule for rule in rules}
         self._embedder = embedder
         self._seeds = seeds
         self._model_id: UUID | None = None
-        self._classifier: IntentClassifier | None = None
+        self.classifier: IntentClassifier | None = None
         self.thresholds: Mapping[tuple[str | None, str | None], float] = {}
         name = embedder.name if embedder else None
         self._version = hash_examples(taxonomy.list_examples(), taxonomy.out_of_scope, name)
@@ -62,7 +75,7 @@ class IntentReader:
     @property
     def is_ready(self) -> bool:
         """Whether there is a model."""
-        return self._classifier is not None
+        return self.classifier is not None
 
     async def refresh(self) -> None:
         """Read what is at work now, where it is not at hand. A damaged model is as good as none."""
@@ -79,7 +92,7 @@ class IntentReader:
         if artifact is None:
             return
         try:
-            self._classifier = await asyncio.to_thread(load, artifact)
+            self.classifier = await asyncio.to_thread(load, artifact)
         except StoreUnreadable as error:
             _log.warning("a stored classifier cannot be read", error=str(error))
 
@@ -90,41 +103,38 @@ class IntentReader:
         """
         if self.is_ready:
             return False
-        async with self._pool.acquire() as holder:
-            if not await try_lock(holder, _LOCK_KEY):
+        async with hold_training(self._pool) as is_held:
+            if not is_held:
                 return False
-            try:
-                await self.refresh()  # another process may just have finished
-                return await self._train_and_keep()
-            finally:
-                await unlock(holder, _LOCK_KEY)
+            await self.refresh()  # another process may just have finished
+            return await self._train_and_keep()
 
     async def _train_and_keep(self) -> bool:
         if self.is_ready:
             return False
-        examples = self._taxonomy.list_examples()
+        examples = self.taxonomy.list_examples()
         _log.info("learning what customers want", examples=len(examples))
         classifier, artifact = await compute_in_thread(lambda: self._train(examples))
         model = NewModel(classifier.version, self.basis, "taxonomy", artifact, len(examples))
         async with self._pool.acquire() as conn, conn.transaction():
             self._model_id = await intents.add_model(conn, model, is_active=True)
-        self._classifier = classifier
+        self.classifier = classifier
         _log.info("learned what customers want", examples=len(examples))
         return True
 
     def _train(self, examples: Sequence[Example]) -> tuple[IntentClassifier, bytes]:
-        classifier = train_classifier(examples, self._taxonomy.out_of_scope, self._seeds)
+        classifier = train_classifier(examples, self.taxonomy.out_of_scope, self._seeds)
         return classifier, dump(classifier)
 
     async def read(self, texts: Sequence[str]) -> GuessedIntent | None:
         """The intent of the text that is surest of one; texts are the same message in several ways."""
-        classifier = self._classifier
+        classifier = self.classifier
         if classifier is None or not texts:
             return None
         vectors = await self._embed(texts)
         guesses = await asyncio.to_thread(classifier.classify, texts, vectors)
         guess = max(guesses, key=lambda guess: guess.trust)
-        intent = self._taxonomy.find(guess.label)
+        intent = self.taxonomy.find(guess.label)
         return GuessedIntent(intent, guess, self._find_rule(intent, guess)) if intent else None
 
     def _find_rule(self, intent: Intent, guess: IntentGuess) -> PolicyMatch | None:

@@ -24,6 +24,8 @@ ALTER TABLE tickets
     ADD COLUMN intent_by text CHECK (intent_by IN ('model', 'person')),
     ADD CHECK ((intent IS NULL) = (intent_by IS NULL));
 
+CREATE INDEX tickets_corrected ON tickets (updated_at) WHERE intent_by = 'person';
+
 -- What became known of a run after it: whether its answer was right, and by what that was known.
 CREATE TABLE run_labels (
     run_id     uuid NOT NULL REFERENCES agent_runs (id) ON DELETE CASCADE,
@@ -40,10 +42,10 @@ CREATE TABLE decision_thresholds (
     id               uuid PRIMARY KEY,
     intent           text,
     channel          text,
-    threshold        real NOT NULL CHECK (threshold BETWEEN 0 AND 1),
-    wanted_precision real NOT NULL,
+    threshold        double precision NOT NULL CHECK (threshold BETWEEN 0 AND 1),
+    wanted_precision double precision NOT NULL,
     verified         integer NOT NULL,           -- how many labelled answers it rests on
-    bound            real NOT NULL,              -- the precision that is proved from the threshold on
+    bound            double precision NOT NULL,              -- the precision that is proved from the threshold on
     learned_at       timestamptz NOT NULL DEFAULT now(),
     CHECK (intent IS NOT NULL OR channel IS NOT NULL)
 );

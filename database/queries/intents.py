@@ -34,6 +34,16 @@ async def find_active(conn: Conn, basis: str) -> UUID | None:
     return found
 
 
+async def has_version(conn: Conn, basis: str, version: str) -> bool:
+    """Whether a model was trained on just this, whatever became of it."""
+    return bool(await _SQL["has_version"].fetch_value(conn, basis=basis, version=version))
+
+
+async def has_learned_lately(conn: Conn, basis: str) -> bool:
+    """Whether a model was trained on tickets within a day."""
+    return bool(await _SQL["has_learned_lately"].fetch_value(conn, basis=basis))
+
+
 async def read_artifact(conn: Conn, model_id: UUID) -> bytes:
     """The bytes of a model; empty where it has been forgotten in the meantime."""
     return await _SQL["read_artifact"].fetch_value(conn, id=model_id) or b""

@@ -1,6 +1,13 @@
 -- name: find_active
 SELECT id FROM intent_models WHERE basis = :basis AND is_active;
 
+-- name: has_version
+SELECT EXISTS (SELECT FROM intent_models WHERE basis = :basis AND version = :version);
+
+-- name: has_learned_lately
+SELECT EXISTS (SELECT FROM intent_models
+                WHERE basis = :basis AND source = 'tickets' AND created_at > now() - interval '1 day');
+
 -- name: read_artifact
 SELECT artifact FROM intent_models WHERE id = :id;
 

@@ -29,6 +29,7 @@ GROWING = {
     "outbox",
     "queue_failures",
     "queue_threads",
+    "run_labels",
     "thread_keys",
     "tickets",
     "tool_calls",
@@ -69,6 +70,9 @@ INSERT INTO tool_calls (run_id, position, tool, arguments, output, milliseconds)
 INSERT INTO model_calls (run_id, position, purpose, model, milliseconds, finish_reason)
     SELECT run, 0, 'turn', 'm', 1, 'stop' FROM ids;
 INSERT INTO customer_facts (id, conversation_id, message_id, fact) SELECT reply, conversation, inbound, 'f' FROM ids;
+INSERT INTO run_labels (run_id, kind, is_right, created_at)
+    SELECT run, CASE WHEN n % 3 = 0 THEN 'confirmed' ELSE 'reopened' END, n % 3 = 0, now() - make_interval(mins => n)
+      FROM ids WHERE n % 2 = 0;
 INSERT INTO agent_metrics (run_id, channel, inbox, outcome, confidence, sentiment, agent_ms, reply_ms)
     SELECT run, 'web', 'form', 'answered', 1, 0, 1, 1 FROM ids;
 INSERT INTO message_sources (id, channel, inbox, external_id, origin, state, body, received_at)
@@ -97,6 +101,7 @@ STATEMENTS = {
         "identities",
         "inboxes",
         "intents",
+        "learning",
         "notices",
         "operations",
         "outbox",
@@ -157,6 +162,8 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("sources.find_contact", {"thread_keys_pkey"}),
         ("sources.redirect_keys", {"thread_keys_proven"}),
         ("sources.revoke_conversations", {"conversations_phone", "conversations_user_id"}),
+        ("learning.list_examples", {"tickets_corrected", "run_labels_created", "run_labels_pkey"}),
+        ("learning.label_answer", {"agent_runs_conversation"}),
         ("files.claim_missing", {"message_attachments_missing"}),
         ("identities.try_code", {"identity_codes_conversation"}),
         ("notices.list_open", {"notices_open"}),

@@ -11,22 +11,22 @@ from agent.run import TurnResult
 from core.background import run_in_background
 from database.pool import DbPool
 from tests.agent.intents.desk import PARCEL, make_reader
+from tests.agent.intents.sample import WordEmbedder
+from tests.agent.intents.test_learn import add_tickets
 from tests.workers.stubs import Desk, build_answer, build_handover
 from workers.intents import IntentKeeper
 
 
 async def test_a_worker_trains_what_is_missing_and_takes_over_what_is_newer(pool: DbPool) -> None:
     reader = make_reader(pool)
-    async with run_in_background(IntentKeeper(reader, round_seconds=0.01).run()), asyncio.timeout(30):
-        while not reader.is_ready:  # noqa: ASYNC110  # all there is to wait for
-            await asyncio.sleep(0.01)
-        async with pool.acquire() as conn:
-            await conn.execute(
-                "INSERT INTO decision_thresholds VALUES (gen_random_uuid(), NULL, 'web', 0.9, .98, 200, .98)"
-            )
-        while not reader.thresholds:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    keeper = IntentKeeper(pool, reader, WordEmbedder())
+    await keeper.do_round()
     assert await reader.read([PARCEL]) is not None
+    async with pool.acquire() as conn:
+        await conn.execute(
+            "INSERT INTO decision_thresholds VALUES (gen_random_uuid(), NULL, 'web', 0.9, .98, 200, .98)"
+        )
+    await keeper.do_round()
     assert list(reader.thresholds) == [(None, "web")]
 
 
@@ -35,7 +35,10 @@ async def test_a_training_that_fails_is_said_rarely_and_tried_again(pool: DbPool
     async with pool.acquire() as conn:
         await conn.execute("ALTER TABLE intent_models RENAME TO mislaid")
     with capture_logs() as logs:
-        async with run_in_background(IntentKeeper(reader, round_seconds=0.01).run()), asyncio.timeout(30):
+        async with (
+            run_in_background(IntentKeeper(pool, reader, WordEmbedder(), round_seconds=0.01).run()),
+            asyncio.timeout(30),
+        ):
             while not logs:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             async with pool.acquire() as conn:
@@ -80,3 +83,14 @@ async def test_what_a_person_said_of_a_ticket_stays(desk: Desk) -> None:
     await desk.reply("And another thing?")
     await work_with(desk, guess("invoice", 0.9))
     assert (await read_intent(desk))[::2] == ("refund", "person")
+
+
+async def test_a_worker_learns_when_it_is_due_and_no_second_time(pool: DbPool) -> None:
+    reader = make_reader(pool)
+    await add_tickets(pool, count=100)
+    keeper = IntentKeeper(pool, reader, WordEmbedder(), rounds_per_learning=1)
+    with capture_logs() as logs:
+        for _ in range(3):
+            await keeper.do_round()
+    learned = [log for log in logs if log["event"] == "learned from tickets"]
+    assert [(log["tickets"], log["is_better"]) for log in learned] == [(100, True)]

@@ -1,6 +1,9 @@
 """Thanks after an automatic answer: the turn is settled and on record, and nobody hears anything."""
 
+import pytest
+
 from agent.context import Turn
+from agent.decision.policy import PolicyMatch
 from agent.run import TurnResult
 from core.settings import AgentSettings
 from tests.agent.builders import make_agent
@@ -94,3 +97,36 @@ async def test_thanks_of_whom_the_desk_has_written_to_too_often_bother_nobody(de
     await desk.work()
     assert await desk.fetch_value("SELECT count(*) FROM tickets WHERE status <> 'auto_resolved'") == 0
     assert await desk.fetch_value("SELECT outcome FROM agent_runs ORDER BY created_at DESC LIMIT 1") == "silent"
+
+
+async def test_thanks_confirm_the_answer_before_them(desk: Desk) -> None:
+    await desk.submit()
+    await desk.work()
+    await thank(desk)
+    (label,) = await desk.fetch(
+        "SELECT r.outcome, l.kind, l.is_right FROM run_labels l JOIN agent_runs r ON r.id = run_id"
+    )
+    assert tuple(label) == ("answered", "confirmed", True)
+    await thank(desk)
+    assert await desk.count("run_labels") == 1
+
+
+@pytest.mark.parametrize(("rule", "labels"), [("anger", 1), ("asks_for_person", 1), ("billing_dispute", 0), (None, 0)])
+async def test_anger_or_a_call_for_a_person_says_that_the_answer_before_was_wrong(
+    desk: Desk, rule: str | None, labels: int
+) -> None:
+    await desk.submit()
+    await desk.work()
+    policy = (PolicyMatch(rule, "general", "always", "words"),) if rule else ()
+    desk.agent.think = make_agent(policy=policy).run_turn
+    await desk.reply("That is not it")
+    await desk.work()
+    found = await desk.fetch("SELECT kind, is_right FROM run_labels")
+    assert [tuple(row) for row in found] == [("reopened", False)] * labels
+
+
+async def test_a_first_message_says_nothing_of_any_answer(desk: Desk) -> None:
+    desk.agent.think = make_agent(policy=(PolicyMatch("anger", "general", "always", "words"),)).run_turn
+    await desk.submit()
+    await desk.work()
+    assert await desk.count("run_labels") == 0

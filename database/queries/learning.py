@@ -1,0 +1,79 @@
+"""What becomes known of answers and tickets afterwards, and what is learned from it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+from uuid import UUID
+
+from core.ids import new_id
+from database.pool import Conn
+from database.statements import load_statements
+from database.types import ConversationId
+
+_SQL = load_statements("learning")
+
+MAX_TICKETS = 5_000
+MAX_LABELS = 50_000
+
+# By what it became known whether an answer was right.
+Kind = Literal["confirmed", "reopened"]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedTicket:
+    """A ticket whose intent is known, with the customer's first message and the names they have given."""
+
+    id: UUID
+    intent: str
+    text: str
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledAnswer:
+    """An automatic answer, how sure the agent was of it and of its intent, and whether it was right."""
+
+    intent: str | None
+    trust: float
+    channel: str
+    confidence: float
+    is_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A learned threshold; `bound` is the precision that `verified` answers prove for it."""
+
+    intent: str | None
+    channel: str | None
+    threshold: float
+    wanted_precision: float
+    verified: int
+    bound: float
+
+
+async def label_answer(conn: Conn, conversation_id: ConversationId, kind: Kind, *, is_right: bool) -> None:
+    """Note whether the newest automatic answer of a conversation was right; nothing where there was none."""
+    await _SQL["label_answer"].execute(conn, conversation_id=conversation_id, kind=kind, is_right=is_right)
+
+
+async def correct_intent(conn: Conn, ref: str, intent: str) -> bool:
+    """A person says what a ticket is about; whether there is such a ticket."""
+    return await _SQL["correct_intent"].fetch_value(conn, ref=ref, intent=intent) is not None
+
+
+async def list_examples(conn: Conn, *, least_trust: float) -> list[VerifiedTicket]:
+    """The newest tickets whose intent a person gave, or was trusted this much and led to a right answer."""
+    rows = await _SQL["list_examples"].fetch(conn, least_trust=least_trust, max_tickets=MAX_TICKETS)
+    return [VerifiedTicket(**dict(row)) for row in rows]
+
+
+async def list_labelled(conn: Conn) -> list[LabelledAnswer]:
+    """The newest answers of which it is known whether they were right."""
+    return [LabelledAnswer(**dict(row)) for row in await _SQL["list_labelled"].fetch(conn, max_labels=MAX_LABELS)]
+
+
+async def replace_thresholds(conn: Conn, thresholds: Sequence[Threshold]) -> None:
+    """From now on these hold and no others."""
+    await _SQL["forget_thresholds"].execute(conn)
+    await _SQL["add_threshold"].execute_many(conn, [{"id": new_id(), **asdict(found)} for found in thresholds])
