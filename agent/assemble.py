@@ -43,12 +43,14 @@ async def build_agent(
         embedders = await asyncio.to_thread(load_embedders, settings.embedding, settings.openai)
     seeds = SeedEmbedder(embedders.local, settings.data_dir / "seeds") if embedders.local else None
     guard = await asyncio.to_thread(load_guard, seeds)
-    mood = await asyncio.to_thread(fit_mood, seeds) if seeds else None
-    await asyncio.to_thread(load_languages)
     local, remote = (AsyncEmbedder(one) if one else None for one in (embedders.local, embedders.remote))
     checker = PolicyChecker(guard, local)
     intents = IntentReader(pool, await asyncio.to_thread(load_taxonomy), guard.rules, local, seeds)
-    await intents.refresh()
+    # Beside each other: reading a stored classifier must not make the start longer.
+    reading = asyncio.create_task(intents.refresh())
+    mood = await asyncio.to_thread(fit_mood, seeds) if seeds else None
+    await asyncio.to_thread(load_languages)
+    await reading
 
     async def read_history(conversation: ConversationState, as_of: datetime | None) -> list[dict[str, Any]]:
         return await run_patiently(

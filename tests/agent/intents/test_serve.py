@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
-from agent.decision.policy import PolicyMatch
+from agent.decision.policy import Level, PolicyMatch
+from agent.intents.classifier import IntentClassifier, IntentGuess, Nearest
 from agent.intents.serve import RULE_TRUST, IntentReader
 from agent.intents.taxonomy import Taxonomy
 from database.pool import DbPool
 from tests.agent.builders import make_agent, make_turn
-from tests.agent.intents.desk import PARCEL, REFUND, make_reader, make_taxonomy
+from tests.agent.intents.desk import DISPUTE, PARCEL, REFUND, make_reader, make_taxonomy
 
 
 async def list_models(pool: DbPool) -> list[tuple[str, bool]]:
@@ -25,7 +26,7 @@ async def test_there_is_no_intent_until_it_is_learned_and_then_the_right_one(poo
     guessed = await reader.read([PARCEL])
     assert guessed is not None
     assert (guessed.intent.id, guessed.intent.id) == ("parcel_late", guessed.guess.label)
-    assert guessed.guess.trust > RULE_TRUST
+    assert guessed.guess.trust > max(RULE_TRUST.values())
     assert await reader.read([]) is None
 
 
@@ -108,6 +109,23 @@ async def test_a_sure_intent_speaks_for_its_rule(pool: DbPool, text: str, *, is_
         assert guessed.rule == PolicyMatch("billing_dispute", "billing", "always", evidence)
 
 
+@pytest.mark.parametrize(
+    ("level", "trust", "is_named"),
+    [("always", 0.5, True), ("always", 0.49, False), ("likely", 0.8, True), ("likely", 0.79, False)],
+)
+async def test_a_mandatory_rule_needs_less_trust_than_a_likely_one(
+    pool: DbPool, monkeypatch: pytest.MonkeyPatch, level: Level, trust: float, *, is_named: bool
+) -> None:
+    rule = DISPUTE.model_copy(update={"level": level})
+    reader = IntentReader(pool, make_taxonomy(refund_request="billing_dispute"), [rule])
+    await reader.train_if_missing()
+    guess = IntentGuess("refund_request", 0.9, trust, "parcel_late", 0.1, Nearest(REFUND, "refund_request", 0.9))
+    monkeypatch.setattr(IntentClassifier, "classify", lambda *_: [guess])
+    guessed = await reader.read([REFUND])
+    assert guessed is not None
+    assert (guessed.rule is not None) == is_named
+
+
 async def test_of_several_ways_to_say_it_the_surest_counts(pool: DbPool) -> None:
     reader = make_reader(pool)
     await reader.train_if_missing()
@@ -115,7 +133,7 @@ async def test_of_several_ways_to_say_it_the_surest_counts(pool: DbPool) -> None
         guessed = await reader.read(texts)
         assert guessed is not None
         assert guessed.guess.label == "parcel_late"
-        assert guessed.guess.trust > RULE_TRUST
+        assert guessed.guess.trust > max(RULE_TRUST.values())
 
 
 async def test_a_turn_is_decided_and_recorded_with_its_intent_and_without_the_text_it_is_like(pool: DbPool) -> None:
