@@ -135,7 +135,7 @@ def print_replay(console: Console, summary: "Summary", outcomes: "list[Replayed 
 
     changed = [outcome for outcome in outcomes if isinstance(outcome, Replayed) and outcome.differences]
     for outcome in changed:
-        console.print(_list_changes(outcome))
+        console.print(_list_changes(outcome), end="\n\n")
     table = Table("Turns", box=None, title="Replay", title_justify="left")
     table.add_column("", justify="right")
     table.add_row("replayed", str(summary.turns))
@@ -168,7 +168,6 @@ def _list_changes(outcome: "Replayed") -> Table:
             table.add_row(field, *(Text(format_cell(cell) or "–") for cell in rows[field]))
     if before.cost_usd != after.cost_usd:
         table.add_row("cost, USD", _show_cost(before.cost_usd), _show_cost(after.cost_usd))
-    table.add_section()
     return table
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -141,11 +141,16 @@ def read_past(run: PastRun) -> Verdict:
         rule=decision["rule"],
         route=decision["route"] if decision["action"] == "hand_over" else "",
         reply=run.reply if is_answer else "",
-        cited=run.cited if is_answer else (),
+        cited=_list_once(run.cited) if is_answer else (),
         confidence=decision["confidence"],
         cost_usd=run.cost_usd,
         model=run.model,
     )
+
+
+def _list_once(sources: Iterable[str]) -> tuple[str, ...]:
+    """Each article once: two of its passages may be cited."""
+    return tuple(dict.fromkeys(sources))
 
 
 def read_result(result: TurnResult) -> Verdict:
@@ -157,7 +162,7 @@ def read_result(result: TurnResult) -> Verdict:
         rule=decision.rule,
         route=decision.route if decision.action == "hand_over" else "",
         reply=draft.text if draft else "",
-        cited=tuple(citation.source for citation in draft.citations) if draft else (),
+        cited=_list_once(citation.source for citation in draft.citations) if draft else (),
         confidence=round(decision.confidence, 4),
         cost_usd=result.cost_usd,
         model=result.brain.model,

@@ -32,6 +32,9 @@ from database.queries import knowledge as library
 from database.queries.replays import PastRun, read_runs
 from database.queries.vectors import PassageText
 from tests.agent.builders import make_agent, make_turn
+from tests.agent.models.asking import ANSWER, make_brain, make_model_agent
+from tests.emulators.openai.script import Fail
+from tests.emulators.openai.server import serve_openai
 from tests.workers.stubs import Desk, build_answer
 
 ANSWERABLE = "How can I reset my forgotten password?"
@@ -208,6 +211,30 @@ async def test_what_no_agent_decided_is_left_out_and_counted(pool: DbPool, tmp_p
     assert sum(summarise_replay(outcomes).left_out.values()) == 4
     with pytest.raises(ValueError, match="no record"):
         build_turn(outcomes[1].run, "then")
+
+
+async def test_a_models_answer_is_held_against_the_offline_brains_with_what_it_costs(
+    pool: DbPool, tmp_path: Path
+) -> None:
+    desk = Desk(pool, Settings.model_construct(data_dir=tmp_path))
+    desk.agent.think = make_agent().run_turn
+    await desk.submit(ANSWERABLE)
+    await desk.work()
+    for step, fallback in ((ANSWER, None), (Fail(401), "AuthenticationError")):
+        async with serve_openai(step) as server, aclosing(make_model_agent(make_brain(server))) as agent:
+            runs = read_runs(pool, SINCE, UNTIL)
+            [outcome] = [outcome async for outcome in replay_runs(agent, runs, knowledge="then")]
+        assert isinstance(outcome, Replayed)
+        assert outcome.before.model == "offline"
+        assert outcome.fallback == fallback
+        summary = summarise_replay([outcome])
+        assert summary.fallbacks == (fallback is not None)
+        assert summary.cost_before == 0
+        if fallback is None:
+            assert outcome.after.model == "gpt-4o"
+            assert outcome.after.cost_usd
+            assert summary.cost_after == outcome.after.cost_usd
+    assert await desk.count("agent_runs") == 1
 
 
 def make_replayed(before: Verdict, after: Verdict) -> Replayed:
