@@ -76,10 +76,8 @@ async def test_a_configured_audience_is_the_only_one(gmail: Gmail) -> None:
         {"email_verified": "true"},
         {"email_verified": None},
         {"exp": 1_700_000_000},
-        {"exp": int(time.time()) - 30},
         {"exp": None},
         {"exp": "soon"},
-        {"iat": int(time.time()) + 600},
         {"iat": None},
         {"iss": "https://accounts.example.com"},
         {"iss": None},
@@ -89,6 +87,12 @@ async def test_a_configured_audience_is_the_only_one(gmail: Gmail) -> None:
 )
 async def test_a_token_with_any_wrong_claim_is_refused(gmail: Gmail, changes: dict[str, Any]) -> None:
     await refuse(make_receiver(gmail), make_request(gmail.accounts.make_push_token(URL, **changes)))
+
+
+@pytest.mark.parametrize(("claim", "seconds"), [("exp", -30), ("iat", 600)])
+async def test_clocks_may_not_differ_by_more(gmail: Gmail, claim: str, seconds: int) -> None:
+    token = gmail.accounts.make_push_token(URL, **{claim: int(time.time()) + seconds})
+    await refuse(make_receiver(gmail), make_request(token))
 
 
 async def test_clocks_may_differ_by_some_seconds(gmail: Gmail) -> None:
