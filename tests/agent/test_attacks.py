@@ -55,8 +55,10 @@ async def honest(besieged: Besieged, attack_settings: Settings) -> SupportAgent:
 
 @pytest.fixture(scope="module")
 async def captured(besieged: Besieged, attack_settings: Settings) -> SupportAgent:
-    """An agent for the hostile model, which no threshold of confidence holds back."""
-    careless = attack_settings.model_copy(update={"agent": AgentSettings(confidence_threshold=0.0)})
+    """An agent for the hostile model, which no threshold of confidence holds back and no limit of tokens."""
+    careless = attack_settings.model_copy(
+        update={"agent": AgentSettings(confidence_threshold=0.0, max_tokens=1_000_000, max_cost_usd=100.0)}
+    )
     return await build_agent(careless, besieged.desk.pool)
 
 
