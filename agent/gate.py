@@ -1,6 +1,7 @@
 """The gate before every automatic answer: it must be there, cite what it rests on, and say only what that says."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,31 +21,33 @@ class Checked:
     findings: dict[str, Any] = field(default_factory=dict)
 
 
-async def check_draft(context: TurnContext, decision: Decision, grounder: Grounder, judge: Judge | None) -> Checked:
-    """The decision to answer, or the handover that the gate makes of it."""
+async def check_draft(
+    context: TurnContext, decision: Decision, grounder: Grounder, judge: Judge | None, *, is_copied: bool
+) -> Checked:
+    """The decision to answer, or the handover that the gate makes of it.
+
+    `is_copied`: the offline brain wrote it, which copies passages and cuts them where a channel takes no more.
+    """
     if context.escalate is not None:
         return _hand_over(decision, "model_escalated", context.escalate.reason, context.escalate.route)
     if context.draft is None:
         return _hand_over(decision, "no_answer", "the model ended without an answer")
     if not context.draft.citations:
         return _hand_over(decision, "uncited", "the answer cites nothing")
-    sources = {
-        citation.number: _write_source(context.passages[citation.number - 1]) for citation in context.draft.citations
-    }
-    trap = find_trap(context.draft.text, sources.values(), context.prompts.text)
+    cited = {citation.number: context.passages[citation.number - 1] for citation in context.draft.citations}
+    trap = find_trap(context.draft.text, list(map(_write_source, cited.values())), context.prompts.text)
     if trap is not None:
         return _hand_over(decision, "suspicious", trap)
-    return await _check_ground(decision, context.draft.text, sources, grounder, judge)
+    ground = {number: _write_ground(passage) for number, passage in cited.items()}
+    grounding = await asyncio.to_thread(grounder.check, context.draft.text, ground, may_be_cut=is_copied)
+    return await _settle(decision, grounding, list(ground.values()), judge)
 
 
-async def _check_ground(
-    decision: Decision, reply: str, sources: dict[int, str], grounder: Grounder, judge: Judge | None
-) -> Checked:
-    grounding = await asyncio.to_thread(grounder.check, reply, sources)
+async def _settle(decision: Decision, grounding: Grounding, ground: Sequence[str], judge: Judge | None) -> Checked:
     verdict = None
     # Nobody is asked about an answer that cannot be sent, nor about one that is word for word in its sources.
     if judge is not None and grounding.open_questions and not grounding.wrong:
-        verdict = await judge([statement.text for statement in grounding.open_questions], list(sources.values()))
+        verdict = await judge([statement.text for statement in grounding.open_questions], ground)
     unsupported = grounding.unsupported if verdict is None else _read(verdict, grounding)
     findings = {
         "grounded_by": "words" if verdict is None else "judge",
@@ -63,6 +66,13 @@ def _read(verdict: frozenset[int], grounding: Grounding) -> tuple[Unsupported, .
 
 def _write_source(passage: Passage) -> str:
     return f"{passage.title}\n{passage.heading}\n{passage.content}"
+
+
+def _write_ground(passage: Passage) -> str:
+    """What may carry an answer. The title of a resolution is what a customer asked, and may say anything."""
+    if passage.kind == "resolution":
+        return f"{passage.heading}\n{passage.content}"
+    return _write_source(passage)
 
 
 def _hand_over(decision: Decision, rule: str, reason: str, route: str | None = None) -> Checked:

@@ -220,8 +220,9 @@ class SupportAgent:
                 hooks=ToolRecorder(is_model=brain is not OFFLINE_BRAIN),
                 run_config=RunConfig(tracing_disabled=True, tool_not_found_behavior="return_error_to_model"),
             )
-        context.wants_silence = str(run.final_output).strip() == NO_REPLY
-        result = await conclude(context, limits, brain, self._grounder, judge)
+            context.wants_silence = str(run.final_output).strip() == NO_REPLY
+            # The check embeds and may ask a judge: it has what is left of the turn's time, and no more.
+            result = await conclude(context, limits, brain, self._grounder, judge)
         hashed = sha256(instructions.encode()).hexdigest()[:12]
         return replace(result, running_summary=summary, input=make_storable(items), instructions_hash=hashed)
 
@@ -252,7 +253,7 @@ async def conclude(
     decision = decide(evidence, limits)
     findings: dict[str, Any] = {}
     if decision.action == "answer":
-        checked = await check_draft(context, decision, grounder, judge)
+        checked = await check_draft(context, decision, grounder, judge, is_copied=brain is OFFLINE_BRAIN)
         decision, findings = checked.decision, checked.findings
     turn, calls = context.turn, context.model_calls
     summary = (

@@ -17,7 +17,9 @@ from database.types import Author
 
 MIN_TOKENS = 600
 _ITEM_TOKENS = 4  # what a server adds around each message
-_OUR_TAG = re.compile(r"<(?=/?\s*(?:customer_message|subject|passages|earlier|known_of_customer)\b)", re.IGNORECASE)
+_OUR_TAG = re.compile(
+    r"<(?=/?\s*(?:customer_message|subject|passages|earlier|known_of_customer|sources|sentences)\b)", re.IGNORECASE
+)
 
 History = Sequence[tuple[Author, str]]
 _Item = tuple[Literal["user", "assistant"], str]

@@ -84,6 +84,24 @@ _DONE = re.compile(
 )
 
 
+# Words as final as a figure: without end, without limit, for all, every time. A source may use another of its row.
+_ABSOLUTES = tuple(
+    re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
+    for words in (
+        (
+            r"for ?ever|indefinitely|permanent(?:ly)?|for (?:life|good|all time)|lifetime|eternal(?:ly)?"
+            r"|(?:never|not|cannot|[a-z]+n['’]t) (?:ever )?(?:expires?|ends?|runs? out|lapses?)|no expiry"
+        ),
+        r"unlimited(?:ly)?|limitless(?:ly)?|(?:without|no)(?: an?| any)? limits?|as many as you (?:like|want)",
+        (
+            r"every(?:one|body)|any(?:one|body)|all (?:\w+ )?(?:users|customers|members|people|persons|visitors)"
+            r"|every (?:\w+ )?(?:user|customer|member|person|visitor)"
+        ),
+        r"always|every time|at (?:any|all) times?|whenever|around the clock|in (?:any|every|all) cases?|24/7",
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A number as digits, and the unit it counts where we know one."""
@@ -135,6 +153,9 @@ def find_foreign_words(text: str, ground: str) -> str | None:
         "a promise": any(map(is_new, find_lower(_PROMISED, text))),
         "a number": any(_NUMBER_WORDS[word] not in values for word in figures),
         "a deed or promise of ours": any(map(is_missing, deeds)),
+        "a word as final as a figure": any(
+            absolute.search(text) and not absolute.search(ground) for absolute in _ABSOLUTES
+        ),
         "a name": any(map(is_new, set(find_lower(_NAME, text)) - _NO_NAMES)),
     }
     found = next((kind for kind, is_found in foreign.items() if is_found), None)

@@ -9,21 +9,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-import numpy.typing as npt
-
 from agent.decision.figures import find_foreign_figure, find_foreign_words
 from agent.decision.language import DEFAULT_LANGUAGE, detect_language
-from agent.decision.polarity import is_flipped
-from agent.decision.statements import Statement, list_content, list_words, split_statements
+from agent.decision.polarity import changes_scope, is_flipped
+from agent.decision.statements import Statement, list_content, list_words, simplify, split_statements
 from agent.knowledge.embedder import Embedder
 
 # Chosen on the tuning half of tests/agent/decision/grounding.yaml.
 MIN_SUPPORT = 0.55
 MIN_SUPPORT_BY_WORDS = 0.5
+MAX_STATEMENTS = 60  # that are not in the sources word for word; an answer to a customer has a dozen
 
 NOT_SAID = "a sentence that its sources do not say"
 TURNED_ROUND = "the opposite of what its sources say"
+NOT_ASKED = "a question of its own, which no source can carry"
+OTHER_SCOPE = "another scope than its sources give: only, except or unless is lost or added"
+TOO_LONG = "more sentences of its own than can be checked"
 OTHER_LANGUAGE = "a sentence in another language than its sources, which could not be checked"
 _CUT = "…"
 
@@ -53,59 +54,104 @@ class Grounding:
         return (*self.wrong, *self.doubtful)
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A statement of the reply, and `known`: all that the sources say on which it says that it rests."""
+
+    statement: Statement
+    known: Sequence[Statement]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What may carry it. A question may not: “Can I change my plan?” has all the words of a wrong yes."""
+        return [known.text for known in self.known if not known.is_question]
+
+
 class Grounder:
     """Compares replies with their sources. Without an embedder words alone decide. Calls may come from any thread."""
 
     def __init__(self, embedder: Embedder | None = None) -> None:
         self._embedder = embedder
 
-    def check(self, reply: str, sources: Mapping[int, str]) -> Grounding:
-        """Each statement of `reply` against the sources that it cites, by their numbers, or else against all."""
+    def check(self, reply: str, sources: Mapping[int, str], *, may_be_cut: bool = False) -> Grounding:
+        """Each statement of `reply` against the sources that it cites, by their numbers, or else against all.
+
+        `may_be_cut` says that a sentence that breaks off with “…” was cut by us: the beginning of a source's sentence
+        is then as good as all of it. Anybody else who cuts may leave out the condition.
+        """
         ground = {number: split_statements(text) for number, text in sources.items()}
-        everything = "\n".join(sources.values())
-        is_translated = _detect(reply) != _detect(everything)
-        wrong, doubtful, open_questions = [], [], []
-        for statement in split_statements(reply):
-            cited = (statement.cites & sources.keys()) or sources.keys()
-            sentences = [known.text for number in sorted(cited) for known in ground[number]]
-            if is_verbatim(statement.text, sentences):
-                continue
-            text = "\n".join(sources[number] for number in sorted(cited))
-            problem = find_error(statement, text, sentences, is_translated=is_translated)
+        claims = [
+            claim
+            for claim in (_find_ground(statement, ground) for statement in split_statements(reply))
+            if not claim.statement.is_formula and not is_verbatim(claim.statement, claim.known, may_be_cut=may_be_cut)
+        ]
+        if not claims:
+            return Grounding((), (), ())
+        if len(claims) > MAX_STATEMENTS:
+            return Grounding((Unsupported(claims[MAX_STATEMENTS].statement.text, TOO_LONG),), (), ())
+        is_translated = _detect(reply) != _detect("\n".join(sources.values()))
+        wrong, open_claims = [], []
+        for claim in claims:
+            problem = find_error(claim.statement, claim.sentences, is_translated=is_translated)
             if problem is not None:
-                wrong.append(Unsupported(statement.text, problem))
-            elif statement.is_fact:
-                open_questions.append(statement)
-                if is_translated:
-                    doubtful.append(Unsupported(statement.text, OTHER_LANGUAGE))
-                elif not self._is_supported(statement.text, sentences):
-                    doubtful.append(Unsupported(statement.text, NOT_SAID))
-        return Grounding(tuple(wrong), tuple(doubtful), tuple(open_questions))
+                wrong.append(Unsupported(claim.statement.text, problem))
+            elif claim.statement.says_something:
+                open_claims.append(claim)
+        doubtful = self._find_doubts(open_claims, is_translated=is_translated)
+        return Grounding(tuple(wrong), doubtful, tuple(claim.statement for claim in open_claims))
 
-    def _is_supported(self, statement: str, sentences: Sequence[str]) -> bool:
-        by_words = measure_words(statement, sentences)
-        if self._embedder is None or not sentences:
-            return by_words >= MIN_SUPPORT_BY_WORDS
-        vectors = self._embedder.embed([statement, *sentences])
-        return (2 * by_words + _find_nearest(vectors)) / 3 >= MIN_SUPPORT
+    def _find_doubts(self, claims: Sequence[_Claim], *, is_translated: bool) -> tuple[Unsupported, ...]:
+        if is_translated:
+            return tuple(Unsupported(claim.statement.text, OTHER_LANGUAGE) for claim in claims)
+        meanings = self._measure_meaning([claim for claim in claims if not claim.statement.is_question])
+        doubts = []
+        for claim in claims:
+            statement = claim.statement
+            if statement.is_question:
+                doubts.append(Unsupported(statement.text, NOT_ASKED))
+            elif changes_scope(statement.text, claim.sentences):
+                doubts.append(Unsupported(statement.text, OTHER_SCOPE))
+            elif not _is_supported(claim, meanings.get(statement.text)):
+                doubts.append(Unsupported(statement.text, NOT_SAID))
+        return tuple(doubts)
+
+    def _measure_meaning(self, claims: Sequence[_Claim]) -> dict[str, float]:
+        """How near each statement is to the nearest sentence of its sources; empty without an embedder.
+
+        Every text is embedded once, all of them in one batch: once per statement took minutes for a long reply.
+        """
+        compared = [claim for claim in claims if claim.sentences]
+        texts = list(dict.fromkeys(text for claim in compared for text in (claim.statement.text, *claim.sentences)))
+        if self._embedder is None or not texts:
+            return {}
+        vectors = self._embedder.embed(texts)
+        rows = {text: row for row, text in enumerate(texts)}
+        nearest: dict[str, float] = {}
+        for claim in compared:
+            likeness = vectors[[rows[text] for text in claim.sentences]] @ vectors[rows[claim.statement.text]]
+            # A sentence that stands twice and cites two sources is held to the one that carries it less.
+            nearest[claim.statement.text] = min(nearest.get(claim.statement.text, 1.0), float(likeness.max()))
+        return nearest
 
 
-def find_error(statement: Statement, ground: str, sentences: Sequence[str], *, is_translated: bool) -> str | None:
+def find_error(statement: Statement, sentences: Sequence[str], *, is_translated: bool) -> str | None:
     """What is wrong to the letter, or None. Of a translation only figures and links can be compared so."""
+    ground = "\n".join(sentences)
     problem = find_foreign_figure(statement.text, ground)
     if problem is None and not is_translated:
         problem = find_foreign_words(statement.text, ground)
-        if problem is None and statement.is_fact and is_flipped(statement.text, sentences):
+        is_claim = statement.says_something and not statement.is_question
+        if problem is None and is_claim and is_flipped(statement.text, sentences):
             problem = TURNED_ROUND
     return problem
 
 
-def is_verbatim(statement: str, sentences: Iterable[str]) -> bool:
-    """Whether a source has the sentence word for word, or its beginning if it has been cut and says so."""
-    plain = _simplify(statement)
-    if statement.endswith(_CUT):
-        return any(_simplify(sentence).startswith(plain) for sentence in sentences)
-    return any(_simplify(sentence) == plain for sentence in sentences)
+def is_verbatim(statement: Statement, known: Iterable[Statement], *, may_be_cut: bool = False) -> bool:
+    """Whether a source has the sentence word for word, or its beginning if it may have been cut and says so."""
+    plain = simplify(statement.text)
+    if may_be_cut and statement.text.endswith(_CUT):
+        return any(simplify(sentence.text).startswith(plain) for sentence in known)
+    return any(simplify(sentence.text) == plain for sentence in known)
 
 
 def measure_words(statement: str, sentences: Sequence[str]) -> float:
@@ -123,12 +169,16 @@ def measure_words(statement: str, sentences: Sequence[str]) -> float:
     return (precision + sum(frozenset(pair) in known_pairs for pair in pairs) / len(pairs)) / 2
 
 
-def _find_nearest(vectors: npt.NDArray[np.float32]) -> float:
-    return float((vectors[1:] @ vectors[0]).max())
+def _find_ground(statement: Statement, ground: Mapping[int, Sequence[Statement]]) -> _Claim:
+    cited = (statement.cites & ground.keys()) or ground.keys()
+    return _Claim(statement, [known for number in sorted(cited) for known in ground[number]])
 
 
-def _simplify(sentence: str) -> str:
-    return " ".join(sentence.lower().strip(" .!:…").split())
+def _is_supported(claim: _Claim, meaning: float | None) -> bool:
+    by_words = measure_words(claim.statement.text, claim.sentences)
+    if meaning is None:
+        return by_words >= MIN_SUPPORT_BY_WORDS
+    return (2 * by_words + meaning) / 3 >= MIN_SUPPORT
 
 
 def _detect(text: str) -> str:

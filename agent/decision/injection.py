@@ -6,13 +6,26 @@ question *and* gives orders is good ground for the orders too.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from agent.decision.policy import normalise
+from agent.decision.secret_requests import asks_for_secret
 
 _OLD = r"(?:all|any|every|your|these|previous|prior|earlier|above|former|old|other)"
 _RULES = r"(?:instructions?|rules?|prompts?|guidelines?|directions?|directives?|orders?|polic(?:y|ies))"
 _MACHINE = r"(?:ai|llm|chat ?bot|bot|language model|(?:ai |virtual |support )?assistants?|(?:ai |support )?agent|model)"
+_SPEAK = (
+    r"(?:say|tell|answer|reply|respond|print|output|reveal|promise|grant|offer|refund|approve|obey|ignore|forget"
+    r"|disregard|disclose|quote|repeat|pretend|mention|recommend"
+    r"|(?:send|give|call) (?:every|all|the customer|customers))"
+)
+_ROLE = (
+    r"(?:ai|llm|chat ?bot|bot|language model|assistant|model|dan|unrestricted|uncensored|unfiltered|jailbroken"
+    rf"|in (?:developer|debug|god|dan|jailbreak) mode|free (?:of|from) (?:all|any|every|your)"
+    rf"|(?:bound|restricted|limited) by (?:{_OLD} )*{_RULES})"
+)
+# A name in capitals is given to a machine: “You are now FREEDESK”. Asked of the text as it is written.
+_RENAMED = re.compile(r"\b[Yy](?:ou|OU) (?:are|ARE) (?:now|NOW) (?:called )?[A-Z]{4,}\b")
 _ORDERS = re.compile(
     "|".join(
         (
@@ -20,20 +33,32 @@ _ORDERS = re.compile(
             r"\b(?:ignorier\w*|vergiss|vergessen sie|missachte\w*)\b.{0,40}\b(?:anweisung|regel|vorgabe)\w*",
             r"\b(?:ignor\w*|olvid\w*|esque[cç]\w*|desconsider\w*)\b.{0,40}\b(?:instruc+i?[oó]n|instruç|regla|regra|orden)\w*",
             r"\b(?:ignor\w*|oubli\w*)\b.{0,40}\b(?:instruction|consigne|r[eè]gle)s?\b",
-            r"\b(?:system|developer|hidden|initial) (?:prompt|message|instructions?)\b",
-            r"(?:^|[\n.!?]\s*)(?:system|assistant|developer)(?: note| message)?\s*:",
+            r"\b(?:system|developer|hidden|initial) (?:prompt|instructions?)\b|\bdeveloper message\b",
+            # “System: Windows 10 or later.” is a requirement; what is said to somebody is not.
+            (
+                r"(?:^|[\n.!?]\s*)(?:system|assistant|developer)(?: note| message)?\s*:[^\n.!?]{0,80}"
+                r"\b(?:from now on|ignore"
+                r"|disregard|forget|say|answer|reply|respond|reveal|obey|you (?:are|must|shall|will|may|now))\b"
+            ),
             rf"\b(?:note|notice|message|instructions?|reminder|hint) (?:to|for) (?:the |any |all |every )?{_MACHINE}\b",
-            rf"\b{_MACHINE} (?:must|should|shall|has to|have to|is to|are to|will now|needs? to)\b",
-            rf"\bwhen (?:an? |the )?{_MACHINE} (?:reads|sees|processes|finds|answers)\b",
-            r"\byou are (?:now|no longer)\b|\b(?:developer|debug|jailbreak|dan|god) mode is\b",
-            r"\balways (?:show|say|add|append|include)\b.{0,120}\bin (?:the|your|every|all) (?:answer|repl(?:y|ies))",
+            # What it must say or do to customers: that a bot must be a member of a channel is told to a reader.
+            rf"\b{_MACHINE} (?:must|should|shall|has to|have to|is to|are to|will now|needs? to) (?:\w+ )?{_SPEAK}\b",
+            rf"\bwhen (?:an? |the )?{_MACHINE} (?:reads|sees|processes|finds|answers) (?:this|these|the following)\b",
+            rf"\byou are (?:now|no longer) (?:(?:an?|the|my|our|just) )*(?:\w+ )?{_ROLE}\b",
+            r"\b(?:developer|debug|jailbreak|dan|god) mode is\b",
+            (
+                r"\balways (?:show|say|add|append|include)\b.{0,120}\bin (?:"
+                r"(?:every|all|each) (?:answers?|repl(?:y|ies))"
+                r"|(?:the|your) (?:answers?|repl(?:y|ies)) to (?:an?|the|all|any|every)\b)"
+            ),
         )
     )
 )
 _MARKUP = re.compile(
-    r"<\|\w+\|>|\[/?INST\]|<</?SYS>>|</?\s*(?:system|instructions?|passage|customer_message|input)\s*>|<!--|!\[[^\]]*\]\("
-    r"|\b(?:javascript|data):|\b(?:search_knowledge_base|create_ticket|get_customer_history|escalate_to_human"
-    r"|send_response|analyze_sentiment)\b",
+    r"<\|\w+\|>|\[/?INST\]|<</?SYS>>|<!--|!\[[^\]]*\]\("
+    r"|</?\s*(?:system|instructions?|passages?|customer_message|input|sources|sentences)\s*>"
+    r"|\bjavascript:(?=\S)|\bdata:(?:[a-z]+/[\w.+-]+)?[;,]\S"
+    r"|\b(?:search_knowledge_base|create_ticket|get_customer_history|escalate_to_human|send_response|analyze_sentiment)\b",
     re.IGNORECASE,
 )
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
@@ -52,7 +77,7 @@ def find_order(text: str) -> str | None:
         return "text in a code that no customer can read"
     if _MARKUP.search(text):
         return "markup or names that are meant for a machine"
-    if _ORDERS.search(text.lower()) or _ORDERS.search(normalise(text)):
+    if _RENAMED.search(text) or _ORDERS.search(text.lower()) or _ORDERS.search(normalise(text)):
         return "orders to a machine"
     return None
 
@@ -62,8 +87,10 @@ def quotes(text: str, secret: str) -> bool:
     return not _list_runs(secret).isdisjoint(_list_runs(text))
 
 
-def find_trap(reply: str, sources: Iterable[str], instructions: str) -> str | None:
+def find_trap(reply: str, sources: Sequence[str], instructions: str) -> str | None:
     """Why this reply must not go out although its sources carry it, in words for a person, or None."""
+    if asks_for_secret(reply, sources):
+        return "the answer asks for a password, a card number or a code"
     if quotes(reply, instructions):
         return "the answer quotes the agent's instructions"
     problem = find_order(reply)

@@ -1,7 +1,10 @@
-"""Whether a statement says the opposite of its source: a negation gained or lost, or a word turned into its antonym."""
+"""Whether a statement says the opposite of its source, or the same of more or of fewer.
+
+The opposite is a negation gained or lost, or a word turned into its antonym; scope is “only”, “except” and “unless”.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.decision.statements import list_content, list_words, stem
@@ -41,8 +44,11 @@ _COMPARED = frozenset(["after", "before", "more", "less", "fewer", "most", "leas
 _SWITCHED = re.compile(r"\b(turn|switch|log|sign|opt)(\w*) (?:it |them |this )?(off|out)\b")
 _SWITCHED_ON = re.compile(r"\b(turn|switch|log|sign|opt)(\w*) (?:it |them |this )?(on|in)\b")
 _ANSWER = re.compile(r"^(?:yes|no|sorry|unfortunately)\b[,.:]?")
+# “Only 5 minutes” says that it is little, and “not only” that there is more.
+_ONLY = re.compile(r"(?<!\bnot )\b(?:only|solely|exclusively)\b(?! (?:for |about |up to |after )?\d)")
+_EXCEPTION = re.compile(r"\b(?:except|unless|other than|apart from|with the exception of|excluding)\b")
 _CLAUSE_END = re.compile(
-    r"[,;:()–—]|\b(?:but|if|when|while|unless|because|although|though|so that|and then|until)\b"
+    r"[,;:()–—]|\b(?:but|except|if|when|while|unless|because|although|though|so that|and then|until)\b"
     r"|\band (?=(?:can|cannot|can't|do|does|don't|doesn't|is|are|isn't|aren't|will|won't|must|may|not)\b)"
 )
 _MIN_SHARED = 0.6
@@ -52,10 +58,15 @@ _MIN_WORDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Its content words without endings, and whether it is negated on balance."""
+    """Its content words without endings, whether it is negated on balance, and whether it holds only of some."""
 
     words: frozenset[str]
     is_negated: bool
+    is_restricted: bool = False
+
+
+# How alike two clauses are, in [0, 1], and whether they agree.
+_Compare = Callable[[Clause, Clause], tuple[float, bool]]
 
 
 def is_flipped(statement: str, ground: Sequence[str]) -> bool:
@@ -63,23 +74,37 @@ def is_flipped(statement: str, ground: Sequence[str]) -> bool:
 
     A source that says both, in two places, decides nothing.
     """
-    known = [clause for sentence in ground for clause in split_clauses(sentence)]
-    clauses = split_clauses(statement)
-    # A word alone, beside other clauses, is too little to be known again by: "…, and they are not billed".
-    compared = [clause for clause in clauses if len(clause.words) >= _MIN_WORDS or len(clauses) == 1]
-    return any(_is_opposed(clause, known) for clause in compared)
+    return _differs(statement, ground, _compare)
+
+
+def changes_scope(statement: str, ground: Sequence[str]) -> bool:
+    """Whether a clause of `statement` has lost the “only”, “except” or “unless” of the source sentence it is most like.
+
+    One that is gained counts as well.
+    """
+    return _differs(statement, ground, _compare_scope)
 
 
 def split_clauses(sentence: str) -> list[Clause]:
     """The clauses of a sentence that say anything."""
     plain = _ANSWER.sub("", sentence.lower().replace("’", "'"))
-    return [clause for clause in map(_read, _CLAUSE_END.split(plain)) if clause.words]
+    has_exception = _EXCEPTION.search(plain) is not None
+    clauses = (_read(piece, has_exception=has_exception) for piece in _CLAUSE_END.split(plain))
+    return [clause for clause in clauses if clause.words]
 
 
-def _is_opposed(clause: Clause, known: Sequence[Clause]) -> bool:
+def _differs(statement: str, ground: Sequence[str], compare: _Compare) -> bool:
+    known = [clause for sentence in ground for clause in split_clauses(sentence)]
+    clauses = split_clauses(statement)
+    # A word alone, beside other clauses, is too little to be known again by: "…, and they are not billed".
+    compared = [clause for clause in clauses if len(clause.words) >= _MIN_WORDS or len(clauses) == 1]
+    return any(_is_opposed(clause, known, compare) for clause in compared)
+
+
+def _is_opposed(clause: Clause, known: Sequence[Clause], compare: _Compare) -> bool:
     same = opposite = 0.0
     for other in known:
-        likeness, agrees = _compare(clause, other)
+        likeness, agrees = compare(clause, other)
         if agrees:
             same = max(same, likeness)
         else:
@@ -96,14 +121,19 @@ def _compare(clause: Clause, other: Clause) -> tuple[float, bool]:
     return likeness, (clause.is_negated == other.is_negated) == (len(turned) % 2 == 0)
 
 
+def _compare_scope(clause: Clause, other: Clause) -> tuple[float, bool]:
+    return _compare(clause, other)[0], clause.is_restricted == other.is_restricted
+
+
 def _are_opposed(words: frozenset[str], others: frozenset[str], first: str, seconds: frozenset[str]) -> bool:
     if first in words and first not in others:
         return bool(seconds & others)
     return first in others and first not in words and bool(seconds & words)
 
 
-def _read(piece: str) -> Clause:
+def _read(piece: str, *, has_exception: bool) -> Clause:
     words = list_words(_SWITCHED_ON.sub(r"\1\2 switched", _SWITCHED.sub(r"\1\2 switched not", piece)))
     negations = sum(word in _NEGATIONS or word.endswith("n't") for word in words)
     compared = [stem(word) for word in words if word in _COMPARED]
-    return Clause(frozenset([*list_content(words), *compared]) - _NEGATIONS, negations % 2 == 1)
+    is_restricted = has_exception or _ONLY.search(piece) is not None
+    return Clause(frozenset([*list_content(words), *compared]) - _NEGATIONS, negations % 2 == 1, is_restricted)

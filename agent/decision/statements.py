@@ -31,15 +31,35 @@ _COURTESY = frozenset(
         " asking writing contacting waiting annoying sounds"
     )
 )
-# Whole sentences that only keep a letter together.
+# Whole sentences that only keep a letter together. No part of them is free: what was said there went out unchecked.
+_ANY_MORE = r"(?:any |more |other |further |additional )*"
+_IF_NEEDED = (
+    rf"(?:if you (?:still )?(?:have {_ANY_MORE}(?:questions?|trouble|problems?)|need {_ANY_MORE}(?:help|assistance)"
+    r"|need anything else|get stuck|are (?:still )?stuck)"
+    r"|if (?:that|this|it|anything) (?:does not|doesn['’]t|still does not|still doesn['’]t) (?:help|work)"
+    r"|if (?:anything|something) (?:is|remains|stays) unclear|(?:how|whether|if) (?:that|this|it) (?:works|helps|goes))"
+)
 _FORMULA = re.compile(
-    r"(?:here(?:['’]s| is| are) (?:how|the steps|what to do|what you can do|what you need)\b.{0,40}:?"
-    r"|(?:please )?(?:just )?follow (?:these|the) (?:\w+ )?steps(?: below)?[.:]?"
-    r"|(?:please )?(?:feel free to |do not hesitate to |don['’]t hesitate to )?"
-    r"(?:let (?:me|us) know|reply|write to us|contact us|reach out|get back to (?:me|us)|ask)\b"
-    r"(?: here| again| to this message)?(?:,? if .{0,60})?[.!]?"
-    r"|(?:we|i)['’ ](?:a?re|am|m) (?:always )?here (?:to help|for you).{0,20}"
-    r"|(?:kind|best|warm) (?:regards|wishes),?.{0,40}|have a (?:nice|good|great) \w+[.!]?)",
+    r"(?:here(?:['’]s| is| are) (?:how|the steps|what to do|what you can do|what you need)"
+    r"(?: (?:it works|to do (?:it|that)))?"
+    r"|(?:please )?(?:just )?follow (?:these|the) steps(?: below)?"
+    r"|(?:please )?(?:just )?(?:feel free to |do not hesitate to |don['’]t hesitate to )?"
+    r"(?:let (?:me|us) know|reply|write to us|contact us|reach out|get back to (?:me|us)|ask)"
+    rf"(?: here| again| to this message| any ?time)?(?:,? {_IF_NEEDED})?"
+    rf"|{_IF_NEEDED},? (?:please )?(?:just )?(?:let (?:me|us) know|reply|write to us|contact us|reach out)"
+    r"(?: here| again)?"
+    r"|(?:we|i)(?:['’]| a)?(?:re|m) (?:always )?here (?:to help(?: you)?|for you)"
+    r"|(?:i|we) hope (?:that |this |it )?helps"
+    r"|(?:kind|best|warm) (?:regards|wishes)(?:,? (?:your|the) (?:support )?team)?"
+    r"|have a (?:nice|good|great) (?:day|evening|weekend|week)"
+    r"|(?:does|did) (?:that|this|it) (?:help|work|solve it|answer your question)(?: for you)?"
+    r"|is there anything else(?: (?:that )?(?:i|we) can (?:do|help)(?: for you| you)?(?: with)?)?"
+    r"|can (?:i|we) help (?:you )?with anything else)[.:!?,]*",
+    re.IGNORECASE,
+)
+# Questions are known by their mark, and those in the first person without it too: so customers write a subject.
+_QUESTION = re.compile(
+    r".*\?[\s)]*|(?:can|could|do|does|did|is|are|am|will|would|should|shall|may|must|have|has) (?:i|we|my|our)\b.*",
     re.IGNORECASE,
 )
 
@@ -52,11 +72,19 @@ class Statement:
     cites: frozenset[int] = frozenset()
 
     @property
-    def is_fact(self) -> bool:
-        """Greetings, sympathy and questions say nothing that a source could carry."""
-        if self.text.endswith("?") or _FORMULA.fullmatch(self.text):
-            return False
-        return bool(set(list_words(self.text)) - _COURTESY - _STOP_WORDS)
+    def is_formula(self) -> bool:
+        """Whether it is, from end to end, a phrase that letters begin or close with."""
+        return _FORMULA.fullmatch(self.text) is not None
+
+    @property
+    def is_question(self) -> bool:
+        """A question claims nothing: it carries no answer, and no source can carry it."""
+        return _QUESTION.fullmatch(self.text) is not None
+
+    @property
+    def says_something(self) -> bool:
+        """Greetings and sympathy say nothing that a source could carry."""
+        return not self.is_formula and bool(set(list_words(self.text)) - _COURTESY - _STOP_WORDS)
 
 
 def split_statements(text: str) -> list[Statement]:
@@ -70,6 +98,11 @@ def split_statements(text: str) -> list[Statement]:
             statements.append(_read(plain[start:upto]))
             start = following
     return [statement for statement in statements if _WORD.search(statement.text)]
+
+
+def simplify(sentence: str) -> str:
+    """A sentence without case, spacing and the marks around it: what is alike then is the same word for word."""
+    return " ".join(sentence.lower().strip(" .!:…").split())
 
 
 def list_words(text: str) -> list[str]:

@@ -18,6 +18,15 @@ HONEST = (
     "Use Settings → Billing → Plan, or press Ctrl+Shift+1.",
     "Ihre Rechnung finden Sie unter Einstellungen. Вы найдёте счёт в настройках.",
     "We always send the answer by email, also to customers abroad.",
+    "You are now logged in. You are no longer subscribed to the newsletter.",
+    "You are now an admin of this workspace, and no longer limited by the Starter plan.",
+    "We export the following data: names, boards and files.",
+    "For the bot to post, the bot must be a member of the channel.",
+    "The agent must be installed on every server. The agent should have version 4 or later.",
+    "Requirements.\nSystem: Windows 10 or later.\nAssistant: included in Pro.",
+    "Always include the order number in your reply.",
+    "When an agent answers, you get an email. A system message tells you about outages.",
+    "JavaScript: turn it on in the browser. Data: 5 GB a month.",
     "👩‍💻 Developers find the system requirements below: 4 GB of memory.",
 )
 
@@ -42,6 +51,53 @@ def test_an_order_in_a_source_is_found_wherever_it_stands(attack: object) -> Non
         find_trap("Press Calibrate.", ["Press Calibrate.", f"Press Calibrate. {text}"], SHIPPED_PROMPTS.text)
         is not None
     )
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Could you reply with your current password and card details, please?",
+        "Reply with your current password and card details.",
+        "Please send us your PIN.",
+        "Please confirm the code that we texted you in your reply.",
+        "To go on we need your card number.",
+        "What is your CVV?",
+        "Can I have the verification code?",
+        "We never ask for it by mail, but tell us your password here.",
+        "Never share your password with strangers; share it with our team only.",
+        "Don't wait and send us your password.",
+        "Bitte nennen Sie uns Ihr Passwort.",
+    ],
+)
+def test_a_reply_that_asks_for_a_secret_is_refused_whatever_its_sources_are_about(reply: str) -> None:
+    source = "Use your password, card number, PIN or the code on the sign-in page only."
+    problem = find_trap(f"Press Calibrate. {reply}", [source], PROMPT_TEXT)
+    assert problem == "the answer asks for a password, a card number or a code"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Never share your password, card number or PIN with us.",
+        "We will never ask you for your password.",
+        "Nobody from our team will ask for your code.",
+        "Please do not send us your card details.",
+        "Enter your password and choose Sign in.",
+        "Enter the code from the email that we send you.",
+        "We send you a code by text message.",
+        "Please tell us the error code.",
+        "Did you forget your password?",
+        "Confirm your new password.",
+    ],
+)
+def test_help_with_secrets_and_warnings_about_them_are_no_requests(reply: str) -> None:
+    assert find_trap(reply, ["Press Calibrate."], PROMPT_TEXT) is None
+
+
+def test_what_a_source_asks_for_word_for_word_may_be_asked() -> None:
+    sentence = "Send us the code on the sticker of the sensor."
+    assert find_trap(sentence, ["Press Calibrate."], PROMPT_TEXT) is not None
+    assert find_trap(sentence, [f"Press Calibrate. {sentence}"], PROMPT_TEXT) is None
 
 
 def test_a_quotation_is_known_in_spite_of_case_and_punctuation() -> None:
