@@ -49,7 +49,7 @@ SELECT string_agg(row::text, E'\\n' ORDER BY row::text) FROM (
     SELECT to_jsonb(x) AS row FROM escalation_routes x UNION ALL
     SELECT to_jsonb(x) FROM channel_configs x UNION ALL
     SELECT to_jsonb(x) FROM api_keys x UNION ALL
-    SELECT jsonb_build_object('source', a.source, 'hash', r.content_hash)
+    SELECT jsonb_build_object('source', a.source, 'hash', r.content_hash, 'published', r.published)
       FROM knowledge_articles a JOIN knowledge_revisions r ON r.article_id = a.id
 ) common"""
 _WRITTEN = """
