@@ -126,14 +126,17 @@ class TurnContext:
         """Number passages in the order in which they were found, and remember the search that fitted best.
 
         Only the customer's own words count for confidence: a model could ask something easier than what was asked.
-        Where the knowledge is in another language, a model's translation of them is all there is to count.
+        Where the passage found is in another language, a model's translation of them is all there is to count.
         """
         known = {passage.id for passage in self.passages}
         self.passages += [passage for passage in found if passage.id not in known]
-        is_asked = query in self.turn.queries or (self.can_translate and not self.reading.is_language_known)
+        is_asked = query in self.turn.queries or (self.can_translate and self._is_foreign(next(iter(found), None)))
         confidence = estimate_answerability(query, found) if is_asked else 0.0
         if found and (self.best is None or confidence > self.confidence):
             self.best, self.confidence = found[0], confidence
+
+    def _is_foreign(self, passage: Passage | None) -> bool:
+        return passage is not None and passage.language not in {None, self.reading.language}
 
     @property
     def is_settled(self) -> bool:
@@ -176,5 +179,5 @@ class TurnContext:
             knowledge_languages=self.reading.knowledge_languages,
             channel=self.turn.conversation.channel,
             intent=self.intent,
-            can_be_told=self.can_translate or self.reading.is_language_known,
+            can_be_told=self.can_translate or not self._is_foreign(self.best),
         )

@@ -22,11 +22,6 @@ class Reading:
     sentiment_trend: float
     knowledge_languages: frozenset[str] = frozenset({DEFAULT_LANGUAGE})
 
-    @property
-    def is_language_known(self) -> bool:
-        """Whether the knowledge has articles in the customer's language."""
-        return self.language in self.knowledge_languages
-
 
 class MessageReader:
     """Reads messages. Without an embedder and its mood model, words alone tell how a customer feels."""

@@ -292,7 +292,7 @@ class Passage:
     `similarity` is of cosines with passage and title, in [-1, 1], or None without an embedding model; `lexical` is
     BM25 scaled so that the best passage of the search has 1; `named` is above 0 where an identifier of the question
     stands in the passage, 1 where it stands nowhere else; `score` fuses them and orders the results. `rests_on` is the
-    article that a resolution was taken from.
+    article that a resolution was taken from; `language` is None where it may be any.
     """
 
     id: UUID
@@ -308,6 +308,7 @@ class Passage:
     kind: PassageKind = "article"
     named: float = 0.0
     rests_on: UUID | None = None
+    language: str | None = None
 
     @property
     def topic_id(self) -> UUID:

@@ -204,7 +204,7 @@ async def _reply(
 
 async def _open_letter(conn: Conn, turn: TurnCommit, company: CompanySettings) -> Letter:
     conversation, result = turn.conversation, turn.result
-    is_foreign = result.decision.rule == "language_not_supported"
+    is_foreign = result.decision.rule == "language_not_supported" and result.language not in result.knowledge_languages
     config = await operations.find_channel_config(conn, conversation.channel, conversation.inbox)
     return Letter(
         customer_name=conversation.contact_name,

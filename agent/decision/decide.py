@@ -42,7 +42,7 @@ def decide(evidence: Evidence, limits: Limits) -> Decision:  # noqa: PLR0911  # 
         reason = "the customer only closes the conversation"
         return Decision("stay_silent", "needs_no_answer", reason, find_route(evidence), evidence.confidence, required)
     if not evidence.can_be_told:
-        reason = f"written in {name_language(evidence.language)}, and the knowledge is in {_name_known(evidence)}"
+        reason = f"written in {name_language(evidence.language)}, and the passage that fits is not"
         return hand_over("language_not_supported", reason, find_route(evidence))
     if evidence.automatic_replies >= limits.max_automatic_replies:
         reason = f"{evidence.automatic_replies} automatic replies have not settled it"
@@ -93,14 +93,9 @@ def find_route(evidence: Evidence) -> str:
 def _leans(evidence: Evidence) -> bool:
     score = evidence.sentiment.score
     is_losing_patience = score <= UNHAPPY and evidence.sentiment_trend <= FALLING
-    is_translated = evidence.language not in evidence.knowledge_languages
     return (
         any(match.level == "likely" for match in evidence.policy)
         or score <= MISERABLE
         or is_losing_patience
-        or is_translated
+        or evidence.is_translated
     )
-
-
-def _name_known(evidence: Evidence) -> str:
-    return ", ".join(sorted(map(name_language, evidence.knowledge_languages))) or "no language at all"

@@ -22,7 +22,7 @@ class Evidence:
     """Everything known about a turn when it is decided. `confidence` is the chance that `best` answers it.
 
     A message that only thanks for an automatic answer needs none. `can_be_told` is whether the brain at work can put
-    the knowledge into the customer's language.
+    `best` into the customer's language.
     """
 
     policy: tuple[PolicyMatch, ...]
@@ -45,6 +45,11 @@ class Evidence:
         if self.intent is None or self.intent.guess.trust < LIKELY_TRUST:
             return None
         return self.intent.intent
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether the best passage is in another language than the customer's."""
+        return self.best is not None and self.best.language not in {None, self.language}
 
 
 @dataclass(frozen=True, slots=True)

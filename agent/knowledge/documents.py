@@ -43,7 +43,7 @@ class Document:
     title: str
     category: str
     sections: tuple[Section, ...]
-    language: str = "en"
+    language: str | None = None  # None, too, where it does not say
     audience: Audience = "public"
     is_draft: bool | None = None  # None where the document does not say
 
@@ -103,8 +103,8 @@ class FrontMatter(BaseModel):
     category: str = ""
     summary: str = ""
     # `no`, unquoted, is how YAML writes false.
-    language: Annotated[str, BeforeValidator(lambda value: "no" if value is False else value)] = Field(
-        default="en", pattern=r"^[a-z]{2,3}$"
+    language: Annotated[str | None, BeforeValidator(lambda value: "no" if value is False else value)] = Field(
+        default=None, pattern=r"^[a-z]{2,3}$"
     )
     audience: Audience = "public"
     status: Literal["published", "draft"] | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from agent.decision.language import DEFAULT_LANGUAGE, detect_language
 from agent.knowledge.documents import Document, DocumentError, read_document
 from agent.knowledge.embedder import Embedder, Embedders
 from agent.knowledge.hints import Hint, keep_hints
@@ -54,7 +55,7 @@ async def ingest_documents(
 
 async def store_document(pool: DbPool, embedders: Embedders, source: str, document: Document) -> Ingested:
     """Store what a document says now, publish it unless it is a draft, and compare it with the others."""
-    article = _make_article(source, document)
+    article = await asyncio.to_thread(_make_article, source, document)
     # Before it is stored: whatever can be found by words can be found by meaning as well.
     await embed_passages(pool, embedders, article.passages)
     async with pool.acquire() as conn:
@@ -79,16 +80,22 @@ async def _set_draft(conn: Conn, article: knowledge.KnownArticle, *, is_draft: b
 
 def _make_article(source: str, document: Document) -> NewArticle:
     passages = cut_passages(document)
-    parts = [document.category, document.language, document.audience, *(passage.passage_text for passage in passages)]
+    language = document.language or _detect_language(document)
+    parts = [document.category, language, document.audience, *(passage.passage_text for passage in passages)]
     return NewArticle(
         source=source,
         title=document.title,
         category=document.category,
-        language=document.language,
+        language=language,
         audience=document.audience,
         content_hash=sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest(),
         passages=passages,
     )
+
+
+def _detect_language(document: Document) -> str:
+    text = "\n".join([document.title, *(section.text for section in document.sections)])
+    return detect_language(text) or DEFAULT_LANGUAGE
 
 
 def _name_source(path: Path, root: Path | None) -> str:

@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Literal
 from uuid import UUID
 
+from agent.decision.language import DEFAULT_LANGUAGE, detect_language
 from agent.knowledge.embed import AsyncEmbedder
 from agent.knowledge.embedder import Embedders
 from agent.knowledge.passages import cut_text
@@ -96,7 +97,7 @@ def _make_article(ticket: ResolvedTicket) -> NewArticle:
         source=f"resolution/{ticket.ticket_id}",
         title=question,
         category=ticket.category,
-        language="en",
+        language=detect_language(_read_answer(ticket)) or DEFAULT_LANGUAGE,
         audience="public",
         content_hash=sha256("\x1f".join(passage.passage_text for passage in passages).encode()).hexdigest(),
         passages=passages,

@@ -19,7 +19,7 @@ CREATE TABLE knowledge_revisions (
     article_id   uuid NOT NULL REFERENCES knowledge_articles (id) ON DELETE CASCADE,
     title        text NOT NULL,
     category     text NOT NULL,
-    language     text NOT NULL,
+    language     text,              -- ISO 639-1; NULL until it was told, and may be any
     audience     text NOT NULL CHECK (audience IN ('public', 'internal')),
     content_hash text NOT NULL,
     passages     integer NOT NULL,
@@ -28,6 +28,7 @@ CREATE TABLE knowledge_revisions (
     created_at   timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX knowledge_revisions_article ON knowledge_revisions (article_id, id);
+CREATE INDEX knowledge_revisions_untold ON knowledge_revisions (id) WHERE language IS NULL;
 
 -- Each state of the published knowledge. A run records the newest; searching as of its time finds the same again.
 CREATE TABLE knowledge_versions (
@@ -47,7 +48,7 @@ ALTER TABLE knowledge_base ADD COLUMN revision_id uuid REFERENCES knowledge_revi
 
 INSERT INTO knowledge_revisions (id, article_id, title, category, language, audience, content_hash, passages, words,
                                  published, created_at)
-    SELECT a.id, a.id, a.title, a.category, 'en', 'public', a.content_hash, count(k.id), 0,
+    SELECT a.id, a.id, a.title, a.category, NULL, 'public', a.content_hash, count(k.id), 0,
            tstzmultirange(tstzrange(a.updated_at, NULL)), a.updated_at
       FROM knowledge_articles a LEFT JOIN knowledge_base k ON k.article_id = a.id GROUP BY a.id;
 INSERT INTO knowledge_versions (id, published_at)

@@ -163,7 +163,23 @@ async def list_articles(conn: Conn) -> list[dict[str, Any]]:
 
 async def list_languages(conn: Conn, *, as_of: datetime | None = None) -> list[str]:
     """The languages of what customers may read, or might then."""
-    return [row["language"] for row in await _SQL["list_languages"].fetch(conn, as_of=as_of)]
+    if as_of is None:
+        return [row["language"] for row in await _SQL["list_languages"].fetch(conn)]
+    return [row["language"] for row in await _SQL["list_languages_as_of"].fetch(conn, as_of=as_of)]
+
+
+async def list_untold(conn: Conn, *, max_revisions: int) -> list[tuple[UUID, str]]:
+    """Revisions whose language is not known yet, each with its title and first passages."""
+    rows = await _SQL["list_untold"].fetch(conn, max_revisions=max_revisions)
+    return [(row["id"], row["text"]) for row in rows]
+
+
+async def set_languages(conn: Conn, languages: Sequence[tuple[UUID, str]]) -> None:
+    """Note what languages (ISO 639-1) these revisions are in."""
+    rows: list[dict[str, object]] = [
+        {"revision_id": revision_id, "language": language} for revision_id, language in languages
+    ]
+    await _SQL["set_language"].execute_many(conn, rows)
 
 
 async def search_passages(

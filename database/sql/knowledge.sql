@@ -70,8 +70,20 @@ SELECT a.source, a.kind, r.title, r.category, r.language, r.audience, r.passages
 -- name: list_languages
 -- What a customer can be answered in from the knowledge alone.
 SELECT DISTINCT language FROM knowledge_revisions
- WHERE CASE WHEN :as_of::timestamptz IS NULL THEN upper_inf(published) ELSE published @> :as_of::timestamptz END
-   AND audience = 'public' ORDER BY language;
+ WHERE upper_inf(published) AND audience = 'public' AND language IS NOT NULL ORDER BY language;
+
+-- name: list_languages_as_of
+SELECT DISTINCT language FROM knowledge_revisions
+ WHERE published @> :as_of::timestamptz AND audience = 'public' AND language IS NOT NULL ORDER BY language;
+
+-- name: list_untold
+-- Revisions of which nobody knows yet what language they are in, each with its first words.
+SELECT r.id, concat_ws(E'\n', r.title, (SELECT string_agg(k.content, E'\n' ORDER BY k.position) FROM knowledge_base k
+                                         WHERE k.revision_id = r.id AND k.position < 10)) AS text
+  FROM knowledge_revisions r WHERE r.language IS NULL ORDER BY r.id LIMIT :max_revisions;
+
+-- name: set_language
+UPDATE knowledge_revisions SET language = :language WHERE id = :revision_id;
 
 -- name: search
 -- The nearest passages by meaning and the best by words, and what each part of the score is.
@@ -88,7 +100,7 @@ WITH shelf AS NOT MATERIALIZED (
      -- As a CASE, of which the planner takes half to be true. Of `published @>` alone it takes 1 in 100, and then
      -- compares every vector rather than walk the graph.
      WHERE CASE WHEN :as_of::timestamptz IS NULL THEN upper_inf(r.published) ELSE r.published @> :as_of::timestamptz END
-       AND r.audience = ANY (:audiences::text[]) AND (:language::text IS NULL OR r.language = :language)
+       AND r.audience = ANY (:audiences::text[]) AND (:language::text IS NULL OR coalesce(r.language, :language) = :language)
        AND r.article_id IS DISTINCT FROM (SELECT id FROM knowledge_articles WHERE ticket_id = :without_ticket)
 ), corpus AS (
     SELECT greatest(sum(passages), 1)::float8 AS passages,
@@ -133,7 +145,7 @@ WITH shelf AS NOT MATERIALIZED (
               FROM knowledge_texts t JOIN knowledge_vectors v USING (hash)
              WHERE t.passage_id = k.id AND v.model = :model) parts) m
 )
-SELECT s.id, a.id AS article_id, a.source, a.kind, a.rests_on, r.category, s.title, s.heading,
+SELECT s.id, a.id AS article_id, a.source, a.kind, a.rests_on, r.category, r.language, s.title, s.heading,
        s.content, s.similarity, s.lexical::float8, s.named::float8,
        (coalesce(s.similarity, 0) + 0.15 * s.lexical + 0.5 * s.named
         + CASE a.kind WHEN 'resolution' THEN 0.05 ELSE 0 END)::float8 AS score

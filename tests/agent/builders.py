@@ -47,6 +47,7 @@ def make_passage(
         "category": "login",
         "lexical": 1.0,
         "score": 1.1,
+        "language": DEFAULT_LANGUAGE,
     }
     return Passage(title=title, heading=heading, content=content, similarity=similarity, **{**defaults, **values})
 

@@ -6,6 +6,7 @@ import pytest
 from agents import ModelSettings
 from agents.testing import ScriptedModel, assistant_message, function_call
 
+from agent.decision.decide import LEANING_CONFIDENCE
 from agent.decision.judge import build_judge, read_verdict
 from agent.run import TurnResult
 from core.settings import AgentSettings
@@ -19,14 +20,19 @@ ANSWER = "Wählen Sie auf der Anmeldeseite „Forgot password“. Der Link gilt 
 
 async def run_german(*verdicts: str, text: str = ANSWER, **settings: Any) -> TurnResult:
     """A German turn in which a model searches in English, answers in German, and is then asked to judge."""
+    agent = make_agent(
+        passages=[PASSAGE], model=script_german(*verdicts, text=text), settings=AgentSettings(**settings)
+    )
+    return await agent.run_turn(make_turn(GERMAN, subject="Passwort"))
+
+
+def script_german(*verdicts: str, text: str = ANSWER) -> ScriptedModel:
     answer: tuple[str, dict[str, Any]] = ("send_response", {"text": text, "citations": [1]})
     steps: list[list[Any]] = [
         [function_call(name, arguments, call_id=f"call_{number}")]
         for number, (name, arguments) in enumerate([SEARCH, answer])
     ]
-    model = ScriptedModel([*steps, *([assistant_message(verdict)] for verdict in verdicts)])
-    agent = make_agent(passages=[PASSAGE], model=model, settings=AgentSettings(**settings))
-    return await agent.run_turn(make_turn(GERMAN, subject="Passwort"))
+    return ScriptedModel([*steps, *([assistant_message(verdict)] for verdict in verdicts)])
 
 
 async def test_the_offline_brain_hands_over_what_it_cannot_answer_in_the_customers_language() -> None:
@@ -38,11 +44,31 @@ async def test_the_offline_brain_hands_over_what_it_cannot_answer_in_the_custome
 
 
 async def test_with_german_knowledge_the_offline_brain_answers_in_german() -> None:
-    passage = make_passage("Wählen Sie Passwort vergessen auf der Anmeldeseite.", title="Passwort zurücksetzen")
+    passage = make_passage(
+        "Wählen Sie Passwort vergessen auf der Anmeldeseite.", title="Passwort zurücksetzen", language="de"
+    )
     agent = make_agent(passages=[passage], knowledge_languages=frozenset({"en", "de"}))
     result = await agent.run_turn(make_turn(GERMAN, subject="Passwort"))
     assert result.decision.rule != "language_not_supported"
     assert result.language == "de"
+
+
+@pytest.mark.parametrize(
+    ("language", "rule"), [("de", "grounded_answer"), (None, "grounded_answer"), ("en", "language_not_supported")]
+)
+async def test_what_counts_is_the_language_of_the_passage_and_not_that_of_other_articles(
+    language: str | None, rule: str
+) -> None:
+    passage = make_passage(f"{GERMAN} Wählen Sie Passwort vergessen.", title=GERMAN, similarity=1.0, language=language)
+    agent = make_agent(passages=[passage], knowledge_languages=frozenset({"en", "de"}))
+    result = await agent.run_turn(make_turn(GERMAN, subject="Passwort"))
+    assert result.decision.rule == rule
+
+
+async def test_a_translated_question_counts_though_another_article_is_in_the_customers_language() -> None:
+    agent = make_agent(passages=[PASSAGE], knowledge_languages=frozenset({"en", "de"}), model=script_german("none"))
+    result = await agent.run_turn(make_turn(GERMAN, subject="Passwort"))
+    assert (result.decision.action, result.decision.required_confidence) == ("answer", LEANING_CONFIDENCE)
 
 
 async def test_a_translated_answer_is_sent_once_a_judge_finds_it_carried() -> None:

@@ -196,6 +196,7 @@ async def test_knowledge_of_the_first_schema_is_found_as_before_with_its_vectors
     (found,) = await search_passages(empty, "open on Monday", question, max_passages=5)
     assert (found.source, found.heading, found.lexical) == ("hours.md", "Shop", 1.0)
     assert found.similarity == pytest.approx(1.0, abs=1e-3)
+    assert found.language is None, "nobody has told it yet, so it may be any"
     version = await find_version(empty)
     assert version is not None
     text = PassageText("Opening hours", "Shop", "We are open on Monday.").passage_text

@@ -25,6 +25,15 @@ async def test_a_customer_is_told_in_their_own_language_that_a_person_takes_over
     assert await desk.fetch_value("SELECT language FROM messages WHERE author = 'customer'") == "de"
 
 
+async def test_a_desk_that_knows_some_german_does_not_say_that_it_knows_none(desk: Desk) -> None:
+    desk.agent.think = make_agent(knowledge_languages=frozenset({"de", "en"})).run_turn
+    await desk.submit("Guten Tag, wie kann ich meine Daten exportieren?")
+    await desk.work()
+    [_, (_, text)] = await desk.list_messages()
+    assert await desk.fetch_value("SELECT decision->>'rule' FROM agent_runs") == "language_not_supported"
+    assert "automatische Hilfe" not in text
+
+
 async def test_a_message_in_no_language_keeps_that_of_the_conversation(desk: Desk) -> None:
     await desk.submit("¿Cómo puedo exportar todos mis tableros?")
     await desk.work()

@@ -42,6 +42,7 @@ def guess(label: str, trust: float, category: Any, route: Any) -> GuessedIntent:
 
 INVOICE = guess("invoice", 0.5, "billing", "billing")
 DOUBTFUL = guess("invoice", 0.49, "billing", "billing")
+GERMAN, ANY = make_passage(language="de"), make_passage(language=None)
 THREAT, CHURN = match("legal_threat", "legal", "always"), match("churn_risk", "general", "likely")
 
 
@@ -73,7 +74,9 @@ THREAT, CHURN = match("legal_threat", "legal", "always"), match("churn_risk", "g
         ({"language": "de", "can_be_told": False, "policy": (THREAT,)}, "hand_over", "legal_threat", "legal"),
         ({"language": "de"}, "hand_over", "low_confidence", "account"),
         ({"language": "de", "confidence": 0.95}, "answer", "grounded_answer", "account"),
-        ({"language": "de", "knowledge_languages": frozenset({"de"})}, "answer", "grounded_answer", "account"),
+        ({"language": "de", "best": GERMAN}, "answer", "grounded_answer", "account"),
+        ({"language": "de", "best": ANY}, "answer", "grounded_answer", "account"),
+        ({"language": "de", "knowledge_languages": frozenset({"de"})}, "hand_over", "low_confidence", "account"),
     ],
 )  # fmt: skip
 def test_each_line_of_the_table(changes: dict[str, Any], action: str, rule: str, route: str) -> None:

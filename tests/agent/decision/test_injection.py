@@ -71,7 +71,7 @@ def test_an_order_in_a_source_is_found_wherever_it_stands(attack: object) -> Non
 )
 def test_a_reply_that_asks_for_a_secret_is_refused_whatever_its_sources_are_about(reply: str) -> None:
     source = "Use your password, card number, PIN or the code on the sign-in page only."
-    problem = find_trap(f"Press Calibrate. {reply}", [source], PROMPT_TEXT)
+    problem = find_trap(f"Press Calibrate. {reply}", [source], SHIPPED_PROMPTS.text)
     assert problem == "the answer asks for a password, a card number or a code"
 
 
@@ -91,13 +91,13 @@ def test_a_reply_that_asks_for_a_secret_is_refused_whatever_its_sources_are_abou
     ],
 )
 def test_help_with_secrets_and_warnings_about_them_are_no_requests(reply: str) -> None:
-    assert find_trap(reply, ["Press Calibrate."], PROMPT_TEXT) is None
+    assert find_trap(reply, ["Press Calibrate."], SHIPPED_PROMPTS.text) is None
 
 
 def test_what_a_source_asks_for_word_for_word_may_be_asked() -> None:
     sentence = "Send us the code on the sticker of the sensor."
-    assert find_trap(sentence, ["Press Calibrate."], PROMPT_TEXT) is not None
-    assert find_trap(sentence, [f"Press Calibrate. {sentence}"], PROMPT_TEXT) is None
+    assert find_trap(sentence, ["Press Calibrate."], SHIPPED_PROMPTS.text) is not None
+    assert find_trap(sentence, [f"Press Calibrate. {sentence}"], SHIPPED_PROMPTS.text) is None
 
 
 def test_a_quotation_is_known_in_spite_of_case_and_punctuation() -> None:

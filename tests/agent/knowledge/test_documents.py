@@ -69,7 +69,7 @@ def test_a_passage_knows_the_path_of_headings_above_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("front_matter", "expected"),
     [
-        ("", ("en", "public", None)),
+        ("", (None, "public", None)),
         ("language: no\naudience: internal\nstatus: draft\nowner: docs", ("no", "internal", True)),
         ("language: de\nstatus: published", ("de", "public", False)),
     ],

@@ -118,3 +118,19 @@ async def test_rare_words_count_more_than_common_ones(pool: DbPool) -> None:
         await store(pool, f"{number}.md", make_document("Board", "The board has tasks, and a task has a board."))
     await store(pool, "rare.md", make_document("Exports", "A webhook tells you."))
     assert (await ask(pool, "board task webhook"))[0] == "A webhook tells you."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Wählen Sie in den Einstellungen „Exportieren“ und laden Sie die Datei herunter.", "de"),
+        ("Open Settings, choose Export and download the file.", "en"),
+        ("0815", "en"),
+    ],
+)
+async def test_a_document_that_does_not_say_its_language_has_that_of_its_text(
+    pool: DbPool, text: str, expected: str
+) -> None:
+    await store(pool, "export.md", make_document("0815", text))
+    (found,) = await find(pool, "0815")
+    assert found.language == expected
