@@ -156,8 +156,8 @@ class TurnContext:
         if not 1 <= number <= len(self.passages):
             raise IndexError(number)
         passage = self.passages[number - 1]
-        title = passage.title if passage.heading in {"", passage.title} else f"{passage.title}: {passage.heading}"
         excerpt = passage.content[:EXCERPT_CHARACTERS]
+        title = passage.public_title
         return Citation(number=number, passage_id=passage.id, source=passage.source, title=title, excerpt=excerpt)
 
     def collect_evidence(self) -> Evidence:

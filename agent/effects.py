@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from database.types import Citation, Priority, TicketCategory
 
+# What the tool for answers says of a draft that it takes; it takes one in a turn.
+DRAFT_ACCEPTED = "The answer is drafted; it is sent if it passes the checks."
+
 
 def clean_model_text(text: str) -> str:
     """What a model wrote, without what no database stores: NUL, and halves of characters."""

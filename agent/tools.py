@@ -9,7 +9,7 @@ from typing import Any
 from agents import FunctionTool, RunContextWrapper, function_tool
 
 from agent.context import TurnContext
-from agent.effects import Categorise, Draft, Escalate, clean_model_text
+from agent.effects import DRAFT_ACCEPTED, Categorise, Draft, Escalate, clean_model_text
 from database.patience import DATABASE_TROUBLE
 from database.types import Priority, TicketCategory
 
@@ -99,7 +99,7 @@ async def send_response(ctx: Context, text: str, citations: list[int]) -> str:
     except IndexError as error:
         return f"Not sent: there is no passage {error}. Cite numbers that search_knowledge_base has shown."
     ctx.context.draft = Draft(clean_model_text(text).strip(), cited)
-    return "The answer is drafted; it is sent if it passes the checks."
+    return DRAFT_ACCEPTED
 
 
 @function_tool(failure_error_function=explain_failure)

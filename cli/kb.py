@@ -196,7 +196,7 @@ async def _load(settings: Settings, url: str, paths: list[Path], *, root: Path) 
 
 async def _reembed(settings: Settings, url: str, *, forgets_others: bool) -> str:
     from agent.knowledge.embedder import EmbeddingFailed
-    from agent.knowledge.vectors import fill_vectors, forget_other_models
+    from agent.knowledge.vectors import fill_vectors, forget_other_models, keep_alone
 
     async def fill(pool: DbPool, embedders: "Embedders", progress: Progress) -> str:
         tasks = {one.name: progress.add_task(f"Embedding with {one.name}", total=None) for one in embedders.all}
@@ -210,9 +210,12 @@ async def _reembed(settings: Settings, url: str, *, forgets_others: bool) -> str
         lines = [f"{name}: {coverage.embedded} of {coverage.texts} texts embedded" for name, coverage in done.items()]
         if forgets_others and embedders.all:
             lines.append(f"{await forget_other_models(pool, embedders)} vectors of other models forgotten")
-        return "\n".join(lines) or "nothing to do: there is no model, or another process is embedding"
+        return "\n".join(lines) or "nothing to do: there is no model"
 
-    return await _with_models(settings, url, fill)
+    async with keep_alone(url) as is_alone:
+        if not is_alone:
+            return "nothing to do: another process is embedding"
+        return await _with_models(settings, url, fill)
 
 
 async def _search(settings: Settings, url: str, question: str, shelf: Shelf) -> "list[Passage]":

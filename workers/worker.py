@@ -68,7 +68,7 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
             worker.maintenance.run(),
             listen(database_url, wakers, worker.wake),
             worker.inboxes.run(),
-            KnowledgeKeeper(pool, embedders, settings.knowledge).run(),
+            KnowledgeKeeper(database_url, pool, embedders, settings.knowledge).run(),
             *keepers,
             on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
         ):

@@ -1,10 +1,11 @@
 """Loading documents into the knowledge base: read, cut, embed, store, compare; unchanged ones are skipped."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
 from agent.decision.language import DEFAULT_LANGUAGE, detect_language
 from agent.knowledge.documents import Document, DocumentError, read_document
@@ -15,6 +16,8 @@ from agent.knowledge.vectors import embed_passages
 from database.pool import Conn, DbPool
 from database.queries import knowledge
 from database.queries.knowledge import NewArticle
+
+_TOLD_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,24 @@ async def ingest_documents(
         await knowledge.refresh_statistics(conn)
 
 
+async def tell_languages(pool: DbPool) -> int:
+    """Find out what language the revisions are in that were stored before anybody asked; how many there were."""
+
+    def tell(untold: Sequence[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
+        return [(revision_id, _tell_language([text])) for revision_id, text in untold]
+
+    total = 0
+    while True:
+        async with pool.acquire() as conn:
+            untold = await knowledge.list_untold(conn, max_revisions=_TOLD_AT_ONCE)
+        if not untold:
+            return total
+        told = await asyncio.to_thread(tell, untold)
+        async with pool.acquire() as conn:
+            await knowledge.set_languages(conn, told)
+        total += len(told)
+
+
 async def store_document(pool: DbPool, embedders: Embedders, source: str, document: Document) -> Ingested:
     """Store what a document says now, publish it unless it is a draft, and compare it with the others."""
     article = await asyncio.to_thread(_make_article, source, document)
@@ -80,7 +101,7 @@ async def _set_draft(conn: Conn, article: knowledge.KnownArticle, *, is_draft: b
 
 def _make_article(source: str, document: Document) -> NewArticle:
     passages = cut_passages(document)
-    language = document.language or _detect_language(document)
+    language = document.language or _tell_language([document.title, *(section.text for section in document.sections)])
     parts = [document.category, language, document.audience, *(passage.passage_text for passage in passages)]
     return NewArticle(
         source=source,
@@ -93,9 +114,8 @@ def _make_article(source: str, document: Document) -> NewArticle:
     )
 
 
-def _detect_language(document: Document) -> str:
-    text = "\n".join([document.title, *(section.text for section in document.sections)])
-    return detect_language(text) or DEFAULT_LANGUAGE
+def _tell_language(texts: Sequence[str]) -> str:
+    return detect_language("\n".join(texts)) or DEFAULT_LANGUAGE
 
 
 def _name_source(path: Path, root: Path | None) -> str:

@@ -1,11 +1,13 @@
 """Learning from tickets that ended well: the question and its answer become knowledge, without what was personal."""
 
+import asyncio
 import re
 from hashlib import sha256
 from typing import Literal
 from uuid import UUID
 
 from agent.decision.language import DEFAULT_LANGUAGE, detect_language
+from agent.effects import DRAFT_ACCEPTED
 from agent.knowledge.embed import AsyncEmbedder
 from agent.knowledge.embedder import Embedders
 from agent.knowledge.passages import cut_text
@@ -43,11 +45,12 @@ async def learn_resolution(pool: DbPool, embedders: Embedders, ticket_id: UUID) 
     Only a closed ticket with one answer, after which its customer wrote nothing more, proves that the answer helped.
     """
     async with pool.acquire() as conn:
-        ticket = await resolutions.find_resolved(conn, ticket_id)
+        ticket = await resolutions.find_resolved(conn, ticket_id, accepted=DRAFT_ACCEPTED)
     if ticket is None:
         return "not_proven"
-    outcome = judge_resolution(ticket)
-    article = None if outcome else _make_article(ticket)
+    # Redacting takes a while where people paste logs.
+    outcome = await asyncio.to_thread(judge_resolution, ticket)
+    article = None if outcome else await asyncio.to_thread(_make_article, ticket)
     if article and await _is_known(pool, embedders, article):
         outcome, article = "known", None
     if article:
@@ -63,7 +66,8 @@ async def learn_resolution(pool: DbPool, embedders: Embedders, ticket_id: UUID) 
 def judge_resolution(ticket: ResolvedTicket) -> Outcome | None:
     """Why this answer should not be learned; None if nothing speaks against it."""
     is_proven = ticket.status == "closed" and len(ticket.answered) == 1 and ticket.last_author != "customer"
-    if not is_proven or ticket.delivery_problem is not None:
+    is_draft_lost = ticket.last_author == "assistant" and ticket.drafted is None
+    if not is_proven or is_draft_lost or ticket.delivery_problem is not None:
         return "not_proven"
     if ticket.sentiment is not None and ticket.sentiment <= _UNHAPPY:
         return "unhappy"

@@ -2,19 +2,38 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from agent.knowledge.embedder import Embedder, Embedders, EmbeddingFailed
 from core.logging import RareLog, get_logger
-from database.pool import DbPool
+from database.pool import DbPool, connect
 from database.queries import vectors
-from database.queries.vectors import Coverage, PassageText, hash_text
+from database.queries.vectors import Coverage, PassageText, VectorKey, hash_text
 
 _log = get_logger(__name__)
 _rare_log = RareLog(_log, seconds=600)
 
 BATCH_PASSAGES = 64
 _FORGOTTEN_AT_ONCE = 1_000
-_LOCK_KEY = 0x6E64_6B76  # "ndkv": one process fills at a time
+_LOOKED_AT_ONCE = 2_000
+_LOCK_KEY = 0x6E64_6B76  # "ndkv": one process keeps the knowledge at a time
+_COMMAND_SECONDS = 60.0
+
+
+@asynccontextmanager
+async def keep_alone(url: str) -> AsyncIterator[bool]:
+    """Whether nobody else keeps the knowledge while the block runs.
+
+    The lock belongs to a connection of its own and ends with it; on one of a pool it would outlive a block that failed.
+    """
+    conn = await connect(url, application="nightdesk knowledge", command_timeout=_COMMAND_SECONDS)
+    try:
+        is_alone = await vectors.try_lock(conn, _LOCK_KEY)
+        yield is_alone
+        if is_alone:
+            await vectors.unlock(conn, _LOCK_KEY)  # at once; the server takes a moment to see a connection end
+    finally:
+        conn.terminate()
 
 
 async def embed_passages(pool: DbPool, embedders: Embedders, passages: Sequence[PassageText]) -> None:
@@ -29,20 +48,26 @@ async def embed_passages(pool: DbPool, embedders: Embedders, passages: Sequence[
 
 
 async def fill_vectors(pool: DbPool, embedders: Embedders) -> AsyncGenerator[tuple[str, Coverage], None]:
-    """Embed all that any model lacks, and yield (model, coverage) as it goes; nothing while another process does it.
+    """Embed all that any model lacks, and yield (model, coverage) as it goes.
 
     A remote model is searched with from the moment it is complete. Raises EmbeddingFailed when it cannot be asked; what
-    it has done stays. Close it if you leave it early: it holds the lock.
+    it has done stays.
     """
-    async with pool.acquire() as holder:
-        if not await vectors.try_lock(holder, _LOCK_KEY):
-            return
-        try:
-            for embedder in embedders.all:
-                async for coverage in _fill_one(pool, embedder):
-                    yield embedder.name, coverage
-        finally:
-            await vectors.unlock(holder, _LOCK_KEY)
+    for embedder in embedders.all:
+        async for coverage in _fill_one(pool, embedder):
+            yield embedder.name, coverage
+
+
+async def is_caught_up(pool: DbPool, embedders: Embedders) -> bool:
+    """Whether every model was complete, and nothing has been stored since: to count all texts takes much longer."""
+    async with pool.acquire() as conn:
+        return all([await vectors.is_caught_up(conn, embedder.name) for embedder in embedders.all])
+
+
+async def forget_unused(pool: DbPool, after: VectorKey) -> VectorKey:
+    """Look at some vectors behind `after`, delete those whose texts are gone; where to go on."""
+    async with pool.acquire() as conn:
+        return await vectors.forget_unused(conn, after, max_vectors=_LOOKED_AT_ONCE) or VectorKey()
 
 
 async def forget_other_models(pool: DbPool, embedders: Embedders) -> int:

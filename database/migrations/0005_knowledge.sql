@@ -28,6 +28,9 @@ CREATE TABLE knowledge_revisions (
     created_at   timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX knowledge_revisions_article ON knowledge_revisions (article_id, id);
+CREATE INDEX knowledge_revisions_created ON knowledge_revisions (created_at);
+CREATE INDEX knowledge_revisions_published ON knowledge_revisions (audience, language) INCLUDE (article_id, passages, words)
+    WHERE upper_inf(published);
 CREATE INDEX knowledge_revisions_untold ON knowledge_revisions (id) WHERE language IS NULL;
 
 -- Each state of the published knowledge. A run records the newest; searching as of its time finds the same again.
@@ -101,7 +104,7 @@ INSERT INTO knowledge_vectors (hash, model, small)
       FROM knowledge_base k JOIN knowledge_texts t ON t.passage_id = k.id AND t.part = 'passage'
      WHERE k.embedding IS NOT NULL;
 
--- Models whose vectors are complete. Until then a new model is not searched with.
+-- Models whose vectors are complete, and when that was found last. Until then a new model is not searched with.
 CREATE TABLE knowledge_models (
     model    text PRIMARY KEY,
     ready_at timestamptz NOT NULL DEFAULT now()

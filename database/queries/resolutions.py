@@ -40,9 +40,12 @@ async def list_due(conn: Conn, *, quiet_hours: int, max_tickets: int) -> list[UU
     return [row["id"] for row in rows]
 
 
-async def find_resolved(conn: Conn, ticket_id: UUID) -> ResolvedTicket | None:
-    """The ticket, or None where there is none or nobody has said anything."""
-    row = await _SQL["find_resolved"].fetch_row(conn, ticket_id=ticket_id)
+async def find_resolved(conn: Conn, ticket_id: UUID, *, accepted: str) -> ResolvedTicket | None:
+    """The ticket, or None where there is none or nobody has said anything.
+
+    `accepted` is what the tool for answers says of the draft that it takes.
+    """
+    row = await _SQL["find_resolved"].fetch_row(conn, ticket_id=ticket_id, accepted=accepted)
     return ResolvedTicket(**dict(row)) if row else None
 
 

@@ -48,6 +48,14 @@ class Coverage:
     embedded: int
 
 
+@dataclass(frozen=True, slots=True)
+class VectorKey:
+    """What a vector is kept under; as it is, before all others."""
+
+    hash: bytes = b""
+    model: str = ""
+
+
 def hash_text(text: str) -> bytes:
     """SHA-256 of the text: where its vectors are kept."""
     return sha256(text.encode("utf-8", "surrogatepass")).digest()
@@ -91,6 +99,19 @@ async def mark_unready(conn: Conn, model: str) -> None:
 async def is_ready(conn: Conn, model: str) -> bool:
     """Whether searches may use this model."""
     return bool(await _SQL["is_ready"].fetch_value(conn, model=model))
+
+
+async def is_caught_up(conn: Conn, model: str) -> bool:
+    """Whether the model was complete, and nothing has been stored since."""
+    return bool(await _SQL["is_caught_up"].fetch_value(conn, model=model))
+
+
+async def forget_unused(conn: Conn, after: VectorKey, *, max_vectors: int) -> VectorKey | None:
+    """Delete vectors without a text among the next `max_vectors`; the last one looked at, or None behind all."""
+    row = await _SQL["forget_unused"].fetch_row(
+        conn, after_hash=after.hash, after_model=after.model, max_vectors=max_vectors
+    )
+    return VectorKey(**dict(row)) if row else None
 
 
 async def forget_other_models(conn: Conn, models: Sequence[str], *, max_vectors: int) -> int:

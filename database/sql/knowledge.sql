@@ -100,12 +100,19 @@ WITH shelf AS NOT MATERIALIZED (
      -- As a CASE, of which the planner takes half to be true. Of `published @>` alone it takes 1 in 100, and then
      -- compares every vector rather than walk the graph.
      WHERE CASE WHEN :as_of::timestamptz IS NULL THEN upper_inf(r.published) ELSE r.published @> :as_of::timestamptz END
-       AND r.audience = ANY (:audiences::text[]) AND (:language::text IS NULL OR coalesce(r.language, :language) = :language)
+       AND r.audience = ANY (:audiences::text[])
+       AND (:language::text IS NULL OR r.language IS NULL OR r.language = :language)
        AND r.article_id IS DISTINCT FROM (SELECT id FROM knowledge_articles WHERE ticket_id = :without_ticket)
 ), corpus AS (
     SELECT greatest(sum(passages), 1)::float8 AS passages,
            greatest(sum(words), 1)::float8 / greatest(sum(passages), 1) AS words
-      FROM shelf
+      FROM (  -- the shelf again, in two: what is published now is found by an index that has nothing else
+        SELECT * FROM knowledge_revisions WHERE :as_of::timestamptz IS NULL AND upper_inf(published)
+        UNION ALL
+        SELECT * FROM knowledge_revisions WHERE :as_of::timestamptz IS NOT NULL AND published @> :as_of::timestamptz) r
+     WHERE r.audience = ANY (:audiences::text[])
+       AND (:language::text IS NULL OR r.language IS NULL OR r.language = :language)
+       AND r.article_id IS DISTINCT FROM (SELECT id FROM knowledge_articles WHERE ticket_id = :without_ticket)
 ), by_meaning AS (
     (SELECT t.passage_id FROM knowledge_vectors v JOIN knowledge_texts t USING (hash)
        JOIN knowledge_base k ON k.id = t.passage_id JOIN shelf r ON r.id = k.revision_id
@@ -147,6 +154,8 @@ WITH shelf AS NOT MATERIALIZED (
 )
 SELECT s.id, a.id AS article_id, a.source, a.kind, a.rests_on, r.category, r.language, s.title, s.heading,
        s.content, s.similarity, s.lexical::float8, s.named::float8,
+       (SELECT b.title FROM knowledge_revisions b
+         WHERE b.article_id = a.rests_on AND upper_inf(b.published) AND b.audience = 'public') AS rests_on_title,
        (coalesce(s.similarity, 0) + 0.15 * s.lexical + 0.5 * s.named
         + CASE a.kind WHEN 'resolution' THEN 0.05 ELSE 0 END)::float8 AS score
   FROM scored s JOIN knowledge_revisions r ON r.id = s.revision_id JOIN knowledge_articles a ON a.id = r.article_id

@@ -8,7 +8,7 @@ SELECT t.id FROM tickets t
 
 -- name: find_resolved
 -- A ticket with what was asked and answered. The answer of the agent is taken as it was drafted, without the letter
--- around it, and with the article it cites first.
+-- around it, and with the article it cites first. A model may draft again, in vain: only what was accepted was sent.
 SELECT t.id AS ticket_id, t.ref, t.status, t.subject, t.category, t.route, t.delivery_problem, v.sentiment,
        array[v.contact_name, c.name] AS names,
        array(SELECT m.text FROM messages m WHERE m.conversation_id = v.id AND m.author = 'customer'
@@ -24,7 +24,8 @@ SELECT t.id AS ticket_id, t.ref, t.status, t.subject, t.category, t.route, t.del
                  ORDER BY m.created_at DESC, m.id DESC LIMIT 1) last ON true
   LEFT JOIN LATERAL (SELECT k.arguments ->> 'text' AS text FROM agent_runs r JOIN tool_calls k ON k.run_id = r.id
                       WHERE r.conversation_id = v.id AND r.outcome = 'answered' AND k.tool = 'send_response'
-                      ORDER BY r.created_at DESC, k.position DESC LIMIT 1) drafted ON last.author = 'assistant'
+                        AND k.output = :accepted
+                      ORDER BY r.created_at DESC, k.position LIMIT 1) drafted ON last.author = 'assistant'
   LEFT JOIN LATERAL (SELECT r.article_id FROM knowledge_base k JOIN knowledge_revisions r ON r.id = k.revision_id
                        JOIN knowledge_articles a ON a.id = r.article_id AND a.kind = 'article'
                       WHERE k.id = (last.citations -> 0 ->> 'passage_id')::uuid) cited ON true

@@ -22,13 +22,33 @@ SELECT count(*) AS texts, count(v.hash) AS embedded
   LEFT JOIN knowledge_vectors v ON v.hash = t.hash AND v.model = :model;
 
 -- name: mark_ready
-INSERT INTO knowledge_models (model) VALUES (:model) ON CONFLICT (model) DO NOTHING;
+INSERT INTO knowledge_models (model) VALUES (:model) ON CONFLICT (model) DO UPDATE SET ready_at = now();
 
 -- name: mark_unready
 DELETE FROM knowledge_models WHERE model = :model;
 
 -- name: is_ready
 SELECT EXISTS (SELECT FROM knowledge_models WHERE model = :model);
+
+-- name: is_caught_up
+-- Whether nothing was stored since the model was found complete. Ten minutes more, for what was committed afterwards
+-- though it was begun before.
+SELECT EXISTS (SELECT FROM knowledge_models m
+                WHERE m.model = :model
+                  AND NOT EXISTS (SELECT FROM knowledge_revisions r WHERE r.created_at > m.ready_at - interval '10 minutes'));
+
+-- name: forget_unused
+-- Of the next vectors in the order of their keys, delete those whose texts are gone; the key of the last one looked at.
+-- Only after a day, since vectors are made before their texts are stored.
+WITH looked AS MATERIALIZED (
+    SELECT hash, model, created_at FROM knowledge_vectors
+     WHERE (hash, model) > (:after_hash::bytea, :after_model::text) ORDER BY hash, model LIMIT :max_vectors
+), forgotten AS (
+    DELETE FROM knowledge_vectors v USING looked l
+     WHERE v.hash = l.hash AND v.model = l.model AND l.created_at < now() - interval '1 day'
+       AND NOT EXISTS (SELECT FROM knowledge_texts t WHERE t.hash = l.hash OFFSET 0)  -- one by one, not all of them
+)
+SELECT hash, model FROM looked ORDER BY hash DESC, model DESC LIMIT 1;
 
 -- name: forget_others
 -- Vectors of models that are no longer in use, some at a time.

@@ -1,11 +1,13 @@
 """Learning from closed tickets: only what helped, nothing personal, and found like an article."""
 
+import json
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from agent.decision.answerability import find_other_article
+from agent.effects import DRAFT_ACCEPTED
 from agent.knowledge.embed import AsyncEmbedder
 from agent.knowledge.embedder import Embedders
 from agent.knowledge.redact import redact, strip_letter
@@ -21,6 +23,7 @@ from tests.database.builders import open_conversation
 
 QUESTION = "Hi,\nmy name is Alice Abbott, how can I move a task to another board? Order 4711-22 by alice@example.com"
 PLAIN = "Open the task, choose Move in its menu, and pick the other board."
+REFUSED = "Write to the board of directors, which moves all tasks by itself. [1]"
 ANSWER = f"Hi Alice,\n\n{PLAIN}\n\nBest regards,\nSam\n+49 30 1234567"
 
 
@@ -62,7 +65,8 @@ async def test_a_persons_answer_is_found_afterwards_without_what_was_personal(po
     assert await learn(pool, ticket_id) == "learned"
     search = KnowledgeSearch(pool, AsyncEmbedder(WordEmbedder()))
     (found,) = await search.search("How can I move a task to another board?")
-    assert (found.kind, found.content) == ("resolution", PLAIN)
+    assert (found.kind, found.content, found.language) == ("resolution", PLAIN, "en")
+    assert found.public_title == "General", "the question is another customer's words"
     assert "move a task" in found.title
     for personal in ("Alice", "Abbott", "alice@", "4711"):
         assert personal not in found.title + found.content + found.source
@@ -79,7 +83,18 @@ async def test_a_known_resolution_goes_before_an_article_that_fits_as_well(pool:
     assert first.score == pytest.approx(second.score + 0.05)
 
 
-async def test_the_agents_answer_is_learned_as_drafted_and_agrees_with_its_article(pool: DbPool) -> None:
+@pytest.mark.parametrize(
+    ("drafts", "expected"),
+    [
+        ([(f"{PLAIN} [1]", DRAFT_ACCEPTED)], "learned"),
+        ([(f"{PLAIN} [1]", DRAFT_ACCEPTED), (REFUSED, "Not sent: this turn is settled already.")], "learned"),
+        ([(REFUSED, "Not sent: there is no passage 7."), (f"{PLAIN} [1]", DRAFT_ACCEPTED)], "learned"),
+        ([(REFUSED, "Not sent: there is no passage 7.")], "not_proven"),
+    ],
+)
+async def test_the_agents_answer_is_learned_as_it_was_sent_and_agrees_with_its_article(
+    pool: DbPool, drafts: list[tuple[str, str]], expected: str
+) -> None:
     local = WordEmbedder()
     await store(pool, "move.md", make_document("Move a task", PLAIN), local)
     search = KnowledgeSearch(pool, AsyncEmbedder(local))
@@ -105,13 +120,20 @@ async def test_the_agents_answer_is_learned_as_drafted_and_agrees_with_its_artic
             stages={},
             input_tokens=0,
             output_tokens=0,
-            tool_calls=[runs.ToolCallRecord("send_response", f'{{"text": "{PLAIN} [1]", "citations": [1]}}', "", 1.0)],
+            tool_calls=[
+                runs.ToolCallRecord("send_response", json.dumps({"text": text, "citations": [1]}), output, 1.0)
+                for text, output in drafts
+            ],
         )
         await runs.add_run(conn, run)
-    assert await learn(pool, ticket_id) == "learned"
+    assert await learn(pool, ticket_id) == expected
     passages = await search.search("How can I move a task to another board?")
+    if expected != "learned":
+        assert [passage.kind for passage in passages] == ["article"]
+        return
     assert {passage.content for passage in passages} == {PLAIN}
     assert {passage.topic_id for passage in passages} == {article.article_id}
+    assert [passage.public_title for passage in passages] == ["Move a task", "Move a task"]
     assert find_other_article(passages) is None, "a resolution must not lower the confidence in its own article"
 
 
@@ -198,6 +220,15 @@ def test_what_belongs_to_one_customer_is_taken_out(text: str, expected: str) -> 
 )
 def test_what_belongs_to_everyone_stays(text: str) -> None:
     assert redact(text, ["Will May"]) == text
+
+
+@pytest.mark.parametrize(
+    "piece", ["ab-", "a", "A1", "a.", "a@", ".a", "https://", "order-", "1 ", "\n", "\nthank you  "]
+)
+def test_much_of_one_kind_is_redacted_soon(piece: str) -> None:
+    """Of 200 kB a rule that looks again from each place would take minutes, and the test's time would be up."""
+    text = f"order {piece * (200_000 // len(piece))}"
+    assert redact(f"{strip_letter(text)} bob@example.com", ["Alice"]).endswith("[address]")
 
 
 def test_a_letter_loses_its_salutation_and_what_follows_its_close() -> None:

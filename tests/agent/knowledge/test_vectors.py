@@ -1,14 +1,14 @@
 """Vectors: nothing is embedded twice, models never meet, and one that fails or is incomplete is not searched with."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import pytest
 
 from agent.knowledge.embed import AsyncEmbedder
 from agent.knowledge.embedder import Embedders, EmbeddingFailed
 from agent.knowledge.search import KnowledgeSearch
-from agent.knowledge.vectors import fill_vectors, forget_other_models
+from agent.knowledge.vectors import fill_vectors, forget_other_models, keep_alone
 from core.errors import OperatorError
 from database.pool import DbPool
 from database.queries import vectors
@@ -108,13 +108,18 @@ async def test_passages_the_remote_model_could_not_embed_are_found_by_the_local_
     assert await is_ready(pool, remote)
 
 
-async def test_one_process_fills_at_a_time(pool: DbPool) -> None:
-    await store(pool, "a.md", make_document())
-    first = fill_vectors(pool, Embedders(WordEmbedder()))
-    assert await anext(first)
-    assert await fill(pool, WordEmbedder()) == {}
-    assert [coverage.embedded async for _, coverage in first] == [2]
-    assert await fill(pool, WordEmbedder()) == {"words@1": (2, 2)}
+async def test_one_process_keeps_the_knowledge_until_it_ends_or_fails(database_url: str) -> None:
+    async with keep_alone(database_url) as first, keep_alone(database_url) as second:
+        assert (first, second) == (True, False)
+    with suppress(EmbeddingFailed):
+        async with keep_alone(database_url) as again:
+            assert again
+            raise EmbeddingFailed("scripted")
+    async with asyncio.timeout(30):  # the server takes a moment to see that the connection has ended
+        while True:
+            async with keep_alone(database_url) as is_alone:
+                if is_alone:
+                    return
 
 
 async def test_vectors_of_models_out_of_use_are_forgotten_when_asked(pool: DbPool) -> None:
