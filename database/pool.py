@@ -73,13 +73,18 @@ def _session_settings(application: str) -> dict[str, str]:
 
 
 def _server_settings(application: str, statement_timeout_seconds: int, *, is_read_only: bool) -> dict[str, str]:
-    return _session_settings(application) | {
-        "default_transaction_read_only": "on" if is_read_only else "off",
-        # A transaction left open holds back vacuum, and dead rows then slow every claim: with one held open for
-        # 25 s a queue of 10,000 jobs/s fell to 1,000.
-        "idle_in_transaction_session_timeout": "10s",
-        "statement_timeout": f"{statement_timeout_seconds}s",
-    }
+    # Where we do not ask for it, the server decides: a standby and a database under repair refuse writes by themselves.
+    only_reading = {"default_transaction_read_only": "on"} if is_read_only else {}
+    return (
+        _session_settings(application)
+        | only_reading
+        | {
+            # A transaction left open holds back vacuum, and dead rows then slow every claim: with one held open for
+            # 25 s a queue of 10,000 jobs/s fell to 1,000.
+            "idle_in_transaction_session_timeout": "10s",
+            "statement_timeout": f"{statement_timeout_seconds}s",
+        }
+    )
 
 
 async def _keep_session(conn: DbConnection) -> None:

@@ -88,6 +88,7 @@ class SmtpServer:
     faults: list[Fault] = field(default_factory=list)
     sign_ins: list[bool] = field(default_factory=list)
     transports: WeakSet[asyncio.BaseTransport] = field(default_factory=WeakSet)
+    handlers: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def fail(self, stage: Stage, answer: str, *, accepts: bool = False, times: int = 1) -> None:
         """Arrange a fault."""
@@ -146,6 +147,18 @@ class SmtpServer:
         return found
 
 
+class _Connection(SMTP):
+    """One that the server can end together with itself."""
+
+    async def _handle_client(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        assert isinstance(self.event_handler, SmtpServer)
+        self.event_handler.handlers.add(task)
+        task.add_done_callback(self.event_handler.handlers.discard)
+        await super()._handle_client()
+
+
 async def _misbehave(fault: Fault, server: SMTP) -> str:
     if fault.answer == "stall":
         await asyncio.Event().wait()  # until the client gives up and the server's own task is cancelled
@@ -170,7 +183,7 @@ async def run_smtp(
 
     def accept() -> SMTP:
         state.connections += 1
-        return SMTP(
+        return _Connection(
             state,
             hostname="mail.example.com",
             data_size_limit=MAX_BYTES,
@@ -191,6 +204,10 @@ async def run_smtp(
             if isinstance(transport, asyncio.WriteTransport):
                 transport.abort()
         await server.wait_closed()
+        handlers = list(state.handlers)
+        for handler in handlers:
+            handler.cancel()
+        await asyncio.gather(*handlers, return_exceptions=True)
 
 
 @contextmanager
