@@ -29,6 +29,7 @@ CONCURRENCY = 6
 THINK_SECONDS = 0.05
 SETTLE_SECONDS = 180.0
 _FAULTS_PER_KILL = 3
+_CONNECTED = "SELECT count(*) FROM channel_cursors WHERE cursor IS NOT NULL"
 _QUIET = "INSERT INTO channel_configs (channel, inbox, quiet_seconds) SELECT 'whatsapp', unnest($1::text[]), 0.2"
 
 Tell = Callable[[str, int, int], None]
@@ -60,6 +61,7 @@ async def rage(plan: Plan, folder: Path, tell: Tell) -> Outcome:
     chance = random.Random(plan.seed)
     async with _open_everything(folder) as (vendors, desk, pool):
         await desk.open()
+        await _wait_for_connections(vendors, pool)
         await pool.execute(_QUIET, [vendors.twilio.account.number, vendors.meta.number_id])
         customers = Customers(vendors, max(5, plan.messages // MESSAGES_PER_THREAD), chance)
         weather = Weather(vendors, chance, messages=plan.messages)
@@ -100,6 +102,13 @@ def _make_folder(path: Path) -> Path:
     path.parent.chmod(0o755)
     path.mkdir()
     return path
+
+
+async def _wait_for_connections(vendors: Vendors, pool: DbPool) -> None:
+    """Until every inbox was looked into once: the desk leaves alone what came before it was connected."""
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while await pool.fetchval(_CONNECTED) < len(vendors.polled):
+            await asyncio.sleep(0.05)
 
 
 async def _keep_writing(customers: Customers, plan: Plan, tell: Tell) -> None:

@@ -17,7 +17,7 @@ def describe(verdict: Verdict) -> str:
 async def test_no_kill_on_any_channel_loses_doubles_or_disorders_a_message(tmp_path: Path) -> None:
     outcome = await rage(Plan(messages=150, kills=8, seed=7), tmp_path, lambda *_: None)
     verdict = outcome.verdict
-    assert outcome.settled, "something still waited after all patience"
+    assert outcome.settled, f"something still waited after all patience: {describe(verdict)}"
     assert verdict.messages >= 150
     assert sum(outcome.kills.values()) == 8
     assert verdict.lost == verdict.doubled == verdict.out_of_order == [], describe(verdict)

@@ -37,6 +37,11 @@ class Vendors:
         """Where the desk's web process is."""
         return f"http://127.0.0.1:{self.api_port}"
 
+    @property
+    def polled(self) -> tuple[str, ...]:
+        """The inboxes that the desk looks into; Meta's and the web form's messages are brought."""
+        return (ADDRESS, self.twilio.account.number, *([MAILBOX] if self.dovecot else []))
+
     def configure(self, database_url: str, folder: Path) -> dict[str, str]:
         """The environment of the desk's processes."""
         return {
