@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from selectolax.lexbor import LexborHTMLParser
@@ -18,6 +18,7 @@ from core.errors import OperatorError
 from database.types import Audience
 
 MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
+MAX_QUESTION_CHARACTERS = 500
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 PATH_SEPARATOR = " > "
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -46,6 +47,7 @@ class Document:
     language: str | None = None  # None, too, where it does not say
     audience: Audience = "public"
     is_draft: bool | None = None  # None where the document does not say
+    questions: tuple[str, ...] = ()  # how customers ask for what it answers
 
 
 def find_documents(paths: list[Path]) -> list[Path]:
@@ -91,7 +93,11 @@ def _read_markdown(path: Path) -> Document:
         language=meta.language,
         audience=meta.audience,
         is_draft=None if meta.status is None else meta.status == "draft",
+        questions=tuple(dict.fromkeys(meta.questions)),
     )
+
+
+Question = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS)]
 
 
 class FrontMatter(BaseModel):
@@ -108,6 +114,7 @@ class FrontMatter(BaseModel):
     )
     audience: Audience = "public"
     status: Literal["published", "draft"] | None = None
+    questions: tuple[Question, ...] = ()
 
 
 def _read_front_matter(path: Path, text: str) -> tuple[FrontMatter, str]:

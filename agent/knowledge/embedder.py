@@ -41,3 +41,8 @@ class Embedders:
     def all(self) -> tuple[Embedder, ...]:
         """Those there are, the local one first."""
         return tuple(embedder for embedder in (self.local, self.remote) if embedder is not None)
+
+    @property
+    def first_name(self) -> str | None:
+        """The model by which texts are compared while they are stored, if there is any."""
+        return self.all[0].name if self.all else None

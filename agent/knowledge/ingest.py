@@ -12,7 +12,7 @@ from agent.knowledge.documents import Document, DocumentError, read_document
 from agent.knowledge.embedder import Embedder, Embedders
 from agent.knowledge.hints import Hint, keep_hints
 from agent.knowledge.passages import cut_passages
-from agent.knowledge.vectors import embed_passages
+from agent.knowledge.vectors import embed_texts
 from database.pool import Conn, DbPool
 from database.queries import knowledge
 from database.queries.knowledge import NewArticle
@@ -78,7 +78,7 @@ async def store_document(pool: DbPool, embedders: Embedders, source: str, docume
     """Store what a document says now, publish it unless it is a draft, and compare it with the others."""
     article = await asyncio.to_thread(_make_article, source, document)
     # Before it is stored: whatever can be found by words can be found by meaning as well.
-    await embed_passages(pool, embedders, article.passages)
+    await embed_texts(pool, embedders, article.texts)
     async with pool.acquire() as conn:
         async with conn.transaction():
             known = await knowledge.find_article(conn, source)
@@ -86,7 +86,7 @@ async def store_document(pool: DbPool, embedders: Embedders, source: str, docume
             if known and known.content_hash == article.content_hash:
                 await _set_draft(conn, known, is_draft=is_draft)
                 return Ingested(source, len(article.passages), is_unchanged=True, is_draft=is_draft)
-            stored = await knowledge.add_revision(conn, article)
+            stored = await knowledge.add_revision(conn, article, model=embedders.first_name)
             await _set_draft(conn, stored, is_draft=is_draft)
         hints = await keep_hints(conn, stored.revision_id, embedders.local)
     return Ingested(source, len(article.passages), is_draft=is_draft, hints=tuple(hints))
@@ -103,6 +103,7 @@ def _make_article(source: str, document: Document) -> NewArticle:
     passages = cut_passages(document)
     language = document.language or _tell_language([document.title, *(section.text for section in document.sections)])
     parts = [document.category, language, document.audience, *(passage.passage_text for passage in passages)]
+    parts += document.questions
     return NewArticle(
         source=source,
         title=document.title,
@@ -111,6 +112,7 @@ def _make_article(source: str, document: Document) -> NewArticle:
         audience=document.audience,
         content_hash=sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest(),
         passages=passages,
+        questions=document.questions,
     )
 
 

@@ -13,7 +13,7 @@ from agent.knowledge.embedder import Embedders
 from agent.knowledge.passages import cut_text
 from agent.knowledge.redact import redact, strip_letter
 from agent.knowledge.search import KnowledgeSearch
-from agent.knowledge.vectors import embed_passages
+from agent.knowledge.vectors import embed_texts
 from database.pool import DbPool
 from database.queries import knowledge, resolutions
 from database.queries.knowledge import NewArticle
@@ -54,7 +54,7 @@ async def learn_resolution(pool: DbPool, embedders: Embedders, ticket_id: UUID) 
     if article and await _is_known(pool, embedders, article):
         outcome, article = "known", None
     if article:
-        await embed_passages(pool, embedders, article.passages)
+        await embed_texts(pool, embedders, article.texts)
     async with pool.acquire() as conn, conn.transaction():
         if article:
             stored = await knowledge.add_revision(conn, article)

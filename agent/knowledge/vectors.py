@@ -8,7 +8,7 @@ from agent.knowledge.embedder import Embedder, Embedders, EmbeddingFailed
 from core.logging import RareLog, get_logger
 from database.pool import DbPool, connect
 from database.queries import vectors
-from database.queries.vectors import Coverage, PassageText, VectorKey, hash_text
+from database.queries.vectors import Coverage, VectorKey, hash_text
 
 _log = get_logger(__name__)
 _rare_log = RareLog(_log, seconds=600)
@@ -36,13 +36,13 @@ async def keep_alone(url: str) -> AsyncIterator[bool]:
         conn.terminate()
 
 
-async def embed_passages(pool: DbPool, embedders: Embedders, passages: Sequence[PassageText]) -> None:
+async def embed_texts(pool: DbPool, embedders: Embedders, texts: Sequence[str]) -> None:
     """Have every model embed what it has not embedded before. A remote one that fails catches up in the background."""
     for embedder in embedders.all:
         try:
-            await _embed(pool, embedder, passages)
+            await _embed(pool, embedder, texts)
         except EmbeddingFailed as error:
-            _rare_log.warning("passages will be embedded later", model=embedder.name, error=str(error))
+            _rare_log.warning("texts will be embedded later", model=embedder.name, error=str(error))
             async with pool.acquire() as conn:
                 await vectors.mark_unready(conn, embedder.name)
 
@@ -92,7 +92,7 @@ async def _fill_one(pool: DbPool, embedder: Embedder) -> AsyncIterator[Coverage]
             missing = await vectors.list_missing(conn, embedder.name, max_passages=BATCH_PASSAGES)
         if not missing:
             break
-        await _embed(pool, embedder, missing)
+        await _embed(pool, embedder, [text for passage in missing for text in passage.texts])
         async with pool.acquire() as conn:
             coverage = await vectors.measure_coverage(conn, embedder.name)
         yield coverage
@@ -100,12 +100,12 @@ async def _fill_one(pool: DbPool, embedder: Embedder) -> AsyncIterator[Coverage]
         await vectors.mark_ready(conn, embedder.name)
 
 
-async def _embed(pool: DbPool, embedder: Embedder, passages: Sequence[PassageText]) -> None:
-    texts = {hash_text(text): text for passage in passages for text in (passage.title_text, passage.passage_text)}
+async def _embed(pool: DbPool, embedder: Embedder, texts: Sequence[str]) -> None:
+    known_by = {hash_text(text): text for text in texts}
     async with pool.acquire() as conn:
-        unknown = sorted(await vectors.list_unknown(conn, embedder.name, list(texts)))
+        unknown = sorted(await vectors.list_unknown(conn, embedder.name, list(known_by)))
     if not unknown:
         return
-    made = await asyncio.to_thread(embedder.embed, [texts[digest] for digest in unknown])
+    made = await asyncio.to_thread(embedder.embed, [known_by[digest] for digest in unknown])
     async with pool.acquire() as conn:
         await vectors.add_vectors(conn, embedder.name, list(zip(unknown, made.tolist(), strict=True)))

@@ -22,7 +22,10 @@ HintKind = Literal["duplicate", "contradiction"]
 
 @dataclass(frozen=True, slots=True)
 class NewArticle:
-    """An article to store. `ticket_id` is that of a resolution, `rests_on` the article it was taken from."""
+    """An article to store. `ticket_id` is that of a resolution, `rests_on` the article it was taken from.
+
+    `questions` are how customers ask for what it answers.
+    """
 
     source: str
     title: str
@@ -31,9 +34,15 @@ class NewArticle:
     audience: Audience
     content_hash: str
     passages: Sequence[PassageText]
+    questions: Sequence[str] = ()
     kind: PassageKind = "article"
     ticket_id: UUID | None = None
     rests_on: UUID | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that is embedded of it."""
+        return (*(text for passage in self.passages for text in passage.texts), *self.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +96,11 @@ async def find_article(conn: Conn, source: str) -> KnownArticle | None:
     return KnownArticle(**dict(row)) if row else None
 
 
-async def add_revision(conn: Conn, article: NewArticle) -> KnownArticle:
-    """Store an article, or what it says now, as a draft. Needs a transaction."""
+async def add_revision(conn: Conn, article: NewArticle, *, model: str | None = None) -> KnownArticle:
+    """Store an article, or what it says now, as a draft. Needs a transaction.
+
+    `model` has embedded its texts, and tells to which passage a question belongs; without one words do.
+    """
     article_id: UUID = await _SQL["put_article"].fetch_value(
         conn,
         id=new_id(),
@@ -123,6 +135,13 @@ async def add_revision(conn: Conn, article: NewArticle) -> KnownArticle:
                 "passage_hash": hash_text(passage.passage_text),
             }
             for position, passage in enumerate(article.passages)
+        ],
+    )
+    await _SQL["add_question"].execute_many(
+        conn,
+        [
+            {"revision_id": revision_id, "question": question, "hash": hash_text(question), "model": model}
+            for question in article.questions
         ],
     )
     return KnownArticle(article_id, revision_id, article.content_hash, is_published=False)

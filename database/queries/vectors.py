@@ -15,11 +15,12 @@ SMALL, LARGE = 384, 1536  # the two columns of knowledge_vectors
 
 @dataclass(frozen=True, slots=True)
 class PassageText:
-    """A passage as its two texts are made from it."""
+    """A passage as its texts are made from it. `questions` are what customers ask that it answers."""
 
     title: str
     heading: str
     content: str
+    questions: Sequence[str] = ()
 
     @property
     def title_text(self) -> str:
@@ -30,6 +31,11 @@ class PassageText:
     def passage_text(self) -> str:
         """What the passage's vector stands for: its title and heading again, so that the piece keeps its context."""
         return f"{self.title_text}\n{self.content}"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that is embedded of it."""
+        return (self.title_text, self.passage_text, *self.questions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ ON CONFLICT (hash, model) DO NOTHING;
 
 -- name: list_missing
 -- Passages of which this model has not embedded some text; what can be found comes first.
-SELECT k.title, k.heading, k.content FROM knowledge_base k JOIN knowledge_revisions r ON r.id = k.revision_id
+SELECT k.title, k.heading, k.content,
+       array(SELECT t.question FROM knowledge_texts t WHERE t.passage_id = k.id AND t.part = 'question') AS questions
+  FROM knowledge_base k JOIN knowledge_revisions r ON r.id = k.revision_id
  WHERE EXISTS (SELECT FROM knowledge_texts t WHERE t.passage_id = k.id
                   AND NOT EXISTS (SELECT FROM knowledge_vectors v WHERE v.hash = t.hash AND v.model = :model))
  ORDER BY upper_inf(r.published) DESC, k.id LIMIT :max_passages;

@@ -107,7 +107,9 @@ def _make_folder(path: Path) -> Path:
 async def _wait_for_connections(vendors: Vendors, pool: DbPool) -> None:
     """Until every inbox was looked into once: the desk leaves alone what came before it was connected."""
     async with asyncio.timeout(SETTLE_SECONDS):
-        while await pool.fetchval(_CONNECTED) < len(vendors.polled):
+        while True:
+            if await pool.fetchval(_CONNECTED) == len(vendors.polled):
+                return
             await asyncio.sleep(0.05)
 
 

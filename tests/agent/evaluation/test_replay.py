@@ -24,7 +24,7 @@ from agent.evaluation.replay import (
 from agent.knowledge.documents import Document, Section
 from agent.knowledge.embedder import Embedder, Embedders
 from agent.knowledge.ingest import store_document
-from agent.knowledge.vectors import embed_passages
+from agent.knowledge.vectors import embed_texts
 from agent.run import TurnResult
 from core.settings import AgentSettings, Settings
 from database.pool import DbPool, open_pool
@@ -173,7 +173,7 @@ async def publish_resolution(desk: Desk, embedder: Embedder, ticket_id: UUID) ->
         kind="resolution",
         ticket_id=ticket_id,
     )
-    await embed_passages(desk.pool, Embedders(embedder), article.passages)
+    await embed_texts(desk.pool, Embedders(embedder), article.texts)
     async with desk.pool.acquire() as conn, conn.transaction():
         revision = await library.add_revision(conn, article)
         await library.publish_revision(conn, revision.revision_id)

@@ -45,6 +45,20 @@ def test_markdown_keeps_headings_lists_and_plain_words(tmp_path: Path) -> None:
     assert "Free" in document.sections[3].text
 
 
+def test_front_matter_says_how_customers_ask_each_question_once(tmp_path: Path) -> None:
+    path = tmp_path / "export.md"
+    path.write_text("---\nquestions:\n- Can I get a CSV?\n- 404\n- ' Can I get a CSV? '\n---\nOpen the menu.")
+    assert read_document(path).questions == ("Can I get a CSV?", "404")
+
+
+@pytest.mark.parametrize("questions", ["Can I get a CSV?", "- ''", f"- {'w' * 501}", "- {a: b}"])
+def test_questions_that_are_no_list_of_short_texts_are_refused_with_the_reason(questions: str, tmp_path: Path) -> None:
+    path = tmp_path / "export.md"
+    path.write_text(f"---\nquestions:\n {questions}\n---\nOpen the menu.")
+    with pytest.raises(DocumentError, match="front matter cannot be used: questions"):
+        read_document(path)
+
+
 def test_markdown_without_front_matter_takes_its_first_heading(tmp_path: Path) -> None:
     folder = tmp_path / "billing"
     folder.mkdir()
