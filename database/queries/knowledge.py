@@ -221,6 +221,11 @@ async def search_passages(
     return [Passage(**dict(row)) for row in rows]
 
 
+async def list_known_words(conn: Conn, words: Sequence[str]) -> set[str]:
+    """Those of `words` that any article has, in any inflection."""
+    return {row["word"] for row in await _SQL["list_known_words"].fetch(conn, words=list(words))}
+
+
 async def list_nearest(
     conn: Conn, revision_id: UUID, *, model: str, least: float, candidates: int
 ) -> list[NearPassage]:

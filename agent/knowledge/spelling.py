@@ -1,0 +1,48 @@
+"""What a customer meant to type: neither meaning nor words find an article by `how do i deleet a coment`."""
+
+import re
+from collections.abc import Collection, Mapping
+from functools import cache
+
+from spellchecker import SpellChecker
+
+# Not a part of an address, a path, a number or a name in code.
+_WORD = re.compile(r"(?<![\w.@/#:'’-])[a-z]{4,24}(?![\w@/#:'’-]|\.\w)", re.IGNORECASE)
+# More strange words than these are another language, whose words must stay as they are.
+_MOST_STRANGE = 3
+_STRANGE_SHARE = 1 / 3
+
+
+def find_strange_words(text: str) -> dict[str, list[str]]:
+    """Words that are no English, in lower case, with those one slip away, commonest first. None in another language.
+
+    The first call loads the dictionary, which takes a second: call it in a thread.
+    """
+    dictionary = _load_dictionary()
+    words = {word.lower() for word in _WORD.findall(text)}
+    strange = sorted(dictionary.unknown(words))
+    if len(strange) > max(_MOST_STRANGE, len(words) * _STRANGE_SHARE):
+        return {}
+    return {word: _list_slips(dictionary, word) for word in strange}
+
+
+def mend(text: str, strange: Mapping[str, list[str]], known: Collection[str]) -> str:
+    """The text, each strange word that the knowledge does not have replaced by the commonest slip away that it has."""
+
+    def choose(match: re.Match[str]) -> str:
+        word = match[0].lower()
+        if word not in strange or word in known:
+            return match[0]
+        return next((meant for meant in strange[word] if meant in known), match[0])
+
+    return _WORD.sub(choose, text)
+
+
+@cache
+def _load_dictionary() -> SpellChecker:
+    return SpellChecker(language="en", distance=1)
+
+
+def _list_slips(dictionary: SpellChecker, word: str) -> list[str]:
+    near = (dictionary.candidates(word) or set()) - {word}
+    return sorted(near, key=lambda candidate: (-dictionary[candidate], candidate))
