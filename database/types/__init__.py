@@ -1,0 +1,95 @@
+"""The vocabulary that channels, agent, workers and api share. Pure: no SQL, no I/O.
+
+Import from here; the modules behind it are split by subject.
+"""
+
+from database.types.conversations import ConversationState
+from database.types.inbound import (
+    Attachment,
+    Identity,
+    InboundMessage,
+    MailPath,
+    ReplyPath,
+    TicketRequest,
+    WhatsAppPath,
+)
+from database.types.knowledge import Citation, Passage
+from database.types.names import (
+    Audience,
+    Author,
+    Channel,
+    ConversationId,
+    CustomerId,
+    DeliveryKind,
+    DeliveryState,
+    IdentifierKind,
+    IdentityLevel,
+    MessageId,
+    Outcome,
+    Owner,
+    PassageKind,
+    Priority,
+    RunId,
+    SourceId,
+    ThreadId,
+    TicketCategory,
+    TicketStatus,
+    WhatsAppProvider,
+    WorkerId,
+    derive_thread_id,
+)
+from database.types.outbound import OutboundMessage, StatusUpdate, hand_over_nowhere
+from database.types.queue import (
+    Failure,
+    Lease,
+    Published,
+    QueuedMessage,
+    UnreadableMessage,
+)
+from database.types.sources import Consent, Parsed, Source
+
+__all__ = [
+    "Attachment",
+    "Audience",
+    "Author",
+    "Channel",
+    "Citation",
+    "Consent",
+    "ConversationId",
+    "ConversationState",
+    "CustomerId",
+    "DeliveryKind",
+    "DeliveryState",
+    "Failure",
+    "IdentifierKind",
+    "Identity",
+    "IdentityLevel",
+    "InboundMessage",
+    "Lease",
+    "MailPath",
+    "MessageId",
+    "OutboundMessage",
+    "Outcome",
+    "Owner",
+    "Parsed",
+    "Passage",
+    "PassageKind",
+    "Priority",
+    "Published",
+    "QueuedMessage",
+    "ReplyPath",
+    "RunId",
+    "Source",
+    "SourceId",
+    "StatusUpdate",
+    "ThreadId",
+    "TicketCategory",
+    "TicketRequest",
+    "TicketStatus",
+    "UnreadableMessage",
+    "WhatsAppPath",
+    "WhatsAppProvider",
+    "WorkerId",
+    "derive_thread_id",
+    "hand_over_nowhere",
+]

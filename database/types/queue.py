@@ -1,0 +1,92 @@
+"""A message in the queue, and the right to work on its thread."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from core.errors import PermanentError
+from database.types.inbound import InboundMessage
+from database.types.names import Channel, MessageId, ThreadId
+
+
+class UnreadableMessage(PermanentError):
+    """What is stored is not a message as this version knows them."""
+
+
+@dataclass(frozen=True)
+class QueuedMessage:
+    """A message as claimed: its place in the thread and what arrived, as JSON."""
+
+    id: MessageId
+    seq: int
+    received_at: datetime
+    payload: str
+
+    @cached_property
+    def message(self) -> InboundMessage:
+        """What arrived. Read at the first use, so that damaged JSON fails its own turn and no other thread's."""
+        try:
+            return InboundMessage.model_validate_json(self.payload)
+        except ValidationError as error:
+            # Where it is damaged, and not what stands there: this text goes into logs.
+            places = ", ".join(".".join(map(str, detail["loc"])) or "the whole" for detail in error.errors())
+            raise UnreadableMessage(f"message {self.id} cannot be read: {places}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one thread until `expires_at`, with the messages waiting in it.
+
+    `last_seq` is the newest message at the claim; after a flood it may be beyond the last one that is leased.
+    `ready_since` is when the thread became claimable. A suspect has cost three workers their leases already.
+    """
+
+    thread_id: ThreadId
+    channel: Channel
+    inbox: str
+    contact: str
+    token: UUID
+    attempt: int
+    last_seq: int
+    done_seq: int
+    ready_since: datetime
+    is_suspect: bool
+    expires_at: datetime
+    messages: tuple[QueuedMessage, ...]
+
+    @property
+    def key(self) -> tuple[ThreadId, UUID]:
+        """What tells this lease from every other."""
+        return self.thread_id, self.token
+
+    @property
+    def through_seq(self) -> int:
+        """The last message this turn has seen."""
+        return self.messages[-1].seq if self.messages else self.done_seq
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt, for the history that a dead letter keeps. `worker` is host and process."""
+
+    worker: str
+    error_class: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did. For a redelivery `is_new` is False and `message` is the one that came first."""
+
+    thread_id: ThreadId
+    message_id: MessageId
+    message: InboundMessage
+    is_new: bool
+
+    @property
+    def contact(self) -> str:
+        """The thread's contact; on the web, the ticket's reference."""
+        return self.message.contact
