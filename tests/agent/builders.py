@@ -28,6 +28,7 @@ from database.types import (
     Passage,
 )
 
+KNOWLEDGE_VERSION = "kb-7"
 CALM = Sentiment(0.0, "neutral", ())
 
 
@@ -83,6 +84,7 @@ def make_agent(
     *,
     passages: list[Passage] | None = None,
     policy: tuple[PolicyMatch, ...] = (),
+    brain: Brain = OFFLINE_BRAIN,
     model: Model | None = None,
     settings: AgentSettings | None = None,
     history: list[dict[str, Any]] | None = None,
@@ -92,7 +94,10 @@ def make_agent(
     prompts: Prompts = SHIPPED_PROMPTS,
     intents: IntentReader | None = None,
 ) -> SupportAgent:
-    """An agent whose surroundings are given: what search finds, which rules match, and which model thinks."""
+    """An agent whose surroundings are given: what search finds, which rules match, and which brain or model thinks."""
+    passages = [make_passage()] if passages is None else passages
+    if model is not None:
+        brain = Brain("openai", "scripted", lambda _context, _limits: model)
 
     async def check_policy(_texts: Sequence[str]) -> tuple[PolicyMatch, ...]:
         return policy
@@ -102,7 +107,7 @@ def make_agent(
             raise search_error
         if searched is not None:
             searched.append(query)
-        return [make_passage()] if passages is None else passages
+        return passages
 
     async def read_history(_conversation: ConversationState, _as_of: datetime | None) -> list[dict[str, Any]]:
         return history or []
@@ -110,7 +115,9 @@ def make_agent(
     async def list_languages(_as_of: datetime | None) -> frozenset[str]:
         return knowledge_languages
 
-    brain = OFFLINE_BRAIN if model is None else Brain("openai", "scripted", lambda _context, _limits: model)
+    async def read_version() -> str:
+        return KNOWLEDGE_VERSION
+
     return SupportAgent(
         settings or AgentSettings(),
         company="Harborline",
@@ -120,6 +127,7 @@ def make_agent(
         grounder=Grounder(),
         search_knowledge=search,
         read_history=read_history,
+        read_knowledge_version=read_version,
         prompts=prompts,
         intents=intents,
     )

@@ -13,8 +13,8 @@ from agent.models.brain import OFFLINE_BRAIN
 from agent.run import TurnResult
 from core.settings import AgentSettings
 from database.types import IdentityLevel
-from tests.agent.builders import make_turn
-from tests.agent.models.asking import ANSWER, API, HAND_OVER, LOOK, make_brain, make_model_agent, run_with
+from tests.agent.builders import KNOWLEDGE_VERSION, make_agent, make_turn
+from tests.agent.models.asking import ANSWER, API, HAND_OVER, LOOK, make_brain, run_with
 from tests.emulators.openai.script import HTML, NO_MONEY, Call, Drop, Fail, Hang, Say, Step, call, together
 from tests.emulators.openai.server import serve_openai
 
@@ -154,7 +154,7 @@ async def test_60_only_a_proven_customer_hears_of_earlier_tickets_whatever_the_m
 ) -> None:
     wish = call("get_customer_history", customer_id="somebody-else", identity_level="proven")
     async with serve_openai(wish, LOOK, ANSWER) as server:
-        agent = make_model_agent(make_brain(server, api=api), history=[{"subject": "private matter"}])
+        agent = make_agent(brain=make_brain(server, api=api), history=[{"subject": "private matter"}])
         result = await agent.run_turn(make_turn(identity_level=level))
         await agent.aclose()
     seen = json.dumps(server.bodies)
@@ -175,7 +175,7 @@ async def test_a_run_holds_every_step_with_its_tokens_cost_and_versions(api: API
         ("create_ticket", 2),
         ("send_response", 2),
     ]
-    assert result.knowledge_version == "kb-7"
+    assert result.knowledge_version == KNOWLEDGE_VERSION
     said = json.loads(result.model_calls[2].output)
     assert {item["name"] for item in said} == {"create_ticket", "send_response"}
     assert "How can I reset my forgotten password?" in json.dumps(json.loads(result.input))

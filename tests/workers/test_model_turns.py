@@ -15,7 +15,8 @@ from agent.run import TurnResult
 from agent.summary import RunningSummary
 from core.settings import AgentSettings
 from database.queries.conversations import view_conversation
-from tests.agent.models.asking import ANSWER, API, HAND_OVER, LOOK, make_brain, make_model_agent
+from tests.agent.builders import KNOWLEDGE_VERSION, make_agent
+from tests.agent.models.asking import ANSWER, API, HAND_OVER, LOOK, make_brain
 from tests.emulators.openai.script import Call, Fail, Say, Step
 from tests.emulators.openai.server import OpenAIServer, serve_openai
 from tests.workers.chats import make_chat, write
@@ -31,7 +32,7 @@ async def thinking(
     """The desk's turns are thought by the real agent, with a model on the emulator."""
     async with (
         serve_openai(*steps) as server,
-        aclosing(make_model_agent(make_brain(server, **brain), settings)) as agent,
+        aclosing(make_agent(brain=make_brain(server, **brain), settings=settings)) as agent,
     ):
         desk.agent.think = agent.run_turn
         yield server
@@ -60,7 +61,7 @@ async def test_a_question_is_answered_by_the_model_and_every_step_is_on_record(d
     assert await desk.read_status() == "auto_resolved"
     run = await fetch_run(desk)
     assert (run["brain"], run["model"], run["outcome"], run["fallback"]) == ("openai", "gpt-4o", "answered", None)
-    assert run["knowledge_version"] == "kb-7"
+    assert run["knowledge_version"] == KNOWLEDGE_VERSION
     assert "How can I reset my forgotten password?" in json.dumps(json.loads(run["input"]))
     calls = await desk.fetch("SELECT * FROM model_calls ORDER BY position")
     assert [(call["finish_reason"], call["error"]) for call in calls] == [

@@ -32,7 +32,7 @@ from database.queries import knowledge as library
 from database.queries.replays import PastRun, read_runs
 from database.queries.vectors import PassageText
 from tests.agent.builders import make_agent, make_turn
-from tests.agent.models.asking import ANSWER, make_brain, make_model_agent
+from tests.agent.models.asking import ANSWER, make_brain
 from tests.emulators.openai.script import Fail
 from tests.emulators.openai.server import serve_openai
 from tests.workers.stubs import Desk, build_answer
@@ -221,7 +221,7 @@ async def test_a_models_answer_is_held_against_the_offline_brains_with_what_it_c
     await desk.submit(ANSWERABLE)
     await desk.work()
     for step, fallback in ((ANSWER, None), (Fail(401), "AuthenticationError")):
-        async with serve_openai(step) as server, aclosing(make_model_agent(make_brain(server))) as agent:
+        async with serve_openai(step) as server, aclosing(make_agent(brain=make_brain(server))) as agent:
             runs = read_runs(pool, SINCE, UNTIL)
             [outcome] = [outcome async for outcome in replay_runs(agent, runs, knowledge="then")]
         assert isinstance(outcome, Replayed)

@@ -9,8 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from agent.models.brain import OFFLINE_BRAIN
 from agent.models.breaker import Breaker
-from tests.agent.builders import make_turn
-from tests.agent.models.asking import ANSWER, LOOK, make_brain, make_model_agent
+from tests.agent.builders import make_agent, make_turn
+from tests.agent.models.asking import ANSWER, LOOK, make_brain
 from tests.emulators.openai.script import NO_MONEY, Fail
 from tests.emulators.openai.server import serve_openai
 
@@ -111,7 +111,7 @@ async def test_a_model_that_is_away_is_left_alone_tried_again_and_comes_back(fai
         clock = Clock()
         breaker = Breaker(max_failures=2, pause_seconds=30, monotonic=clock)
         brain = replace(make_brain(server), breaker=breaker)
-        agent = make_model_agent(brain)
+        agent = make_agent(brain=brain)
         assert agent.brain_name == "openai (gpt-4o)"
         for _ in range(turns_before):
             assert (await agent.run_turn(make_turn())).brain is OFFLINE_BRAIN
@@ -132,7 +132,7 @@ async def test_a_model_that_is_away_is_left_alone_tried_again_and_comes_back(fai
 
 async def test_the_settings_say_after_how_many_failures_it_opens() -> None:
     async with serve_openai(Fail(500)) as server:
-        agent = make_model_agent(make_brain(server, breaker_failures=3))
+        agent = make_agent(brain=make_brain(server, breaker_failures=3))
         for opens in (False, False, True):
             await agent.run_turn(make_turn())
             assert agent.brain_name.startswith("offline") is opens
