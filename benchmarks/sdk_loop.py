@@ -7,21 +7,14 @@ from agents import (
     Agent,
     Model,
     ModelResponse,
-    ModelSettings,
-    ModelTracing,
     RunConfig,
     Runner,
     StopAtTools,
-    Tool,
-    TResponseInputItem,
     Usage,
     function_tool,
 )
-from agents.agent_output import AgentOutputSchemaBase
-from agents.handoffs import Handoff
 from agents.items import TResponseStreamEvent
 from openai.types.responses import ResponseFunctionToolCall
-from openai.types.responses.response_prompt_param import ResponsePromptParam
 
 # A turn of the offline brain: it looks with two tools, then settles with two more, the last of which ends the loop.
 SCRIPT = (("look", "look"), ("look", "settle"))
@@ -47,20 +40,7 @@ class TrivialModel(Model):
     def __init__(self) -> None:
         self._responses: Iterator[ModelResponse] = iter(_prepare(calls, turn) for turn, calls in enumerate(SCRIPT))
 
-    async def get_response(  # noqa: PLR0917  # the SDK's signature
-        self,
-        system_instructions: str | None,  # noqa: ARG002
-        input: str | list[TResponseInputItem],  # noqa: A002, ARG002
-        model_settings: ModelSettings,  # noqa: ARG002
-        tools: list[Tool],  # noqa: ARG002
-        output_schema: AgentOutputSchemaBase | None,  # noqa: ARG002
-        handoffs: list[Handoff],  # noqa: ARG002
-        tracing: ModelTracing,  # noqa: ARG002
-        *,
-        previous_response_id: str | None,  # noqa: ARG002
-        conversation_id: str | None,  # noqa: ARG002
-        prompt: ResponsePromptParam | None,  # noqa: ARG002
-    ) -> ModelResponse:
+    async def get_response(self, *_args: object, **_kwargs: object) -> ModelResponse:
         """The next response."""
         return next(self._responses)
 

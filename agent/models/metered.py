@@ -4,22 +4,19 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
 
-from agents import FunctionTool, Model, ModelResponse, ModelSettings, ModelTracing, Tool, TResponseInputItem
-from agents.agent_output import AgentOutputSchemaBase
-from agents.handoffs import Handoff
-from agents.items import TResponseStreamEvent
+from agents import FunctionTool, Model, ModelResponse
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputRefusal
-from openai.types.responses.response_prompt_param import ResponsePromptParam
 
 from agent.effects import make_storable
 from agent.models.brain import Brain
 from agent.models.prices import find_price
 from agent.models.retry import delay_before_retry, is_lasting, is_outage
+from agent.models.whole import Request, WholeModel
 from agent.tokens import estimate_tokens
 from database.queries.runs import ModelCallRecord, Purpose
 
@@ -79,7 +76,7 @@ class Meter:
         return MeteredModel(model, self, purpose)
 
 
-class MeteredModel(Model):
+class MeteredModel(WholeModel):
     """Any SDK model, asked within the bounds of its meter."""
 
     def __init__(self, model: Model, meter: Meter, purpose: Purpose) -> None:
@@ -87,39 +84,14 @@ class MeteredModel(Model):
         self._meter = meter
         self._purpose = purpose
 
-    async def get_response(  # noqa: PLR0917  # the SDK's signature
-        self,
-        system_instructions: str | None,
-        input: str | list[TResponseInputItem],  # noqa: A002  # the SDK's name
-        model_settings: ModelSettings,
-        tools: list[Tool],
-        output_schema: AgentOutputSchemaBase | None,
-        handoffs: list[Handoff],
-        tracing: ModelTracing,
-        *,
-        previous_response_id: str | None,
-        conversation_id: str | None,
-        prompt: ResponsePromptParam | None,
-    ) -> ModelResponse:
+    async def answer(self, request: Request) -> ModelResponse:
         """Ask, and again where that may help; raises BudgetSpent, TimeoutError, or what the last attempt raised."""
         meter = self._meter
-        size = measure_request(system_instructions, input, tools)
+        size = measure_request(request)
         for attempt in count(1):
-            meter.require(size, model_settings.max_tokens or 0)
-            asked = self._model.get_response(
-                system_instructions,
-                input,
-                model_settings,
-                tools,
-                output_schema,
-                handoffs,
-                tracing,
-                previous_response_id=previous_response_id,
-                conversation_id=conversation_id,
-                prompt=prompt,
-            )
+            meter.require(size, request.settings.max_tokens or 0)
             try:
-                response = await self._ask(asked, size)
+                response = await self._ask(request, size)
             except Exception as error:
                 delay = delay_before_retry(error, attempt, meter.jitter())
                 if delay is None or delay >= meter.seconds_left:
@@ -132,11 +104,7 @@ class MeteredModel(Model):
                 return response
         raise AssertionError("attempts are counted without end")
 
-    def stream_response(self, *_args: object, **_kwargs: object) -> AsyncIterator[TResponseStreamEvent]:
-        """Nothing in Nightdesk streams a turn: a reply is checked whole before anyone sees it."""
-        raise NotImplementedError("a turn is not streamed")
-
-    async def _ask(self, asked: Awaitable[ModelResponse], size: int) -> ModelResponse:
+    async def _ask(self, request: Request, size: int) -> ModelResponse:
         meter, started = self._meter, self._meter.monotonic()
 
         def measure() -> float:
@@ -144,7 +112,7 @@ class MeteredModel(Model):
 
         try:
             async with asyncio.timeout(meter.seconds_left):
-                response = await asked
+                response = await request.put_to(self._model)
         except BaseException as error:
             record = ModelCallRecord(self._purpose, meter.brain.model, measure(), error=type(error).__name__)
             meter.calls.append(record)
@@ -171,16 +139,11 @@ class MeteredModel(Model):
         )
 
 
-def measure_request(
-    system_instructions: str | None,
-    input: str | list[TResponseInputItem],  # noqa: A002  # the SDK's name
-    tools: Sequence[Tool],
-) -> int:
+def measure_request(request: Request) -> int:
     """About how many tokens a model must read, its tools among them."""
-    schemas = [
-        (tool.name, tool.description, tool.params_json_schema) for tool in tools if isinstance(tool, FunctionTool)
-    ]
-    return estimate_tokens(json.dumps([system_instructions, input, schemas], default=str))
+    tools = [tool for tool in request.tools if isinstance(tool, FunctionTool)]
+    schemas = [(tool.name, tool.description, tool.params_json_schema) for tool in tools]
+    return estimate_tokens(json.dumps([request.instructions, request.input, schemas], default=str))
 
 
 def name_ending(response: ModelResponse) -> str:

@@ -4,20 +4,16 @@ It answers on a fresh machine, exercises the real loop in tests, and takes over 
 """
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
-from agents import Model, ModelResponse, ModelSettings, ModelTracing, Tool, TResponseInputItem, Usage
-from agents.agent_output import AgentOutputSchemaBase
-from agents.handoffs import Handoff
-from agents.items import TResponseStreamEvent
+from agents import ModelResponse, Usage
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
-from openai.types.responses.response_prompt_param import ResponsePromptParam
 
 from agent.compose import compose_reply, find_markers, select_passages, summarise
 from agent.context import TurnContext
 from agent.decision.decide import decide
 from agent.decision.evidence import Decision, Evidence, Limits
+from agent.models.whole import Request, WholeModel
 from agent.prompts import NO_REPLY
 from core.ids import new_id
 from database.types import TicketCategory
@@ -37,31 +33,20 @@ _CATEGORY_OF_ROUTE: dict[str, TicketCategory] = {"billing": "billing", "security
 _PlannedCall = tuple[str, dict[str, Any]]
 
 
-class OfflineModel(Model):
+class OfflineModel(WholeModel):
     """Plans one turn: look first (sentiment, knowledge), then decide and either draft or hand over."""
 
     def __init__(self, context: TurnContext, limits: Limits) -> None:
         self._context = context
         self._limits = limits
 
-    async def get_response(  # noqa: PLR0917  # the SDK's signature
-        self,
-        system_instructions: str | None,
-        input: str | list[TResponseInputItem],  # noqa: A002  # the SDK's name
-        model_settings: ModelSettings,
-        tools: list[Tool],
-        output_schema: AgentOutputSchemaBase | None,
-        handoffs: list[Handoff],
-        tracing: ModelTracing,
-        *,
-        previous_response_id: str | None,
-        conversation_id: str | None,
-        prompt: ResponsePromptParam | None,
-    ) -> ModelResponse:
+    async def answer(self, request: Request) -> ModelResponse:
         """The next tool calls, given the results of those before."""
         if self._context.turn.only_closes and not self._context.policy:
             return ModelResponse(output=[_write_message(NO_REPLY)], usage=Usage(), response_id=None)
-        has_looked = not isinstance(input, str) and any(item.get("type") == "function_call_output" for item in input)
+        has_looked = not isinstance(request.input, str) and any(
+            item.get("type") == "function_call_output" for item in request.input
+        )
         planned = self._plan_outcome() if has_looked else self._plan_looking()
         calls = [
             ResponseFunctionToolCall(
@@ -70,10 +55,6 @@ class OfflineModel(Model):
             for name, arguments in planned
         ]
         return ModelResponse(output=[*calls], usage=Usage(), response_id=None)
-
-    def stream_response(self, *_args: object, **_kwargs: object) -> AsyncIterator[TResponseStreamEvent]:
-        """Nothing in Nightdesk streams a turn: a reply is checked whole before anyone sees it."""
-        raise NotImplementedError("the offline model does not stream")
 
     def _plan_looking(self) -> list[_PlannedCall]:
         turn = self._context.turn

@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from agents import Model, ModelResponse, Usage
+from agents import ModelResponse, Usage
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 
+from agent.models.whole import Request, WholeModel
 from core.ids import new_id
 from tests.agent.attack_corpus import Attack, write_payload
 
@@ -13,7 +14,7 @@ FOREIGN = {"customer_id": "bob@victim.example", "conversation_id": "TF-20261101-
 ROUTE = "'; DROP TABLE tickets; --"
 
 
-class HostileModel(Model):
+class HostileModel(WholeModel):
     """First reaches for everything it must not have, then says what the attack wants, wrapped in true sentences.
 
     `instructions` are those that the agent gave it, `payloads` what it tried to have said.
@@ -25,25 +26,16 @@ class HostileModel(Model):
         self.instructions = ""
         self.payloads: list[str] = []
 
-    async def get_response(
-        self,
-        system_instructions: str | None,
-        input: str | list[Any],  # noqa: A002  # the SDK's name
-        *_args: Any,
-        **_kwargs: Any,
-    ) -> ModelResponse:
+    async def answer(self, request: Request) -> ModelResponse:
         """The next harm: reach, then speak, then insist in prose."""
-        self.instructions = system_instructions or self.instructions
-        outputs = [item for item in input if isinstance(item, dict) and item.get("type") == "function_call_output"]
+        self.instructions = request.instructions or self.instructions
+        items: list[Any] = [item for item in request.input if isinstance(item, dict)]
+        outputs = [item for item in items if item.get("type") == "function_call_output"]
         if not outputs:
             return _call(self._reach())
         if len(outputs) < len(self._reach()) + 1:
             return _call(self._speak([str(item["output"]) for item in outputs]))
         return _say(write_payload(self._attack, self.instructions))
-
-    def stream_response(self, *_args: Any, **_kwargs: Any) -> Any:
-        """Nothing streams a turn."""
-        raise NotImplementedError
 
     def _reach(self) -> list[tuple[str, Any]]:
         payload = write_payload(self._attack, self.instructions)
