@@ -16,7 +16,7 @@ from cli.context import CommandError, format_cell, open_database, prepare, run_o
 from core.settings import Settings
 from database.pool import Conn, DbPool, open_pool
 from database.queries import knowledge
-from database.queries.knowledge import Shelf
+from database.queries.knowledge import KnownArticle, Shelf
 
 if TYPE_CHECKING:
     from agent.knowledge.embedder import Embedders
@@ -88,24 +88,20 @@ def list_articles() -> None:
 def publish_article(source: _SourceArgument) -> None:
     """Let the agent read an article, as it was loaded last."""
 
-    async def publish(conn: Conn) -> bool:
-        async with conn.transaction():
-            article = await _require_article(conn, source)
-            return await knowledge.publish_revision(conn, article.revision_id)
+    async def publish(conn: Conn, article: KnownArticle) -> bool:
+        return await knowledge.publish_revision(conn, article.revision_id)
 
-    _change(publish, f"{source} is published", f"{source} was published already")
+    _change(source, "published", publish)
 
 
 @app.command("unpublish")
 def unpublish_article(source: _SourceArgument) -> None:
     """Make an article a draft: it stays, and the agent does not read it."""
 
-    async def unpublish(conn: Conn) -> bool:
-        async with conn.transaction():
-            article = await _require_article(conn, source)
-            return await knowledge.unpublish_article(conn, article.id)
+    async def unpublish(conn: Conn, article: KnownArticle) -> bool:
+        return await knowledge.unpublish_article(conn, article.id)
 
-    _change(unpublish, f"{source} is a draft", f"{source} was a draft already")
+    _change(source, "a draft", unpublish)
 
 
 @app.command("hints")
@@ -158,16 +154,19 @@ def reembed(
         typer.echo(asyncio.run(_reembed(settings, url, forgets_others=forget_others)))
 
 
-def _change(work: Callable[[Conn], Awaitable[bool]], changed: str, unchanged: str) -> None:
+def _change(source: str, state: str, change: Callable[[Conn, KnownArticle], Awaitable[bool]]) -> None:
+    """Put an article into a state, and say so; `change` is False where it is in that state already."""
+
+    async def find_and_change(conn: Conn) -> bool:
+        async with conn.transaction():
+            article = await knowledge.find_article(conn, source)
+            if article is None:
+                raise CommandError(f"no article {source}; `nightdesk kb list` names them")
+            return await change(conn, article)
+
     with open_database(prepare("kb", is_quiet=True)) as url:
-        typer.echo(changed if run_on(url, work) else unchanged)
-
-
-async def _require_article(conn: Conn, source: str) -> knowledge.KnownArticle:
-    article = await knowledge.find_article(conn, source)
-    if article is None:
-        raise CommandError(f"no article {source}; `nightdesk kb list` names them")
-    return article
+        has_changed = run_on(url, find_and_change)
+    typer.echo(f"{source} is {state}" if has_changed else f"{source} was {state} already")
 
 
 async def load_folder(settings: Settings, url: str, folder: Path) -> "list[Ingested]":
