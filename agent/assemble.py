@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.decision.grounding import Grounder
-from agent.decision.language import DEFAULT_LANGUAGE, load_languages
+from agent.decision.language import load_languages
 from agent.decision.mood import fit_mood
 from agent.decision.policy import PolicyGuard, PolicyMatch, load_guard
 from agent.intents.serve import IntentReader
@@ -25,7 +25,7 @@ from core.settings import Settings
 from database.patience import READ_SECONDS, run_patiently
 from database.pool import DbPool
 from database.queries.customers import list_history
-from database.queries.knowledge import find_version, list_languages
+from database.queries.knowledge import KnowledgeVersion, find_version
 from database.types import ConversationState
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -59,20 +59,15 @@ async def build_agent(
             patience_seconds=READ_SECONDS,
         )
 
-    async def list_knowledge_languages(as_of: datetime | None) -> frozenset[str]:
-        found = await run_patiently(pool, lambda conn: list_languages(conn, as_of=as_of), patience_seconds=READ_SECONDS)
-        return frozenset(found) or frozenset({DEFAULT_LANGUAGE})
-
-    async def read_knowledge_version() -> str | None:
-        version = await run_patiently(pool, find_version, patience_seconds=READ_SECONDS)
-        return str(version.id) if version else None
+    async def read_knowledge_version(as_of: datetime | None) -> KnowledgeVersion | None:
+        return await run_patiently(pool, lambda conn: find_version(conn, as_of=as_of), patience_seconds=READ_SECONDS)
 
     return SupportAgent(
         settings.agent,
         company=settings.company.name,
         brain=build_brain(settings.openai),
         check_policy=checker.check,
-        reader=MessageReader(list_knowledge_languages, local, mood),
+        reader=MessageReader(local, mood),
         grounder=Grounder(embedders.local),
         search_knowledge=KnowledgeSearch(pool, local, remote).search,
         read_history=read_history,

@@ -9,12 +9,13 @@ from typing import Any, Protocol
 from agent.decision.answerability import estimate_answerability
 from agent.decision.closing import may_end_quietly, only_closes, sounds_like_closing
 from agent.decision.evidence import Evidence
+from agent.decision.language import DEFAULT_LANGUAGE
 from agent.decision.policy import PolicyMatch
 from agent.effects import Categorise, Draft, Escalate
 from agent.intents.taxonomy import GuessedIntent
 from agent.prompts import SHIPPED_PROMPTS, Prompts
 from agent.reading import MessageReader, Reading
-from database.queries.knowledge import PUBLIC, Shelf
+from database.queries.knowledge import PUBLIC, KnowledgeVersion, Shelf
 from database.queries.runs import ModelCallRecord, ToolCallRecord
 from database.types import Citation, ConversationState, Passage
 
@@ -111,6 +112,7 @@ class TurnContext:
     search_knowledge: SearchKnowledge
     read_history: ReadHistory
     prompts: Prompts = SHIPPED_PROMPTS
+    knowledge: KnowledgeVersion | None = None
     intent: GuessedIntent | None = None
     passages: list[Passage] = field(default_factory=list)
     best: Passage | None = None
@@ -137,6 +139,11 @@ class TurnContext:
 
     def _is_foreign(self, passage: Passage | None) -> bool:
         return passage is not None and passage.language not in {None, self.reading.language}
+
+    @property
+    def knowledge_languages(self) -> frozenset[str]:
+        """The languages that customers can be answered in from the knowledge alone."""
+        return frozenset(self.knowledge.languages if self.knowledge else ()) or frozenset({DEFAULT_LANGUAGE})
 
     @property
     def is_settled(self) -> bool:
@@ -176,7 +183,7 @@ class TurnContext:
             needs_answer=not (self.turn.only_closes or is_let_be),
             sentiment_trend=self.reading.sentiment_trend,
             language=self.reading.language,
-            knowledge_languages=self.reading.knowledge_languages,
+            knowledge_languages=self.knowledge_languages,
             channel=self.turn.conversation.channel,
             intent=self.intent,
             can_be_told=self.can_translate or not self._is_foreign(self.best),

@@ -1,8 +1,7 @@
 """What is read from the customer's messages before any brain thinks: their language, and how the customer feels."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from agent.decision.language import DEFAULT_LANGUAGE, choose_language, detect_language
 from agent.decision.mood import MoodModel
@@ -10,46 +9,31 @@ from agent.decision.sentiment import Sentiment, analyze, measure_trend
 from agent.knowledge.embed import AsyncEmbedder
 from database.types import ConversationState
 
-ListLanguages = Callable[[datetime | None], Awaitable[frozenset[str]]]
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`sentiment_trend` is the change per message; `knowledge_languages` are the languages that articles are in."""
+    """`sentiment_trend` is the change per message."""
 
     language: str
     sentiment: Sentiment
     sentiment_trend: float
-    knowledge_languages: frozenset[str] = frozenset({DEFAULT_LANGUAGE})
 
 
 class MessageReader:
     """Reads messages. Without an embedder and its mood model, words alone tell how a customer feels."""
 
-    def __init__(
-        self,
-        list_languages: ListLanguages,
-        embedder: AsyncEmbedder | None = None,
-        mood: MoodModel | None = None,
-    ) -> None:
-        self._list_languages = list_languages
+    def __init__(self, embedder: AsyncEmbedder | None = None, mood: MoodModel | None = None) -> None:
         self._embedder = embedder
         self._mood = mood
 
-    async def read(
-        self, messages: Sequence[str], conversation: ConversationState, *, as_of: datetime | None = None
-    ) -> Reading:
-        """The waiting messages as one utterance, after those of the conversation before them.
-
-        With `as_of`, beside the languages that the knowledge had then.
-        """
+    async def read(self, messages: Sequence[str], conversation: ConversationState) -> Reading:
+        """The waiting messages as one utterance, after those of the conversation before them."""
         language = choose_language(messages, conversation.language)
         sentiment = await self._read_sentiment("\n".join(messages), language)
         return Reading(
             language=language,
             sentiment=sentiment,
             sentiment_trend=round(measure_trend([*conversation.sentiments, sentiment.score]), 3),
-            knowledge_languages=await self._list_languages(as_of),
         )
 
     async def read_sentiment(self, text: str) -> Sentiment:

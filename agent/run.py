@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -33,12 +34,13 @@ from agent.window import build_window, count_kept
 from core.logging import get_logger
 from core.settings import AgentSettings
 from database.patience import DATABASE_TROUBLE
+from database.queries.knowledge import KnowledgeVersion
 from database.queries.runs import ModelCallRecord, ToolCallRecord
 
 _log = get_logger(__name__)
 
 CheckPolicy = Callable[[Sequence[str]], Awaitable[tuple[PolicyMatch, ...]]]
-ReadKnowledgeVersion = Callable[[], Awaitable[str | None]]
+ReadKnowledgeVersion = Callable[[datetime | None], Awaitable[KnowledgeVersion | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class SupportAgent:
         grounder: Grounder,
         search_knowledge: SearchKnowledge,
         read_history: ReadHistory,
-        read_knowledge_version: ReadKnowledgeVersion | None = None,
+        read_knowledge_version: ReadKnowledgeVersion,
         prompts: Prompts = SHIPPED_PROMPTS,
         intents: IntentReader | None = None,
     ) -> None:
@@ -127,8 +129,8 @@ class SupportAgent:
         policy = await self._check_policy(turn.everything_said)
         if intent is not None and intent.rule is not None:
             policy = add_match(policy, intent.rule)
-        reading = await self._reader.read(turn.messages, turn.conversation, as_of=turn.shelf.as_of)
-        version = await self._read_knowledge_version() if self._read_knowledge_version else None
+        reading = await self._reader.read(turn.messages, turn.conversation)
+        knowledge = await self._read_knowledge_version(turn.shelf.as_of)
         brain, fallback = self._choose_brain(turn, policy)
         calls: list[ToolCallRecord] = []
         model_calls: list[ModelCallRecord] = []
@@ -144,6 +146,7 @@ class SupportAgent:
                 search_knowledge=self._search_knowledge,
                 read_history=self._read_history,
                 prompts=self._prompts,
+                knowledge=knowledge,
                 calls=calls,
                 model_calls=model_calls,
             )
@@ -154,7 +157,7 @@ class SupportAgent:
                 if trouble is not None:
                     raise trouble from error
                 raise
-            return replace(result, fallback=fallback, knowledge_version=version)
+            return replace(result, fallback=fallback)
 
         try:
             return await think(brain, fallback)
@@ -269,6 +272,7 @@ async def conclude(
         sentiment_trend=evidence.sentiment_trend,
         language=evidence.language,
         knowledge_languages=tuple(sorted(evidence.knowledge_languages)),
+        knowledge_version=str(context.knowledge.id) if context.knowledge else None,
         calls=tuple(context.calls),
         brain=brain,
         prompt_hash=context.prompts.hash,

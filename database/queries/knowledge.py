@@ -57,10 +57,11 @@ class KnownArticle:
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeVersion:
-    """A state of the published knowledge, and since when."""
+    """A state of the published knowledge, since when it is, and the languages (ISO 639-1) customers may read it in."""
 
     id: UUID
     published_at: datetime
+    languages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ async def _note_version(conn: Conn, changed: Sequence[object]) -> bool:
 async def find_version(conn: Conn, *, as_of: datetime | None = None) -> KnowledgeVersion | None:
     """The version that is, or was, in force; None before anything was published."""
     row = await _SQL["find_version"].fetch_row(conn, as_of=as_of)
-    return KnowledgeVersion(**dict(row)) if row else None
+    return KnowledgeVersion(row["id"], row["published_at"], tuple(row["languages"])) if row else None
 
 
 async def count_articles(conn: Conn) -> int:
@@ -178,13 +179,6 @@ async def count_articles(conn: Conn) -> int:
 async def list_articles(conn: Conn) -> list[dict[str, Any]]:
     """Every article as it stands, with the number of its revisions and of the hints on it."""
     return [dict(row) for row in await _SQL["list_articles"].fetch(conn)]
-
-
-async def list_languages(conn: Conn, *, as_of: datetime | None = None) -> list[str]:
-    """The languages of what customers may read, or might then."""
-    if as_of is None:
-        return [row["language"] for row in await _SQL["list_languages"].fetch(conn)]
-    return [row["language"] for row in await _SQL["list_languages_as_of"].fetch(conn, as_of=as_of)]
 
 
 async def list_untold(conn: Conn, *, max_revisions: int) -> list[tuple[UUID, str]]:

@@ -81,8 +81,17 @@ RETURNING id;
 INSERT INTO knowledge_versions (id) VALUES (:id);
 
 -- name: find_version
-SELECT id, published_at FROM knowledge_versions WHERE published_at <= coalesce(:as_of::timestamptz, now())
- ORDER BY published_at DESC, id DESC LIMIT 1;
+-- What is in force, or was, and in what languages customers can be answered from it alone. In two, as in search.
+SELECT v.id, v.published_at, ARRAY(
+    SELECT language FROM knowledge_revisions
+     WHERE :as_of::timestamptz IS NULL AND upper_inf(published) AND audience = 'public' AND language IS NOT NULL
+    UNION
+    SELECT language FROM knowledge_revisions
+     WHERE :as_of::timestamptz IS NOT NULL AND published @> :as_of::timestamptz
+       AND audience = 'public' AND language IS NOT NULL
+     ORDER BY language) AS languages
+  FROM knowledge_versions v WHERE v.published_at <= coalesce(:as_of::timestamptz, now())
+ ORDER BY v.published_at DESC, v.id DESC LIMIT 1;
 
 -- name: count_articles
 SELECT count(*) FROM knowledge_articles WHERE kind = 'article';
@@ -96,15 +105,6 @@ SELECT a.source, a.kind, r.title, r.category, r.language, r.audience, r.passages
   FROM knowledge_articles a
   JOIN LATERAL (SELECT * FROM knowledge_revisions r WHERE r.article_id = a.id ORDER BY r.id DESC LIMIT 1) r ON true
  ORDER BY a.kind, a.source;
-
--- name: list_languages
--- What a customer can be answered in from the knowledge alone.
-SELECT DISTINCT language FROM knowledge_revisions
- WHERE upper_inf(published) AND audience = 'public' AND language IS NOT NULL ORDER BY language;
-
--- name: list_languages_as_of
-SELECT DISTINCT language FROM knowledge_revisions
- WHERE published @> :as_of::timestamptz AND audience = 'public' AND language IS NOT NULL ORDER BY language;
 
 -- name: list_untold
 -- Revisions of which nobody knows yet what language they are in, each with its first words.

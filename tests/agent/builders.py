@@ -1,7 +1,7 @@
 """Small builders for the agent's tests."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from agents import Model
@@ -18,7 +18,7 @@ from agent.reading import MessageReader
 from agent.run import SupportAgent
 from core.ids import new_id
 from core.settings import AgentSettings
-from database.queries.knowledge import Shelf
+from database.queries.knowledge import KnowledgeVersion, Shelf
 from database.types import (
     Channel,
     ConversationId,
@@ -28,7 +28,7 @@ from database.types import (
     Passage,
 )
 
-KNOWLEDGE_VERSION = "kb-7"
+KNOWLEDGE_VERSION, PUBLISHED_AT = new_id(), datetime(2026, 11, 1, tzinfo=UTC)
 CALM = Sentiment(0.0, "neutral", ())
 
 
@@ -90,7 +90,7 @@ def make_agent(
     history: list[dict[str, Any]] | None = None,
     searched: list[str] | None = None,
     search_error: Exception | None = None,
-    knowledge_languages: frozenset[str] = frozenset({DEFAULT_LANGUAGE}),
+    knowledge_languages: tuple[str, ...] = (DEFAULT_LANGUAGE,),
     prompts: Prompts = SHIPPED_PROMPTS,
     intents: IntentReader | None = None,
 ) -> SupportAgent:
@@ -112,18 +112,15 @@ def make_agent(
     async def read_history(_conversation: ConversationState, _as_of: datetime | None) -> list[dict[str, Any]]:
         return history or []
 
-    async def list_languages(_as_of: datetime | None) -> frozenset[str]:
-        return knowledge_languages
-
-    async def read_version() -> str:
-        return KNOWLEDGE_VERSION
+    async def read_version(_as_of: datetime | None) -> KnowledgeVersion:
+        return KnowledgeVersion(KNOWLEDGE_VERSION, PUBLISHED_AT, knowledge_languages)
 
     return SupportAgent(
         settings or AgentSettings(),
         company="Harborline",
         brain=brain,
         check_policy=check_policy,
-        reader=MessageReader(list_languages),
+        reader=MessageReader(),
         grounder=Grounder(),
         search_knowledge=search,
         read_history=read_history,

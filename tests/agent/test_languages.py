@@ -47,7 +47,7 @@ async def test_with_german_knowledge_the_offline_brain_answers_in_german() -> No
     passage = make_passage(
         "Wählen Sie Passwort vergessen auf der Anmeldeseite.", title="Passwort zurücksetzen", language="de"
     )
-    agent = make_agent(passages=[passage], knowledge_languages=frozenset({"en", "de"}))
+    agent = make_agent(passages=[passage], knowledge_languages=("de", "en"))
     result = await agent.run_turn(make_turn(GERMAN, subject="Passwort"))
     assert result.decision.rule != "language_not_supported"
     assert result.language == "de"
@@ -60,13 +60,13 @@ async def test_what_counts_is_the_language_of_the_passage_and_not_that_of_other_
     language: str | None, rule: str
 ) -> None:
     passage = make_passage(f"{GERMAN} Wählen Sie Passwort vergessen.", title=GERMAN, similarity=1.0, language=language)
-    agent = make_agent(passages=[passage], knowledge_languages=frozenset({"en", "de"}))
+    agent = make_agent(passages=[passage], knowledge_languages=("de", "en"))
     result = await agent.run_turn(make_turn(GERMAN, subject="Passwort"))
     assert result.decision.rule == rule
 
 
 async def test_a_translated_question_counts_though_another_article_is_in_the_customers_language() -> None:
-    agent = make_agent(passages=[PASSAGE], knowledge_languages=frozenset({"en", "de"}), model=script_german("none"))
+    agent = make_agent(passages=[PASSAGE], knowledge_languages=("de", "en"), model=script_german("none"))
     result = await agent.run_turn(make_turn(GERMAN, subject="Passwort"))
     assert (result.decision.action, result.decision.required_confidence) == ("answer", LEANING_CONFIDENCE)
 

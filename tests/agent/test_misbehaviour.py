@@ -175,7 +175,7 @@ async def test_a_run_holds_every_step_with_its_tokens_cost_and_versions(api: API
         ("create_ticket", 2),
         ("send_response", 2),
     ]
-    assert result.knowledge_version == KNOWLEDGE_VERSION
+    assert result.knowledge_version == str(KNOWLEDGE_VERSION)
     said = json.loads(result.model_calls[2].output)
     assert {item["name"] for item in said} == {"create_ticket", "send_response"}
     assert "How can I reset my forgotten password?" in json.dumps(json.loads(result.input))

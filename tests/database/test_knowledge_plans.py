@@ -80,9 +80,8 @@ async def test_no_statement_reads_much_knowledge_from_end_to_end(name: str, libr
     ("name", "indexes"),
     [
         ("knowledge.search", {"knowledge_terms_pkey", "knowledge_vectors_pkey", "knowledge_revisions_published"}),
-        ("knowledge.list_languages", {"knowledge_revisions_published"}),
         ("knowledge.list_untold", {"knowledge_revisions_untold", "knowledge_base_revision_id_position_key"}),
-        ("knowledge.find_version", {"knowledge_versions_published"}),
+        ("knowledge.find_version", {"knowledge_versions_published", "knowledge_revisions_published"}),
         ("knowledge.find_article", {"knowledge_articles_source_key", "knowledge_revisions_article"}),
         ("vectors.list_unknown", {"knowledge_vectors_pkey"}),
         ("vectors.is_caught_up", {"knowledge_revisions_created"}),

@@ -26,7 +26,7 @@ async def test_a_customer_is_told_in_their_own_language_that_a_person_takes_over
 
 
 async def test_a_desk_that_knows_some_german_does_not_say_that_it_knows_none(desk: Desk) -> None:
-    desk.agent.think = make_agent(knowledge_languages=frozenset({"de", "en"})).run_turn
+    desk.agent.think = make_agent(knowledge_languages=("de", "en")).run_turn
     await desk.submit("Guten Tag, wie kann ich meine Daten exportieren?")
     await desk.work()
     [_, (_, text)] = await desk.list_messages()
