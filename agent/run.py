@@ -286,8 +286,8 @@ async def conclude(
 
 
 def _add_costs(calls: Sequence[ModelCallRecord]) -> Decimal | None:
-    """None if any request that was answered has an unknown price; what one that failed has cost nobody says."""
-    costs = [call.cost_usd for call in calls if call.error is None]
+    """None if any request that used something has an unknown price; of most that failed, nobody says what they used."""
+    costs = [call.cost_usd for call in calls if call.error is None or call.input_tokens or call.output_tokens]
     return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
 
 

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from agents import Model, ModelSettings, OpenAIChatCompletionsModel, OpenAIResponsesModel
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from agent.context import TurnContext
 from agent.decision.evidence import Limits
 from agent.models.breaker import Breaker
 from agent.models.offline import OfflineModel
+from agent.models.usage import note_usage
 from core.settings import OpenAISettings
 
 BuildModel = Callable[[TurnContext, Limits], Model]
@@ -53,6 +54,7 @@ def build_brain(settings: OpenAISettings) -> Brain:
         base_url=settings.base_url,
         timeout=settings.timeout_seconds,
         max_retries=0,  # ours are in retry.py
+        http_client=DefaultAsyncHttpxClient(event_hooks={"response": [note_usage]}),
     )
     build = OpenAIResponsesModel if settings.api == "responses" else OpenAIChatCompletionsModel
     model = build(settings.model, client)

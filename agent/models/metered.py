@@ -5,7 +5,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import count
 
@@ -16,6 +16,7 @@ from agent.effects import make_storable
 from agent.models.brain import Brain
 from agent.models.prices import find_price
 from agent.models.retry import delay_before_retry, is_lasting, is_outage
+from agent.models.usage import Usage, keep_bill
 from agent.models.whole import Request, WholeModel
 from agent.tokens import estimate_tokens
 from database.queries.runs import ModelCallRecord, Purpose
@@ -110,32 +111,40 @@ class MeteredModel(WholeModel):
         def measure() -> float:
             return (meter.monotonic() - started) * 1000
 
-        try:
-            async with asyncio.timeout(meter.seconds_left):
-                response = await request.put_to(self._model)
-        except BaseException as error:
-            record = ModelCallRecord(self._purpose, meter.brain.model, measure(), error=type(error).__name__)
-            meter.calls.append(record)
-            raise
-        meter.calls.append(self._record(response, measure(), size))
+        with keep_bill() as bill:
+            try:
+                async with asyncio.timeout(meter.seconds_left):
+                    response = await request.put_to(self._model)
+                record = self._record(response, measure(), size)
+            except BaseException as error:
+                # What was answered is billed, also where nobody can read it.
+                failed = self._price(bill.usage, measure())
+                meter.calls.append(replace(failed, error=type(error).__name__))
+                raise
+        meter.calls.append(record)
         return response
 
     def _record(self, response: ModelResponse, milliseconds: float, size: int) -> ModelCallRecord:
-        usage, price = response.usage, find_price(self._meter.brain.model)
-        cached = usage.input_tokens_details.cached_tokens
         output = make_storable([item.model_dump(mode="json", exclude_none=True) for item in response.output])
         # Some servers do not say what was used; without a guess the limits would hold nothing there.
-        read, written = usage.input_tokens or size, usage.output_tokens or estimate_tokens(output)
+        usage = Usage(
+            input_tokens=response.usage.input_tokens or size,
+            output_tokens=response.usage.output_tokens or estimate_tokens(output),
+            cached_tokens=response.usage.input_tokens_details.cached_tokens,
+        )
+        return replace(self._price(usage, milliseconds), output=output, finish_reason=name_ending(response))
+
+    def _price(self, usage: Usage, milliseconds: float) -> ModelCallRecord:
+        model = self._meter.brain.model
+        price = find_price(model) if usage.is_known else None
         return ModelCallRecord(
             self._purpose,
-            self._meter.brain.model,
+            model,
             milliseconds,
-            output=output,
-            input_tokens=read,
-            cached_tokens=cached,
-            output_tokens=written,
-            cost_usd=None if price is None else price.multiply(read, cached, written),
-            finish_reason=name_ending(response),
+            input_tokens=usage.input_tokens,
+            cached_tokens=usage.cached_tokens,
+            output_tokens=usage.output_tokens,
+            cost_usd=price.multiply(usage.input_tokens, usage.cached_tokens, usage.output_tokens) if price else None,
         )
 
 
