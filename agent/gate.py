@@ -12,6 +12,8 @@ from agent.decision.injection import find_trap
 from agent.decision.judge import Judge
 from database.types import Passage
 
+_NO_VERDICT = "; the judge gave no verdict, so words and meaning alone were compared"
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -44,20 +46,20 @@ async def check_draft(
 
 
 async def _settle(decision: Decision, grounding: Grounding, ground: Sequence[str], judge: Judge | None) -> Checked:
-    verdict = None
+    verdict, caveat = None, ""
     # Nobody is asked about an answer that cannot be sent, nor about one that is word for word in its sources.
     if judge is not None and grounding.open_questions and not grounding.wrong:
         verdict = await judge([statement.text for statement in grounding.open_questions], ground)
+        caveat = _NO_VERDICT if verdict is None else ""
     unsupported = grounding.unsupported if verdict is None else _read(verdict, grounding)
     findings = {
         "grounded_by": "words" if verdict is None else "judge",
         "unsupported": [{"sentence": found.sentence, "problem": found.problem} for found in unsupported],
     }
     if unsupported:
-        decision = replace(
-            decision, action="hand_over", rule="ungrounded", reason=f"the answer contains {unsupported[0].problem}"
-        )
-    return Checked(decision, findings)
+        reason = f"the answer contains {unsupported[0].problem}"
+        decision = replace(decision, action="hand_over", rule="ungrounded", reason=reason)
+    return Checked(replace(decision, reason=decision.reason + caveat), findings)
 
 
 def _read(verdict: frozenset[int], grounding: Grounding) -> tuple[Unsupported, ...]:

@@ -193,7 +193,8 @@ class SupportAgent:
         )
         judge = None
         if brain is not OFFLINE_BRAIN:
-            judge = build_judge(meter.wrap(model, "judge"), brain.request, self._settings.judge_seconds)
+            asked, seconds = meter.wrap(model, "judge"), self._settings.judge_seconds
+            judge = build_judge(asked, brain.request, seconds, lambda: meter.seconds_left)
         async with asyncio.timeout(self._settings.turn_timeout_seconds):
             summary = await self._sum_up(turn, model, meter)
             if brain is not OFFLINE_BRAIN:
@@ -224,7 +225,7 @@ class SupportAgent:
                 run_config=RunConfig(tracing_disabled=True, tool_not_found_behavior="return_error_to_model"),
             )
             context.wants_silence = str(run.final_output).strip() == NO_REPLY
-            # The check embeds and may ask a judge: it has what is left of the turn's time, and no more.
+            # The check embeds: it has what is left of the turn's time, and no more.
             result = await conclude(context, limits, brain, self._grounder, judge)
         hashed = sha256(instructions.encode()).hexdigest()[:12]
         return replace(result, running_summary=summary, input=make_storable(items), instructions_hash=hashed)

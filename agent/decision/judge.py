@@ -23,6 +23,8 @@ A question to the customer is supported if it implies nothing that the sources d
 no password, code, card number or document.
 Answer with the numbers of the sentences that are not supported, separated by commas, or with the word none.
 Answer nothing else."""
+# A judge that outlasted the turn would cost the customer the answer, which words alone might have carried.
+RESERVED_SECONDS = 0.5
 _MAX_CHARACTERS = 12_000
 _MAX_ANSWER_TOKENS = 60
 _ANSWER = re.compile(r"none|\d{1,3}(?:\s*,\s*\d{1,3})*", re.IGNORECASE)
@@ -32,17 +34,23 @@ _ANSWER = re.compile(r"none|\d{1,3}(?:\s*,\s*\d{1,3})*", re.IGNORECASE)
 Judge = Callable[[Sequence[str], Sequence[str]], Awaitable[frozenset[int] | None]]
 
 
-def build_judge(model: Model, request: ModelSettings, max_seconds: float) -> Judge | None:
-    """A judge that asks this model and waits no longer than so; None where it may not be asked at all."""
+def build_judge(
+    model: Model, request: ModelSettings, max_seconds: float, seconds_left: Callable[[], float]
+) -> Judge | None:
+    """A judge that asks this model and waits no longer than so; None where it may not be asked at all.
+
+    `seconds_left` is the turn's time, of which the judge never takes the last RESERVED_SECONDS.
+    """
     if max_seconds <= 0:
         return None
 
     async def judge(sentences: Sequence[str], sources: Sequence[str]) -> frozenset[int] | None:
         question = _write_question(sentences, sources)
-        if len(question) > _MAX_CHARACTERS:
+        seconds = min(max_seconds, seconds_left() - RESERVED_SECONDS)
+        if seconds <= 0 or len(question) > _MAX_CHARACTERS:
             return None
         try:
-            async with asyncio.timeout(max_seconds):
+            async with asyncio.timeout(seconds):
                 answer = await ask_model(model, request, _INSTRUCTIONS, question, max_tokens=_MAX_ANSWER_TOKENS)
         except Exception as error:  # noqa: BLE001  # without a verdict the offline gate decides, whatever went wrong
             _log.warning("the judge gave no verdict", error=type(error).__name__)

@@ -108,14 +108,14 @@ async def test_the_instructions_name_the_language_to_answer_in() -> None:
 
 
 async def test_a_judge_names_the_sentences_that_are_not_said() -> None:
-    judge = build_judge(ScriptedModel([[assistant_message("1, 3")]]), ModelSettings(), 5.0)
+    judge = build_judge(ScriptedModel([[assistant_message("1, 3")]]), ModelSettings(), 5.0, lambda: 45.0)
     assert judge is not None
     assert await judge(["One.", "Two.", "Three."], ["Source."]) == frozenset({0, 2})
 
 
 async def test_a_judge_is_not_asked_about_more_than_it_may_read() -> None:
     model = ScriptedModel([[assistant_message("none")]])
-    judge = build_judge(model, ModelSettings(), 5.0)
+    judge = build_judge(model, ModelSettings(), 5.0, lambda: 45.0)
     assert judge is not None
     assert await judge(["One."], ["x" * 20_000]) is None
     assert not model.calls
