@@ -163,9 +163,13 @@ class TurnContext:
         if not 1 <= number <= len(self.passages):
             raise IndexError(number)
         passage = self.passages[number - 1]
-        excerpt = passage.content[:EXCERPT_CHARACTERS]
-        title = passage.public_title
-        return Citation(number=number, passage_id=passage.id, source=passage.source, title=title, excerpt=excerpt)
+        return Citation(
+            number=number,
+            passage_id=passage.id,
+            source=passage.public_source,
+            title=passage.public_title,
+            excerpt=passage.content[:EXCERPT_CHARACTERS],
+        )
 
     def collect_evidence(self) -> Evidence:
         """What is known now. Sentiment is that of the customer's own words, whatever a model had analysed."""

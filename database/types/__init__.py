@@ -13,7 +13,7 @@ from database.types.inbound import (
     TicketRequest,
     WhatsAppPath,
 )
-from database.types.knowledge import Citation, Passage
+from database.types.knowledge import EARLIER_ANSWER, Citation, Passage
 from database.types.names import (
     Audience,
     Author,
@@ -49,6 +49,7 @@ from database.types.queue import (
 from database.types.sources import Consent, Parsed, Source
 
 __all__ = [
+    "EARLIER_ANSWER",
     "Attachment",
     "Audience",
     "Author",

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from database.types.names import PassageKind
 
+EARLIER_ANSWER = "an earlier answer"
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -41,6 +43,11 @@ class Passage:
         return self.rests_on or self.article_id
 
     @property
+    def public_source(self) -> str:
+        """What customers may know of where it stands. A resolution is named after another customer's ticket."""
+        return EARLIER_ANSWER if self.kind == "resolution" else self.source
+
+    @property
     def public_title(self) -> str:
         """What customers are shown as its source. The title of a resolution is what another customer wrote."""
         if self.kind == "resolution":
@@ -49,7 +56,7 @@ class Passage:
 
 
 class Citation(BaseModel):
-    """The passage an automatic reply rests on."""
+    """The passage an automatic reply rests on, as its customer may know it."""
 
     model_config = ConfigDict(frozen=True)
 

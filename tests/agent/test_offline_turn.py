@@ -3,7 +3,8 @@
 import json
 
 from agent.decision.policy import PolicyMatch
-from database.types import IdentityLevel
+from core.ids import new_id
+from database.types import EARLIER_ANSWER, IdentityLevel
 from tests.agent.builders import make_agent, make_passage, make_turn
 
 DISPUTE = PolicyMatch("billing_dispute", "billing", "always", "charged me twice")
@@ -27,6 +28,20 @@ async def test_a_summary_is_followed_by_the_details_of_its_article() -> None:
     assert result.draft is not None
     assert result.draft.text == f"{summary.content} [1]\n\n{details.content} [3]"
     assert [citation.number for citation in result.draft.citations] == [1, 3]
+
+
+async def test_an_earlier_answer_is_cited_without_the_ticket_that_it_was_given_on() -> None:
+    ticket_id = str(new_id())
+    passage = make_passage(
+        title="How can I, Bob, reset my forgotten password?", kind="resolution", source=f"resolution/{ticket_id}"
+    )
+    result = await make_agent(passages=[passage]).run_turn(make_turn())
+    assert result.decision.action == "answer"
+    assert result.draft is not None
+    [citation] = result.draft.citations
+    assert (citation.source, citation.title) == (EARLIER_ANSWER, "Login")
+    assert ticket_id not in citation.model_dump_json()
+    assert "Bob" not in citation.model_dump_json()
 
 
 async def test_the_loop_calls_its_tools_in_two_steps_and_each_call_is_recorded() -> None:
