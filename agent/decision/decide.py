@@ -1,7 +1,10 @@
 """The decision: one pure function from evidence to action, read from top to bottom like a table."""
 
+from collections.abc import Mapping
+
 from agent.decision.evidence import Decision, Evidence, Limits
 from agent.decision.language import name_language
+from database.types import TicketCategory
 
 # A message that leans to a person (churn, anger, data loss, a critical bug, misery, a question that had to be
 # translated) is still answered automatically, but only when the answer is nearly certain.
@@ -11,16 +14,18 @@ MISERABLE = -0.75
 FALLING = -0.25
 UNHAPPY = -0.3
 
-_ROUTE_OF_CATEGORY = {"billing": "billing", "technical": "technical", "security": "security", "account": "account"}
-_ROUTE_OF_ARTICLE = {
+# What a ticket is filed under that an article of this category answers.
+CATEGORY_OF_ARTICLE: Mapping[str, TicketCategory] = {
     "account": "account",
     "billing": "billing",
     "integrations": "technical",
     "login": "account",
     "mobile": "technical",
+    "orders": "orders",
     "product": "technical",
     "reliability": "technical",
 }
+_CATEGORIES_WITH_TEAM: frozenset[TicketCategory] = frozenset({"account", "billing", "security", "technical"})
 _PLAUSIBLE = 0.3
 
 
@@ -82,12 +87,13 @@ def _explain_doubt(evidence: Evidence, required: float) -> tuple[str, str, str]:
 
 def find_route(evidence: Evidence) -> str:
     """The team for a message no policy speaks of: by the customer's own category, intent, or the likeliest article."""
-    route: str | None = _ROUTE_OF_CATEGORY.get(evidence.ticket_category)
-    if route is None and evidence.likely_intent is not None:
-        route = evidence.likely_intent.route
-    if route is None and evidence.best is not None and evidence.confidence >= _PLAUSIBLE:
-        route = _ROUTE_OF_ARTICLE.get(evidence.best.category)
-    return route or "general"
+    category: TicketCategory = evidence.ticket_category
+    if category not in _CATEGORIES_WITH_TEAM:
+        if evidence.likely_intent is not None:
+            return evidence.likely_intent.route
+        if evidence.best is not None and evidence.confidence >= _PLAUSIBLE:
+            category = CATEGORY_OF_ARTICLE.get(evidence.best.category, "general")
+    return category if category in _CATEGORIES_WITH_TEAM else "general"
 
 
 def _leans(evidence: Evidence) -> bool:

@@ -11,23 +11,13 @@ from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessa
 
 from agent.compose import compose_reply, find_markers, select_passages, summarise
 from agent.context import TurnContext
-from agent.decision.decide import decide
+from agent.decision.decide import CATEGORY_OF_ARTICLE, decide
 from agent.decision.evidence import Decision, Evidence, Limits
 from agent.models.whole import Request, WholeModel
 from agent.prompts import NO_REPLY
 from core.ids import new_id
 from database.types import TicketCategory
 
-_CATEGORY_OF_ARTICLE: dict[str, TicketCategory] = {
-    "account": "account",
-    "billing": "billing",
-    "integrations": "technical",
-    "login": "account",
-    "mobile": "technical",
-    "orders": "orders",
-    "product": "technical",
-    "reliability": "technical",
-}
 _CATEGORY_OF_ROUTE: dict[str, TicketCategory] = {"billing": "billing", "security": "security", "account": "account"}
 
 _PlannedCall = tuple[str, dict[str, Any]]
@@ -84,7 +74,7 @@ class OfflineModel(WholeModel):
             category = evidence.likely_intent.category
         elif category == "general":
             if decision.action == "answer" and evidence.best is not None:
-                category = _CATEGORY_OF_ARTICLE.get(evidence.best.category, "general")
+                category = CATEGORY_OF_ARTICLE.get(evidence.best.category, "general")
             else:
                 category = _CATEGORY_OF_ROUTE.get(decision.route, "general")
         arguments = {
