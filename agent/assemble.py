@@ -12,7 +12,7 @@ from agent.decision.mood import fit_mood
 from agent.decision.policy import PolicyGuard, PolicyMatch, load_guard
 from agent.intents.serve import IntentReader
 from agent.intents.taxonomy import load_taxonomy
-from agent.knowledge.embed import AsyncEmbedder
+from agent.knowledge.embed import AsyncEmbedder, wrap_embedder
 from agent.knowledge.embedder import Embedders
 from agent.knowledge.load import load_embedders
 from agent.knowledge.search import KnowledgeSearch
@@ -43,7 +43,7 @@ async def build_agent(
         embedders = await asyncio.to_thread(load_embedders, settings.embedding, settings.openai)
     seeds = SeedEmbedder(embedders.local, settings.data_dir / "seeds") if embedders.local else None
     guard = await asyncio.to_thread(load_guard, seeds)
-    local, remote = (AsyncEmbedder(one) if one else None for one in (embedders.local, embedders.remote))
+    local, remote = wrap_embedder(embedders.local), wrap_embedder(embedders.remote)
     checker = PolicyChecker(guard, local)
     intents = IntentReader(pool, await asyncio.to_thread(load_taxonomy), guard.rules, local, seeds)
     # Beside each other: reading a stored classifier must not make the start longer.

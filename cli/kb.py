@@ -218,11 +218,11 @@ async def _reembed(settings: Settings, url: str, *, forgets_others: bool) -> str
 
 
 async def _search(settings: Settings, url: str, question: str, shelf: Shelf) -> "list[Passage]":
-    from agent.knowledge.embed import AsyncEmbedder
+    from agent.knowledge.embed import wrap_embedder
     from agent.knowledge.search import KnowledgeSearch
 
     async def ask(pool: DbPool, embedders: "Embedders", _progress: Progress) -> "list[Passage]":
-        local, remote = (AsyncEmbedder(one) if one else None for one in (embedders.local, embedders.remote))
+        local, remote = wrap_embedder(embedders.local), wrap_embedder(embedders.remote)
         return await KnowledgeSearch(pool, local, remote).search(question, shelf=shelf)
 
     return await _with_models(settings, url, ask)

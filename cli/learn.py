@@ -61,13 +61,12 @@ async def _learn(settings: Settings, url: str) -> "Learned":
     from agent.intents.learn import learn
     from agent.intents.serve import IntentReader
     from agent.intents.taxonomy import load_taxonomy
-    from agent.knowledge.embed import AsyncEmbedder
+    from agent.knowledge.embed import wrap_embedder
     from agent.knowledge.load import load_embedder
 
     local = load_embedder(settings.embedding)
-    embedder = AsyncEmbedder(local) if local else None
     async with open_pool(url, application="nightdesk learn", max_size=4) as pool:
-        reader = IntentReader(pool, load_taxonomy(), embedder=embedder, seeds=local)
+        reader = IntentReader(pool, load_taxonomy(), embedder=wrap_embedder(local), seeds=local)
         await reader.refresh()
         await reader.train_if_missing()
         return await learn(pool, reader, local)

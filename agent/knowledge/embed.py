@@ -37,3 +37,8 @@ class AsyncEmbedder:
         while len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
         return [known[text] for text in texts]
+
+
+def wrap_embedder(embedder: Embedder | None) -> AsyncEmbedder | None:
+    """An embedder for coroutines, where there is one."""
+    return AsyncEmbedder(embedder) if embedder else None

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from agent.decision.language import DEFAULT_LANGUAGE, detect_language
 from agent.effects import DRAFT_ACCEPTED
-from agent.knowledge.embed import AsyncEmbedder
+from agent.knowledge.embed import wrap_embedder
 from agent.knowledge.embedder import Embedders
 from agent.knowledge.passages import cut_text
 from agent.knowledge.redact import redact, strip_letter
@@ -113,8 +113,7 @@ def _make_article(ticket: ResolvedTicket) -> NewArticle:
 
 async def _is_known(pool: DbPool, embedders: Embedders, article: NewArticle) -> bool:
     """Whether a resolution of this question is there already; a second one would only split the evidence."""
-    local = AsyncEmbedder(embedders.local) if embedders.local else None
-    found = await KnowledgeSearch(pool, local).search(article.title)
+    found = await KnowledgeSearch(pool, wrap_embedder(embedders.local)).search(article.title)
     return any(
         passage.kind == "resolution"
         and (passage.title == article.title or (passage.similarity or 0.0) >= _KNOWN_SIMILARITY)
