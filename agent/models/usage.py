@@ -9,9 +9,10 @@ from contextvars import ContextVar
 from typing import Annotated
 
 import httpx2  # what the openai package speaks HTTP with
-from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-_Tokens = Annotated[int, Field(ge=0, lt=2**31)]
+# Some servers write null where they mean none.
+_Tokens = Annotated[int, BeforeValidator(lambda value: 0 if value is None else value), Field(ge=0, lt=2**31)]
 
 
 class Usage(BaseModel):

@@ -48,6 +48,14 @@ async def test_an_answer_that_was_cut_before_its_first_word_has_cost_what_was_re
     assert cut.cost_usd
 
 
+@pytest.mark.parametrize("details", [None, {}, {"cached_tokens": None}])
+async def test_a_bill_without_details_counts_as_it_is(details: Any) -> None:
+    usage = {**CHAT_USAGE, "prompt_tokens_details": details}
+    async with serve_openai(answer({"id": "x", "choices": [], "usage": usage})) as server:
+        (record,) = (await run_with(make_brain(server))).model_calls
+    assert (record.input_tokens, record.cached_tokens, record.output_tokens) == (900, 0, 40)
+
+
 @pytest.mark.parametrize("budget", [Budget(1_000, 1.0, 45.0), Budget(100_000, float(COST) * 1.5, 45.0)])
 async def test_what_was_discarded_leaves_less_for_the_next_request(budget: Budget) -> None:
     async with serve_openai(NO_CHOICES) as server:
@@ -70,7 +78,16 @@ async def test_what_a_discarded_answer_of_an_unknown_price_has_cost_is_unknown_a
 
 @pytest.mark.parametrize(
     "usage",
-    [None, "much", {"prompt_tokens": -5}, {"prompt_tokens": "many"}, {"prompt_tokens": 10**12}, [1], 7],
+    [
+        None,
+        "much",
+        {"prompt_tokens": None},
+        {"prompt_tokens": -5},
+        {"prompt_tokens": "many"},
+        {"prompt_tokens": 10**12},
+        [1],
+        7,
+    ],
 )
 async def test_a_bill_that_nobody_can_read_is_none(usage: Any) -> None:
     async with serve_openai(answer({"id": "x", "choices": [], "usage": usage})) as server:
