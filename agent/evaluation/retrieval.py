@@ -17,7 +17,7 @@ from agent.decision.answerability import estimate_answerability
 from agent.evaluation.datasets import DataMissing
 from agent.evaluation.results import Row
 from agent.knowledge.documents import Document, DocumentError, Section, find_documents, read_document
-from agent.knowledge.embed import AsyncEmbedder
+from agent.knowledge.embed import AsyncEmbedder, wrap_embedder
 from agent.knowledge.embedder import Embedders
 from agent.knowledge.ingest import store_document
 from agent.knowledge.search import KnowledgeSearch
@@ -142,7 +142,7 @@ async def measure_retrieval(
         advance("Loading documents", done, len(half))
     async with pool.acquire() as conn:
         await refresh_statistics(conn)
-    local, remote = (AsyncEmbedder(one) if one else None for one in (embedders.local, embedders.remote))
+    local, remote = wrap_embedder(embedders.local), wrap_embedder(embedders.remote)
     asking = _Asking(KnowledgeSearch(pool, local, remote), local, retrieval, advance)
     found = await asking.ask(Shelf(audiences=_HALVES))
     rows = measure_ranks(
