@@ -9,7 +9,7 @@ from typing import Any
 from agent.decision.grounding import Grounder
 from agent.decision.language import load_languages
 from agent.decision.mood import fit_mood
-from agent.decision.policy import PolicyGuard, PolicyMatch, load_guard
+from agent.decision.policy import PolicyGuard, PolicyMatch, hash_policy, load_guard
 from agent.intents.serve import IntentReader
 from agent.intents.taxonomy import load_taxonomy
 from agent.knowledge.embed import AsyncEmbedder, wrap_embedder
@@ -74,6 +74,7 @@ async def build_agent(
         read_knowledge_version=read_knowledge_version,
         prompts=prompts,
         intents=intents,
+        policy_version=hash_policy(),
     )
 
 

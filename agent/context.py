@@ -34,7 +34,8 @@ class Turn:
     """The conversation and the customer's waiting messages, oldest first: a burst is answered together.
 
     `has_files`: something is attached to one of them, so it is more than its words. `shelf` is what may be looked up;
-    `as_of` is when the turn was, for one that is thought about once more.
+    `as_of` is when the turn was, for one that is thought about once more, and `classifier` the version of the one that
+    told its intent then.
     """
 
     conversation: ConversationState
@@ -42,6 +43,7 @@ class Turn:
     has_files: bool = False
     shelf: Shelf = PUBLIC
     as_of: datetime | None = None
+    classifier: str | None = None
 
     @property
     def question(self) -> str:

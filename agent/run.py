@@ -93,6 +93,7 @@ class SupportAgent:
         read_knowledge_version: ReadKnowledgeVersion,
         prompts: Prompts = SHIPPED_PROMPTS,
         intents: IntentReader | None = None,
+        policy_version: str | None = None,
     ) -> None:
         self._settings = settings
         self._limits = Limits(settings.confidence_threshold, settings.max_automatic_replies)
@@ -107,6 +108,7 @@ class SupportAgent:
         self._read_knowledge_version = read_knowledge_version
         self._prompts = prompts
         self.intents = intents
+        self._policy_version = policy_version
 
     @property
     def brain_name(self) -> str:
@@ -125,7 +127,7 @@ class SupportAgent:
 
         Raises DATABASE_TROUBLE when the knowledge base could not be read.
         """
-        intent = await self.intents.read(turn.queries) if self.intents else None
+        intent = await self.intents.read(turn.queries, version=turn.classifier) if self.intents else None
         policy = await self._check_policy(turn.everything_said)
         if intent is not None and intent.rule is not None:
             policy = add_match(policy, intent.rule)
@@ -157,7 +159,9 @@ class SupportAgent:
                 if trouble is not None:
                     raise trouble from error
                 raise
-            return replace(result, fallback=fallback)
+            versions = {"policy": self._policy_version, "classifier": intent.version if intent else None}
+            description = {**result.description, "versions": versions}
+            return replace(result, description=description, fallback=fallback)
 
         try:
             return await think(brain, fallback)

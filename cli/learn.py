@@ -1,19 +1,21 @@
-"""Learning from the desk's own tickets, and telling it what they were about."""
+"""Learning from the desk's own tickets, and telling it what has become of them."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from cli.context import CommandError, open_database, prepare, run_on
+from cli import label
+from cli.context import open_database, prepare
 from core.settings import Settings
 from database.pool import open_pool
-from database.queries.learning import correct_intent
 
 if TYPE_CHECKING:
     from agent.intents.learn import Learned
 
 app = typer.Typer(help="Learn from the desk's own tickets.", invoke_without_command=True)
+
+app.command("label")(label.label_ticket)
 
 
 @app.callback()
@@ -34,27 +36,11 @@ def learn_now(context: typer.Context) -> None:
             f"classifier: {comparison.challenger} of {comparison.tickets} held-out tickets right,"
             f" the present one {comparison.champion}: the new one {verdict}"
         )
+    typer.echo(f"answers known to be right: {learned.right_answers}, to be wrong: {learned.wrong_answers}")
     typer.echo(f"thresholds proved: {len(learned.thresholds)}")
     for found in learned.thresholds:
         scope = f"{found.intent or 'every intent'} on {found.channel or 'every channel'}"
         typer.echo(f"  {scope}: {found.threshold:.3f} ({found.verified} answers, precision at least {found.bound:.3f})")
-
-
-@app.command("correct")
-def correct_ticket(
-    ref: Annotated[str, typer.Argument(help="The ticket's reference.")],
-    intent: Annotated[str, typer.Argument(help="The id of an intent in agent/intents/taxonomy.yaml.")],
-) -> None:
-    """Say what a ticket was about; the next learning takes it as an example."""
-    from agent.intents.taxonomy import load_taxonomy
-
-    settings = prepare("learn", is_quiet=True)
-    if load_taxonomy().find(intent) is None:
-        raise CommandError(f"there is no intent {intent}")
-    with open_database(settings) as url:
-        if not run_on(url, lambda conn: correct_intent(conn, ref, intent)):
-            raise CommandError(f"there is no ticket {ref}")
-    typer.echo(f"{ref} is about {intent}")
 
 
 async def _learn(settings: Settings, url: str) -> "Learned":

@@ -37,13 +37,16 @@ def replay_conversations(
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Another model of the configured server.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Another AGENT_CONFIDENCE_THRESHOLD.")] = None,
-    knowledge: Annotated[str, typer.Option(help="The knowledge as it was (then), or as it is (now).")] = "then",
+    knowledge: Annotated[
+        str, typer.Option(help="Knowledge and classifier as they were (then), or are (now).")
+    ] = "then",
     limit: Annotated[int | None, typer.Option(min=1, help="Replay this many turns at most, the oldest first.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Decide past turns once more and show what would change. Nothing is sent, and nothing is written.
 
-    What was learned from a turn's own ticket is left out of the knowledge. A configured model is asked, and paid.
+    What was learned from a turn's own ticket is left out of the knowledge. A configured model is asked, and paid. The
+    policy is that of now; turns that were decided by another are counted.
     """
     from agent.evaluation.replay import Knowledge, summarise_replay
     from agent.prompts import SHIPPED_PROMPTS, read_prompts
@@ -145,6 +148,8 @@ def print_replay(console: Console, summary: "Summary", outcomes: "list[Replayed 
         table.add_row(f"left out: {reason}", str(count))
     if summary.fallbacks:
         table.add_row("taken by the offline brain, because the model failed", str(summary.fallbacks))
+    for part, count in summary.drifted.items():
+        table.add_row(f"decided with another {part} than then, or with one that is not on record", str(count))
     table.add_row("cost then, USD", _show_cost(summary.cost_before))
     table.add_row("cost replayed, USD", _show_cost(summary.cost_after))
     console.print(table)
@@ -191,6 +196,7 @@ def describe_replay(summary: "Summary", outcomes: "list[Replayed | LeftOut]") ->
         "kinds": summary.kinds,
         "left_out": summary.left_out,
         "fallbacks": summary.fallbacks,
+        "drifted": summary.drifted,
         "cost_usd": {"before": _dump_cost(summary.cost_before), "after": _dump_cost(summary.cost_after)},
         "changed": [
             {
@@ -200,6 +206,7 @@ def describe_replay(summary: "Summary", outcomes: "list[Replayed | LeftOut]") ->
                 "channel": outcome.run.channel,
                 "kind": outcome.kind,
                 "differences": list(outcome.differences),
+                "drifted": list(outcome.drifted),
                 "before": _describe_verdict(outcome.before),
                 "after": _describe_verdict(outcome.after),
             }

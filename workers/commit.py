@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from agent.decision.closing import says_it_failed
 from agent.decision.evidence import Action
 from agent.facts import extract_facts
 from agent.run import TurnResult
@@ -12,7 +13,7 @@ from core.ids import new_id
 from core.settings import CompanySettings
 from database import queue
 from database.pool import Conn
-from database.queries import conversations, learning, operations, runs, tickets
+from database.queries import conversations, feedback, operations, runs, tickets
 from database.types import Author, Citation, ConversationState, Failure, Lease, Outcome, Owner, RunId
 from workers.reply import queue_reply
 
@@ -58,7 +59,9 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     """
     has_newer = await queue.fence(conn, turn.lease)
     if await conversations.lock_owner(conn, turn.conversation.id) != "agent":
-        await _record(conn, turn, "person_owns")
+        run_id = await _record(conn, turn, "person_owns")
+        if turn.result.decision.action == "answer":
+            await feedback.label_overtaken(conn, run_id)
         await _settle(conn, turn, handed_over=False)
         return Settled.PERSON_OWNS
     if turn.failure is None and has_newer:
@@ -115,14 +118,22 @@ async def _remember(conn: Conn, turn: TurnCommit) -> None:
 
 
 async def _label_answer(conn: Conn, turn: TurnCommit) -> None:
-    """What the customer's words say of our last answer: mere thanks confirm it, anger or a call for a person do not."""
+    """What the customer's words say of our last answer: mere thanks confirm it.
+
+    Anger, a call for a person, or words that it failed say that it was wrong; further questions say neither.
+    """
     history = turn.conversation.history
-    if not history or history[-1][0] != "assistant":
+    if not history or history[-1][0] not in {"assistant", "person"}:
         return
+    conversation_id = turn.conversation.id
     if turn.result.decision.action == "stay_silent":
-        await learning.label_answer(conn, turn.conversation.id, "confirmed", is_right=True)
-    elif _UNHELPED.intersection(match["rule"] for match in turn.result.description.get("policy", ())):
-        await learning.label_answer(conn, turn.conversation.id, "reopened", is_right=False)
+        await feedback.label_answer(conn, conversation_id, "confirmed", is_right=True)
+        return
+    is_unhelped = any(match["rule"] in _UNHELPED for match in turn.result.description.get("policy", ()))
+    has_failed = turn.failure is None and any(says_it_failed(queued.message.text) for queued in turn.lease.messages)
+    await feedback.label_answer(
+        conn, conversation_id, "reopened", is_right=False if is_unhelped or has_failed else None
+    )
 
 
 async def _stay_silent(conn: Conn, turn: TurnCommit) -> None:

@@ -1,4 +1,4 @@
-"""Messages that want no answer: thanks, an acknowledgement, a goodbye, and nothing else."""
+"""What is said after an answer: thanks, an acknowledgement, a goodbye and nothing else, or that it did not help."""
 
 import re
 
@@ -49,6 +49,24 @@ _GOES_ON = (
     - _FOR
 )
 
+# That what was answered was of no use: "it" is the answer, and "still" looks back on it. What merely does not work may
+# be a new matter.
+_FAILED = re.compile(
+    r"\b(?:"
+    r"(?:it|that|this)(?: still| just| really)? (?:(?:did|does|do|has|have|is|was)(?:nt| not)|never)(?: \w+){0,2}"
+    r" (?:work|help|solve|fix|change|working|helped|worked|helpful|solved|fixed|changed|answer)"
+    r"|(?:is|it|that|this|am|are) still (?:not|the same|broken|failing|stuck)"
+    r"|still (?:not working|does not|doesnt|cannot|cant|not possible|no luck|get the same|the same)"
+    r"|no luck|did not help|didnt help|not what i (?:asked|meant)"
+    r"|(?:das|es) (?:hat|funktioniert|geht|hilft|klappt)(?: \w+){0,2} nicht|immer noch (?:nicht|kein|das gleiche)"
+    r"|(?:eso |esto )?no (?:me )?(?:ha funcionado|funcionó|sirvió|ayuda|ayudó)|sigue sin"
+    r"|(?:ça|cela) ne (?:marche|fonctionne|change|aide)(?: \w+)? (?:pas|rien)|toujours pas"
+    r"|isso não (?:funcionou|ajudou|funciona)|continua sem|ainda não (?:funciona|consigo)"
+    r"|(?:questo )?non (?:ha funzionato|mi aiuta|ha aiutato)|ancora non funziona"
+    r"|(?:dat|het) (?:werkt|helpt)(?: \w+){0,2} niet|nog steeds niet"
+    r")\b"
+)
+
 
 def only_closes(text: str) -> bool:
     """Whether the words thank, acknowledge or say goodbye and say nothing else. A question or a figure is something."""
@@ -69,6 +87,11 @@ def only_closes(text: str) -> bool:
 def sounds_like_closing(text: str) -> bool:
     """Whether there is a word or a gesture of thanks, of having understood or of goodbye."""
     return _GESTURES.match(text) is not None or not _CLOSING.isdisjoint(_split(text))
+
+
+def says_it_failed(text: str) -> bool:
+    """Whether somebody who was answered says in a short message that the answer was of no use."""
+    return len(text) <= MAX_CHARACTERS and _FAILED.search(" ".join(_split(text))) is not None
 
 
 def may_end_quietly(text: str) -> bool:

@@ -4,6 +4,7 @@ The rules are data, in policy.yaml. Either way of finding is enough: a false ala
 breaks a promise.
 """
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -226,6 +227,14 @@ def load_guard(embedder: Embedder | None) -> PolicyGuard:
         harmless=policy.harmless,
         translations=read_translations(LANGUAGES_FILE),
     )
+
+
+def hash_policy() -> str:
+    """The version of the policy: the beginning of a hash over its files."""
+    digest = hashlib.sha256()
+    for path in (POLICY_FILE, LANGUAGES_FILE):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def read_policy(path: Path) -> Policy:

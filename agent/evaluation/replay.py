@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
@@ -17,6 +17,10 @@ AT_ONCE = 4
 
 Knowledge = Literal["then", "now"]
 Field = Literal["decision", "rule", "route", "reply", "citations"]
+# What a turn was decided by, beside settings, model and knowledge; a turn of long ago may not say.
+Part = Literal["policy", "classifier"]
+Versions = Mapping[Part, str | None]
+_PARTS: tuple[Part, ...] = ("policy", "classifier")
 
 _KINDS: dict[tuple[Action, Action], str] = {
     ("answer", "answer"): "other reply",
@@ -36,6 +40,7 @@ class Verdict:
     confidence: float = 0.0
     cost_usd: Decimal | None = None  # None where the model's price is not known
     model: str = ""
+    versions: Versions = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,12 @@ class Replayed:
             "citations": self.before.cited == self.after.cited,
         }
         return tuple(field for field, is_same in compared.items() if not is_same)
+
+    @property
+    def drifted(self) -> tuple[Part, ...]:
+        """What was not as it was then, or is not known to have been, and may be why something changes."""
+        then, now = self.before.versions, self.after.versions
+        return tuple(part for part in _PARTS if part not in then or then[part] != now.get(part))
 
     @property
     def kind(self) -> str:
@@ -90,7 +101,7 @@ def explain_leaving_out(run: PastRun) -> str | None:
 
 
 def build_turn(run: PastRun, knowledge: Knowledge) -> Turn:
-    """The turn as it was, with the knowledge of then or of now, and without what was learned from its own ticket.
+    """The turn as it was, with the knowledge and classifier of then or of now, without what its own ticket taught.
 
     Raises ValueError for a run that does not say what it was about.
     """
@@ -98,7 +109,15 @@ def build_turn(run: PastRun, knowledge: Knowledge) -> Turn:
         raise ValueError(f"run {run.id} has no record of its turn")
     as_of = run.created_at if knowledge == "then" else None
     shelf = Shelf(as_of=as_of, without_ticket=run.ticket_id)
-    return Turn(run.conversation, run.messages, has_files=run.has_files, shelf=shelf, as_of=run.created_at)
+    versions: Versions = run.decision.get("versions", {})
+    return Turn(
+        run.conversation,
+        run.messages,
+        has_files=run.has_files,
+        shelf=shelf,
+        as_of=run.created_at,
+        classifier=versions.get("classifier") if knowledge == "then" else None,
+    )
 
 
 async def replay_runs(
@@ -145,6 +164,7 @@ def read_past(run: PastRun) -> Verdict:
         confidence=decision["confidence"],
         cost_usd=run.cost_usd,
         model=run.model,
+        versions=decision.get("versions", {}),
     )
 
 
@@ -166,17 +186,22 @@ def read_result(result: TurnResult) -> Verdict:
         confidence=round(decision.confidence, 4),
         cost_usd=result.cost_usd,
         model=result.brain.model,
+        versions=result.description.get("versions", {}),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A replay in figures. A cost is None where one of its turns has an unknown price."""
+    """A replay in figures: `drifted` counts the turns for which that part was not as it was then.
+
+    A cost is None where one of its turns has an unknown price.
+    """
 
     turns: int
     kinds: dict[str, int]
     left_out: dict[str, int]
     fallbacks: int
+    drifted: dict[Part, int]
     cost_before: Decimal | None
     cost_after: Decimal | None
 
@@ -191,6 +216,7 @@ def summarise_replay(outcomes: Sequence[Replayed | LeftOut]) -> Summary:
         kinds={"unchanged": unchanged, **dict(kinds.most_common())},
         left_out=dict(Counter(outcome.reason for outcome in outcomes if isinstance(outcome, LeftOut)).most_common()),
         fallbacks=sum(outcome.fallback is not None for outcome in replayed),
+        drifted=dict(Counter(part for outcome in replayed for part in outcome.drifted)),
         cost_before=_add([outcome.before.cost_usd for outcome in replayed]),
         cost_after=_add([outcome.after.cost_usd for outcome in replayed]),
     )

@@ -15,8 +15,9 @@ from agent.intents.taxonomy import Taxonomy
 from agent.intents.threshold import WANTED_PRECISION, bound_precision, choose_threshold
 from agent.intents.train import train_classifier
 from agent.knowledge.embedder import Embedder
-from agent.knowledge.redact import redact, strip_letter
+from agent.knowledge.redact import redact
 from core.background import compute_in_thread
+from core.letters import strip_letter
 from database.pool import DbPool
 from database.queries import intents, learning
 from database.queries.intents import NewModel
@@ -51,6 +52,8 @@ class Learned:
     tickets: int
     comparison: Comparison | None
     thresholds: Sequence[Threshold]
+    right_answers: int
+    wrong_answers: int
 
 
 async def is_due(pool: DbPool, reader: IntentReader) -> bool:
@@ -67,14 +70,16 @@ async def learn(pool: DbPool, reader: IntentReader, embedder: Embedder | None) -
     await reader.refresh()
     async with pool.acquire() as conn:
         tickets = await learning.list_examples(conn, least_trust=LIKELY_TRUST)
-        thresholds = find_thresholds(await learning.list_labelled(conn))
+        answers = await learning.list_labelled(conn)
+    thresholds = find_thresholds(answers)
     async with pool.acquire() as conn, conn.transaction():
         await learning.replace_thresholds(conn, thresholds)
     tickets = [ticket for ticket in tickets if reader.taxonomy.find(ticket.intent)]
     async with hold_training(pool) as is_held:
         comparison = await _challenge(pool, reader, tickets, embedder) if is_held else None
     await reader.refresh()
-    return Learned(len(tickets), comparison, thresholds)
+    right = sum(answer.is_right for answer in answers)
+    return Learned(len(tickets), comparison, thresholds, right, len(answers) - right)
 
 
 async def _challenge(

@@ -66,6 +66,8 @@ class IntentReader:
         self._seeds = seeds
         self._model_id: UUID | None = None
         self.classifier: IntentClassifier | None = None
+        self._past: dict[str, IntentClassifier | None] = {}
+        self._looking_back = asyncio.Lock()
         self.thresholds: Mapping[tuple[str | None, str | None], float] = {}
         name = embedder.name if embedder else None
         self._version = hash_examples(taxonomy.list_examples(), taxonomy.out_of_scope, name)
@@ -91,10 +93,7 @@ class IntentReader:
         artifact = await run_patiently(self._pool, look, patience_seconds=READ_SECONDS)
         if artifact is None:
             return
-        try:
-            self.classifier = await asyncio.to_thread(load, artifact)
-        except StoreUnreadable as error:
-            _log.warning("a stored classifier cannot be read", error=str(error))
+        self.classifier = await self._load(artifact) or self.classifier
 
     async def train_if_missing(self) -> bool:
         """Train on the taxonomy and keep the model for all, in seconds to a minute; turns go on meanwhile.
@@ -126,16 +125,42 @@ class IntentReader:
         classifier = train_classifier(examples, self.taxonomy.out_of_scope, self._seeds)
         return classifier, dump(classifier)
 
-    async def read(self, texts: Sequence[str]) -> GuessedIntent | None:
-        """The intent of the text that is surest of one; texts are the same message in several ways."""
-        classifier = self.classifier
+    async def read(self, texts: Sequence[str], *, version: str | None = None) -> GuessedIntent | None:
+        """The intent of the text that is surest of one; texts are the same message in several ways.
+
+        The model of this version is asked if it is still there, else the one at work.
+        """
+        classifier = await self._find_past(version) if version else None
+        classifier = classifier or self.classifier
         if classifier is None or not texts:
             return None
         vectors = await self._embed(texts)
         guesses = await asyncio.to_thread(classifier.classify, texts, vectors)
         guess = max(guesses, key=lambda guess: guess.trust)
         intent = self.taxonomy.find(guess.label)
-        return GuessedIntent(intent, guess, self._find_rule(intent, guess)) if intent else None
+        rule = self._find_rule(intent, guess) if intent else None
+        return GuessedIntent(intent, guess, rule, classifier.version) if intent else None
+
+    async def _find_past(self, version: str) -> IntentClassifier | None:
+        """The model of a version, read once; of thousands of turns most had the same."""
+        if self.classifier is not None and self.classifier.version == version:
+            return self.classifier
+        async with self._looking_back:
+            if version not in self._past:
+                artifact = await run_patiently(
+                    self._pool,
+                    lambda conn: intents.read_version(conn, self.basis, version),
+                    patience_seconds=READ_SECONDS,
+                )
+                self._past[version] = await self._load(artifact) if artifact else None
+            return self._past[version]
+
+    async def _load(self, artifact: bytes) -> IntentClassifier | None:
+        try:
+            return await asyncio.to_thread(load, artifact)
+        except StoreUnreadable as error:
+            _log.warning("a stored classifier cannot be read", error=str(error))
+            return None
 
     def _find_rule(self, intent: Intent, guess: IntentGuess) -> PolicyMatch | None:
         rule = self._rules.get(intent.rule or "")

@@ -63,12 +63,13 @@ class Taxonomy(BaseModel):
 class GuessedIntent:
     """What the classifier takes a message for, what the taxonomy says of that, and the rule that follows from it.
 
-    `rule` is None unless the intent has one and the guess is sure.
+    `rule` is None unless the intent has one and the guess is sure; `version` is the classifier's.
     """
 
     intent: Intent
     guess: IntentGuess
     rule: PolicyMatch | None = None
+    version: str = ""
 
 
 def load_taxonomy(path: Path = TAXONOMY_FILE) -> Taxonomy:

@@ -23,20 +23,7 @@ _RULES = (
 )
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 _OWN_LINK = re.compile(r"[?#]|/[0-9a-f-]{16}|/[a-z0-9_-]{24}", re.IGNORECASE)
-_SALUTATION = re.compile(
-    r"\A\s*(?:hi|hello|hey|dear|good (?:morning|afternoon|evening))\b[^\n,!.:]{0,60}(?:[,!.:]|\n|\Z)\s*", re.IGNORECASE
-)
-_CLOSING = re.compile(
-    r"\n[ \t]*(?:--\s*$|(?:(?:best|kind|warm|many)\s+)?(?:regards|wishes|thanks)\b|(?:yours\s+)?sincerely\b|cheers\b"
-    r"|yours\s+(?:faithfully|truly)\b|thank\s+you[ \t]{0,3}[,!.]?[ \t]*\n).*\Z",
-    re.IGNORECASE | re.DOTALL | re.MULTILINE,
-)
 _SELF = re.compile(r"\b(my name is|this is)((?:\s+[A-Z][\w'’-]+){1,3})")
-
-
-def strip_letter(text: str) -> str:
-    """The text without its salutation, and without what follows its closing words."""
-    return _CLOSING.sub("", _SALUTATION.sub("", f"{text.strip()}\n", count=1)).strip()
 
 
 def redact(text: str, names: Iterable[str] = ()) -> str:

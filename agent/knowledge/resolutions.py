@@ -1,19 +1,20 @@
 """Learning from tickets that ended well: the question and its answer become knowledge, without what was personal."""
 
 import asyncio
-import re
 from hashlib import sha256
 from typing import Literal
 from uuid import UUID
 
+from agent.decision.closing import only_closes
 from agent.decision.language import DEFAULT_LANGUAGE, detect_language
 from agent.effects import DRAFT_ACCEPTED
 from agent.knowledge.embed import wrap_embedder
 from agent.knowledge.embedder import Embedders
 from agent.knowledge.passages import cut_text
-from agent.knowledge.redact import redact, strip_letter
+from agent.knowledge.redact import redact
 from agent.knowledge.search import KnowledgeSearch
 from agent.knowledge.vectors import embed_texts
+from core.letters import strip_letter, strip_markers
 from database.pool import DbPool
 from database.queries import knowledge, resolutions
 from database.queries.knowledge import NewArticle
@@ -29,11 +30,10 @@ _KNOWN_SIMILARITY = 0.95
 _LEAST_QUESTION_WORDS, _LEAST_ANSWER_WORDS = 3, 8
 _TITLE_CHARACTERS = 300
 _AT_ONCE = 20
-_MARKER = re.compile(r"\s*\[\d+\]")
 
 
 async def learn_resolutions(pool: DbPool, embedders: Embedders, *, quiet_hours: int) -> int:
-    """Look at the closed tickets that are due; how many were learned."""
+    """Look at the tickets that are due; how many were learned."""
     async with pool.acquire() as conn:
         due = await resolutions.list_due(conn, quiet_hours=quiet_hours, max_tickets=_AT_ONCE)
     return sum([await learn_resolution(pool, embedders, ticket_id) == "learned" for ticket_id in due])
@@ -42,7 +42,8 @@ async def learn_resolutions(pool: DbPool, embedders: Embedders, *, quiet_hours: 
 async def learn_resolution(pool: DbPool, embedders: Embedders, ticket_id: UUID) -> Outcome:
     """Learn the answer of one ticket unless a reason speaks against it, and remember which.
 
-    Only a closed ticket with one answer, after which its customer wrote nothing more, proves that the answer helped.
+    Only a closed ticket with one answer, or an automatic answer that was confirmed, after which its customer wrote
+    nothing but thanks, proves that the answer helped.
     """
     async with pool.acquire() as conn:
         ticket = await resolutions.find_resolved(conn, ticket_id, accepted=DRAFT_ACCEPTED)
@@ -65,9 +66,7 @@ async def learn_resolution(pool: DbPool, embedders: Embedders, ticket_id: UUID) 
 
 def judge_resolution(ticket: ResolvedTicket) -> Outcome | None:
     """Why this answer should not be learned; None if nothing speaks against it."""
-    is_proven = ticket.status == "closed" and len(ticket.answered) == 1 and ticket.last_author != "customer"
-    is_draft_lost = ticket.last_author == "assistant" and ticket.drafted is None
-    if not is_proven or is_draft_lost or ticket.delivery_problem is not None:
+    if not _is_proven(ticket) or ticket.delivery_problem is not None:
         return "not_proven"
     if ticket.sentiment is not None and ticket.sentiment <= _UNHAPPY:
         return "unhappy"
@@ -81,15 +80,25 @@ def judge_resolution(ticket: ResolvedTicket) -> Outcome | None:
     return None
 
 
+def _is_proven(ticket: ResolvedTicket) -> bool:
+    """Whether there was one answer, the matter ended with it, and nothing speaks against it."""
+    has_ended = ticket.status == "closed" or (ticket.status == "auto_resolved" and ticket.is_confirmed)
+    asked = len(ticket.asked) - ticket.asked_after
+    only_thanked = all(only_closes(text) for text in ticket.asked[asked:])
+    is_machines = ticket.answered_by == "assistant"
+    is_doubtful = is_machines and (ticket.is_refuted or ticket.drafted is None)
+    return has_ended and len(ticket.answered) == 1 and only_thanked and not is_doubtful
+
+
 def _read_question(ticket: ResolvedTicket) -> str:
-    said = strip_letter("\n".join(ticket.asked))
+    said = strip_letter("\n".join(ticket.asked[: len(ticket.asked) - ticket.asked_after]))
     question = " ".join(redact(said, ticket.names).split())
     return question if len(question) <= _TITLE_CHARACTERS else question[:_TITLE_CHARACTERS].rsplit(" ", 1)[0]
 
 
 def _read_answer(ticket: ResolvedTicket) -> str:
     if ticket.drafted is not None:
-        return _MARKER.sub("", ticket.drafted).strip()
+        return strip_markers(ticket.drafted)
     return strip_letter(ticket.answered[0])
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ HISTORY_MESSAGES = 60
 MAX_FACTS = 20
 VIEW_MESSAGES = 500
 VIEW_RUNS = 100
+VIEW_RATINGS = 100
 
 
 async def find_conversation(conn: Conn, thread_id: ThreadId) -> ConversationId | None:
@@ -186,23 +188,30 @@ async def record_turn(
 
 
 async def view_conversation(conn: Conn, conversation_id: ConversationId) -> dict[str, Any] | None:
-    """Everything staff may see of a conversation: messages, deliveries, decisions and tool calls."""
+    """Everything staff may see of a conversation: messages, deliveries, decisions, tool calls, labels and ratings."""
     row = await _SQL["view"].fetch_row(conn, id=conversation_id)
     if row is None:
         return None
     messages = await _SQL["list_messages"].fetch(conn, id=conversation_id, max_messages=VIEW_MESSAGES)
     runs = await _SQL["list_runs"].fetch(conn, id=conversation_id, max_runs=VIEW_RUNS)
+    ratings = await _SQL["list_ratings"].fetch(conn, id=conversation_id, max_ratings=VIEW_RATINGS)
     files = await list_attachments(conn, conversation_id)
     return {
         **dict(row),
+        "cost_usd": _read_cost(row["cost_usd"]),
         "attachments": files,
+        "ratings": [dict(rating) for rating in ratings],
         "messages": [{**dict(message), "citations": json.loads(message["citations"])} for message in messages],
         "runs": [
             {
                 **dict(run),
-                **{key: json.loads(run[key]) for key in ("decision", "stages", "model_calls", "tool_calls")},
-                "cost_usd": None if run["cost_usd"] is None else float(run["cost_usd"]),
+                **{key: json.loads(run[key]) for key in ("decision", "stages", "model_calls", "tool_calls", "labels")},
+                "cost_usd": _read_cost(run["cost_usd"]),
             }
             for run in runs
         ],
     }
+
+
+def _read_cost(dollars: Decimal | None) -> float | None:
+    return None if dollars is None else float(dollars)

@@ -49,6 +49,12 @@ async def read_artifact(conn: Conn, model_id: UUID) -> bytes:
     return await _SQL["read_artifact"].fetch_value(conn, id=model_id) or b""
 
 
+async def read_version(conn: Conn, basis: str, version: str) -> bytes | None:
+    """The bytes of the model that was trained on just this; None where it has been forgotten."""
+    artifact: bytes | None = await _SQL["read_version"].fetch_value(conn, basis=basis, version=version)
+    return artifact
+
+
 async def add_model(conn: Conn, model: NewModel, *, is_active: bool) -> UUID:
     """Keep a model, at work instead of the one before it or for the record alone, and forget the oldest."""
     if is_active:

@@ -1,22 +1,17 @@
-"""What becomes known of answers and tickets afterwards, and what is learned from it."""
+"""What there is to learn from in what became known of answers and tickets, and the thresholds that were learned."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
 from uuid import UUID
 
 from core.ids import new_id
 from database.pool import Conn
 from database.statements import load_statements
-from database.types import ConversationId
 
 _SQL = load_statements("learning")
 
 MAX_TICKETS = 5_000
 MAX_LABELS = 50_000
-
-# By what it became known whether an answer was right.
-Kind = Literal["confirmed", "reopened"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +26,7 @@ class VerifiedTicket:
 
 @dataclass(frozen=True, slots=True)
 class LabelledAnswer:
-    """An automatic answer, how sure the agent was of it and of its intent, and whether it was right."""
+    """An answer of the agent, sent or not, how sure it was of it and of its intent, and whether it was right."""
 
     intent: str | None
     trust: float
@@ -50,16 +45,6 @@ class Threshold:
     wanted_precision: float
     verified: int
     bound: float
-
-
-async def label_answer(conn: Conn, conversation_id: ConversationId, kind: Kind, *, is_right: bool) -> None:
-    """Note whether the newest automatic answer of a conversation was right; nothing where there was none."""
-    await _SQL["label_answer"].execute(conn, conversation_id=conversation_id, kind=kind, is_right=is_right)
-
-
-async def correct_intent(conn: Conn, ref: str, intent: str) -> bool:
-    """A person says what a ticket is about; whether there is such a ticket."""
-    return await _SQL["correct_intent"].fetch_value(conn, ref=ref, intent=intent) is not None
 
 
 async def list_examples(conn: Conn, *, least_trust: float) -> list[VerifiedTicket]:

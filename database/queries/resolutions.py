@@ -15,7 +15,9 @@ _SQL = load_statements("resolutions")
 class ResolvedTicket:
     """What was asked and answered. `drafted` is the agent's answer without its letter, `cited_article` its source.
 
-    `sentiment` is the customer's last, in [-1, 1]; `names` are those the customer has given.
+    `sentiment` is the customer's last, in [-1, 1]; `names` are those the customer has given. The newest `asked_after`
+    messages of `asked` came behind the last answer, which `answered_by` gave; None where nobody has answered. Customers
+    have confirmed, or somebody has refuted, an automatic answer.
     """
 
     ticket_id: UUID
@@ -29,19 +31,22 @@ class ResolvedTicket:
     names: Sequence[str]
     asked: Sequence[str]
     answered: Sequence[str]
-    last_author: Author
+    asked_after: int
+    answered_by: Author | None
     drafted: str | None
     cited_article: UUID | None
+    is_confirmed: bool
+    is_refuted: bool
 
 
 async def list_due(conn: Conn, *, quiet_hours: int, max_tickets: int) -> list[UUID]:
-    """Tickets closed for `quiet_hours`, for a week at most, whose answer nobody has looked at."""
+    """Tickets closed or confirmed for `quiet_hours`, for a week at most, whose answer nobody has looked at."""
     rows = await _SQL["list_due"].fetch(conn, quiet_hours=quiet_hours, max_tickets=max_tickets)
     return [row["id"] for row in rows]
 
 
 async def find_resolved(conn: Conn, ticket_id: UUID, *, accepted: str) -> ResolvedTicket | None:
-    """The ticket, or None where there is none or nobody has said anything.
+    """The ticket, or None where there is none.
 
     `accepted` is what the tool for answers says of the draft that it takes.
     """

@@ -77,14 +77,21 @@ UPDATE conversations
  WHERE id = :id;
 
 -- name: view
+-- Its cost is that of every turn, whether anything came of it or not, and unknown where that of one is.
 SELECT v.id, v.channel, v.inbox, v.owner, v.identity_level, v.sentiment, v.sentiment_trend, v.language, v.created_at,
        v.updated_at,
        c.id AS customer_id, c.name AS customer_name, v.contact_name, c.plan,
        t.ref, t.status, t.subject, t.category, t.priority, t.confidence, t.route, t.team,
        t.handover_reason, t.handover_summary, t.handover_draft, t.delivery_problem,
-       t.intent, t.intent_trust, t.intent_by
+       t.intent, t.intent_trust, t.intent_by,
+       (SELECT CASE WHEN count(*) = count(r.cost_usd) THEN coalesce(sum(r.cost_usd), 0) END
+          FROM agent_runs r WHERE r.conversation_id = v.id) AS cost_usd
   FROM conversations v JOIN customers c ON c.id = v.customer_id LEFT JOIN tickets t ON t.conversation_id = v.id
  WHERE v.id = :id;
+
+-- name: list_ratings
+SELECT f.rating, f.is_resolved, f.comment, f.created_at FROM tickets t JOIN ticket_feedback f ON f.ticket_id = t.id
+ WHERE t.conversation_id = :id ORDER BY f.created_at, f.id LIMIT :max_ratings;
 
 -- name: list_messages
 SELECT m.id, m.author, m.text, m.quoted, m.citations, m.created_at, m.source_id, m.language, m.sentiment,
@@ -105,5 +112,9 @@ SELECT r.id, r.attempt, r.brain, r.model, r.fallback, r.prompt_hash, r.knowledge
        coalesce((SELECT jsonb_agg(jsonb_build_object('tool', k.tool, 'arguments', k.arguments, 'output', k.output,
                                                      'milliseconds', k.milliseconds, 'model_call', k.model_call)
                                   ORDER BY k.position)
-                   FROM tool_calls k WHERE k.run_id = r.id), '[]') AS tool_calls
+                   FROM tool_calls k WHERE k.run_id = r.id), '[]') AS tool_calls,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('kind', l.kind, 'value', l.value, 'is_right', l.is_right,
+                                                     'given_by', l.given_by, 'created_at', l.created_at)
+                                  ORDER BY l.created_at, l.kind)
+                   FROM run_labels l WHERE l.run_id = r.id), '[]') AS labels
   FROM agent_runs r WHERE r.conversation_id = :id ORDER BY r.created_at LIMIT :max_runs;

@@ -11,6 +11,9 @@ SELECT EXISTS (SELECT FROM intent_models
 -- name: read_artifact
 SELECT artifact FROM intent_models WHERE id = :id;
 
+-- name: read_version
+SELECT artifact FROM intent_models WHERE basis = :basis AND version = :version LIMIT 1;
+
 -- name: deactivate
 UPDATE intent_models SET is_active = false WHERE basis = :basis AND is_active;
 

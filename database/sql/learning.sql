@@ -1,18 +1,6 @@
--- name: label_answer
--- Of the newest answer in the conversation. Said again, it is said once, with the latest word.
-INSERT INTO run_labels (run_id, kind, is_right)
-SELECT r.id, :kind, :is_right FROM agent_runs r
- WHERE r.conversation_id = :conversation_id AND r.outcome = 'answered'
- ORDER BY r.created_at DESC LIMIT 1
-ON CONFLICT (run_id, kind) DO UPDATE SET is_right = excluded.is_right, created_at = now();
-
--- name: correct_intent
-UPDATE tickets SET intent = :intent, intent_trust = NULL, intent_by = 'person', updated_at = now() WHERE ref = :ref
-RETURNING id;
-
 -- name: list_examples
--- What customers first wrote in tickets whose intent a person gave, and in those whose answers all proved right. OFFSET
--- 0: one by one, from the newest on, instead of joining all that a desk has ever had.
+-- What customers first wrote in tickets whose intent a person gave, and in those whose answers or drafts all proved
+-- right. OFFSET 0: one by one, from the newest on, instead of joining all that a desk has ever had.
 WITH verified AS (
     (SELECT t.id, t.conversation_id, t.intent FROM tickets t
       WHERE t.intent_by = 'person' ORDER BY t.updated_at DESC LIMIT :max_tickets)
@@ -22,7 +10,7 @@ WITH verified AS (
        JOIN LATERAL (SELECT r.conversation_id FROM agent_runs r WHERE r.id = l.run_id OFFSET 0) r ON true
        JOIN LATERAL (SELECT * FROM tickets t WHERE t.conversation_id = r.conversation_id OFFSET 0) t
             ON t.intent_by = 'model' AND t.intent_trust >= :least_trust
-      WHERE l.kind = 'confirmed'
+      WHERE l.is_right
         AND NOT EXISTS (SELECT FROM run_labels w WHERE w.run_id = l.run_id AND NOT w.is_right OFFSET 0)
       ORDER BY l.created_at DESC LIMIT :max_tickets)
 )
@@ -35,14 +23,17 @@ SELECT k.id, k.intent, m.text, array[v.contact_name, v.name] AS names
  ORDER BY k.id;
 
 -- name: list_labelled
--- Answers of which it is known whether they were right: one word against an answer outweighs those for it.
+-- Answers of which it is known whether they were right, and drafts that were not sent for want of confidence alone, or
+-- because a person was there first: one word against an answer outweighs those for it.
 SELECT r.decision -> 'intent' ->> 'label' AS intent, coalesce((r.decision -> 'intent' ->> 'trust')::float8, 0) AS trust,
        r.channel, (r.decision ->> 'confidence')::float8 AS confidence, l.is_right
   FROM (SELECT run_id, bool_and(is_right) AS is_right
-          FROM (SELECT run_id, is_right FROM run_labels ORDER BY created_at DESC LIMIT :max_labels) newest
+          FROM (SELECT run_id, is_right FROM run_labels WHERE is_right IS NOT NULL
+                 ORDER BY created_at DESC LIMIT :max_labels) newest
          GROUP BY run_id) l
   JOIN LATERAL (SELECT r.decision, v.channel FROM agent_runs r JOIN conversations v ON v.id = r.conversation_id
-                 WHERE r.id = l.run_id OFFSET 0) r ON true;
+                 WHERE r.id = l.run_id AND (r.decision ->> 'action' = 'answer' OR r.decision ->> 'rule' = 'low_confidence')
+                OFFSET 0) r ON true;
 
 -- name: forget_thresholds
 DELETE FROM decision_thresholds;

@@ -1,14 +1,28 @@
 -- name: list_due
--- Tickets closed for long enough that their customer would have come back, and not yet looked at.
-SELECT t.id FROM tickets t
- WHERE t.status = 'closed' AND t.updated_at < now() - make_interval(hours => :quiet_hours::integer)
-   AND t.updated_at > now() - make_interval(hours => :quiet_hours::integer) - interval '7 days'
-   AND NOT EXISTS (SELECT FROM learned_tickets l WHERE l.ticket_id = t.id OFFSET 0)  -- one by one, not all of them
- ORDER BY t.updated_at LIMIT :max_tickets;
+-- Tickets closed, or answered automatically and confirmed, for long enough that their customer would have come back,
+-- and not yet looked at. OFFSET 0: one by one, not all of them.
+WITH ended AS (
+    SELECT t.id, t.updated_at AS ended_at FROM tickets t
+     WHERE t.status = 'closed' AND t.updated_at < now() - make_interval(hours => :quiet_hours::integer)
+       AND t.updated_at > now() - make_interval(hours => :quiet_hours::integer) - interval '7 days'
+    UNION ALL
+    SELECT t.id, l.created_at
+      FROM run_labels l
+      JOIN LATERAL (SELECT r.conversation_id FROM agent_runs r WHERE r.id = l.run_id OFFSET 0) r ON true
+      JOIN LATERAL (SELECT t.id FROM tickets t
+                     WHERE t.conversation_id = r.conversation_id AND t.status = 'auto_resolved' OFFSET 0) t ON true
+     WHERE l.kind = 'confirmed' AND l.is_right
+       AND l.created_at < now() - make_interval(hours => :quiet_hours::integer)
+       AND l.created_at > now() - make_interval(hours => :quiet_hours::integer) - interval '7 days'
+)
+SELECT id FROM ended
+ WHERE NOT EXISTS (SELECT FROM learned_tickets l WHERE l.ticket_id = ended.id OFFSET 0)
+ GROUP BY id ORDER BY min(ended_at) LIMIT :max_tickets;
 
 -- name: find_resolved
 -- A ticket with what was asked and answered. The answer of the agent is taken as it was drafted, without the letter
 -- around it, and with the article it cites first. A model may draft again, in vain: only what was accepted was sent.
+-- What a customer wrote behind the answer may be mere thanks; what is known of the answer is in its turn's labels.
 SELECT t.id AS ticket_id, t.ref, t.status, t.subject, t.category, t.route, t.delivery_problem, v.sentiment,
        array[v.contact_name, c.name] AS names,
        array(SELECT m.text FROM messages m WHERE m.conversation_id = v.id AND m.author = 'customer'
@@ -17,18 +31,25 @@ SELECT t.id AS ticket_id, t.ref, t.status, t.subject, t.category, t.route, t.del
               WHERE m.conversation_id = v.id AND m.author IN ('assistant', 'person')
                 AND coalesce(o.state, 'sent') IN ('sent', 'delivered', 'read')
               ORDER BY m.created_at, m.id) AS answered,
-       last.author AS last_author, drafted.text AS drafted, cited.article_id AS cited_article
+       (SELECT count(*) FROM messages m WHERE m.conversation_id = v.id AND m.author = 'customer'
+           AND (m.created_at, m.id) > (answer.created_at, answer.id)) AS asked_after,
+       answer.author AS answered_by, drafted.text AS drafted, cited.article_id AS cited_article,
+       coalesce(known.is_confirmed, false) AS is_confirmed, coalesce(known.is_refuted, false) AS is_refuted
   FROM tickets t JOIN conversations v ON v.id = t.conversation_id JOIN customers c ON c.id = v.customer_id
-  JOIN LATERAL (SELECT m.author, m.citations FROM messages m
-                 WHERE m.conversation_id = v.id AND m.author <> 'system'
-                 ORDER BY m.created_at DESC, m.id DESC LIMIT 1) last ON true
+  LEFT JOIN LATERAL (SELECT m.id, m.author, m.citations, m.created_at FROM messages m
+                      WHERE m.conversation_id = v.id AND m.author IN ('assistant', 'person')
+                      ORDER BY m.created_at DESC, m.id DESC LIMIT 1) answer ON true
+  LEFT JOIN LATERAL (SELECT bool_or(l.is_right AND l.given_by = 'customer') AS is_confirmed,
+                            bool_or(NOT l.is_right) AS is_refuted
+                       FROM agent_runs r JOIN run_labels l ON l.run_id = r.id
+                      WHERE r.conversation_id = v.id AND r.outcome = 'answered') known ON true
   LEFT JOIN LATERAL (SELECT k.arguments ->> 'text' AS text FROM agent_runs r JOIN tool_calls k ON k.run_id = r.id
                       WHERE r.conversation_id = v.id AND r.outcome = 'answered' AND k.tool = 'send_response'
                         AND k.output = :accepted
-                      ORDER BY r.created_at DESC, k.position LIMIT 1) drafted ON last.author = 'assistant'
+                      ORDER BY r.created_at DESC, k.position LIMIT 1) drafted ON answer.author = 'assistant'
   LEFT JOIN LATERAL (SELECT r.article_id FROM knowledge_base k JOIN knowledge_revisions r ON r.id = k.revision_id
                        JOIN knowledge_articles a ON a.id = r.article_id AND a.kind = 'article'
-                      WHERE k.id = (last.citations -> 0 ->> 'passage_id')::uuid) cited ON true
+                      WHERE k.id = (answer.citations -> 0 ->> 'passage_id')::uuid) cited ON true
  WHERE t.id = :ticket_id;
 
 -- name: note_outcome

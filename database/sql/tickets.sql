@@ -27,7 +27,12 @@ VALUES (:id, :ref, :conversation_id, :subject, :category, :priority, :first_repl
 ON CONFLICT (conversation_id) DO NOTHING;
 
 -- name: categorise
-UPDATE tickets SET subject = :subject, category = :category, priority = :priority, updated_at = now()
+-- A category that a person gave stays.
+UPDATE tickets t
+   SET subject = :subject, priority = :priority, updated_at = now(),
+       category = CASE WHEN EXISTS (SELECT FROM agent_runs r JOIN run_labels l ON l.run_id = r.id AND l.kind = 'category'
+                                     WHERE r.conversation_id = t.conversation_id)
+                       THEN t.category ELSE :category END
  WHERE conversation_id = :conversation_id;
 
 -- name: note_intent

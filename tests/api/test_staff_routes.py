@@ -1,13 +1,15 @@
 """What staff read: a whole conversation, and every customer who holds an address."""
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
 
 from core.ids import new_id
-from database.queries import runs
-from database.types import ConversationId, RunId
+from database.queries import feedback, runs
+from database.types import ConversationId, Outcome, RunId
 from tests.api.service import FORM, Service, expect_problem, issue_key, submit
 from tests.api.turns import answer, deliver, hand_over, take_turn
 
@@ -75,6 +77,50 @@ async def test_a_handover_tells_staff_what_the_customer_does_not_see(service: Se
     assert view["handover_reason"] == "the internal reason"
     assert view["handover_summary"] == "the internal summary"
     assert view["handover_draft"] == "the internal draft"
+
+
+async def test_staff_see_what_became_known_of_each_answer_and_how_the_ticket_was_rated(
+    service: Service, staff: dict[str, str]
+) -> None:
+    accepted = await submit(service.client)
+    turn = await take_turn(service.pool, accepted["ticket_ref"])
+    async with service.pool.acquire() as conn, conn.transaction():
+        await runs.add_run(conn, describe_run(turn.conversation_id))
+    await answer(service.pool, turn, "Choose “Forgot password”.")
+    async with service.pool.acquire() as conn, conn.transaction():
+        await feedback.rate_ticket(conn, accepted["ticket_ref"], rating=2, is_resolved=False, comment="It did not.")
+    view = (await service.client.get(f"/conversations/{turn.conversation_id}", headers=staff)).json()
+    [[label]] = [run["labels"] for run in view["runs"]]
+    assert label.pop("created_at")
+    assert label == {"kind": "rating", "value": "2", "is_right": False, "given_by": "customer"}
+    [rating] = view["ratings"]
+    assert (rating["rating"], rating["is_resolved"], rating["comment"]) == (2, False, "It did not.")
+    assert (view["status"], view["owner"]) == ("escalated", "person")
+
+
+async def test_a_conversation_costs_what_all_its_turns_do_and_nobody_knows_what_where_one_has_no_price(
+    service: Service, staff: dict[str, str]
+) -> None:
+    accepted = await submit(service.client)
+    turn = await take_turn(service.pool, accepted["ticket_ref"])
+
+    async def read_cost() -> float | None:
+        view = (await service.client.get(f"/conversations/{turn.conversation_id}", headers=staff)).json()
+        cost: float | None = view["cost_usd"]
+        return cost
+
+    async def add(outcome: Outcome, cost: str | None) -> None:
+        dollars = None if cost is None else Decimal(cost)
+        run = replace(describe_run(turn.conversation_id), outcome=outcome, cost_usd=dollars)
+        async with service.pool.acquire() as conn:
+            await runs.add_run(conn, run)
+
+    assert await read_cost() == 0
+    await add("superseded", "0.002")
+    await add("answered", "0.0005")
+    assert await read_cost() == 0.0025
+    await add("answered", None)
+    assert await read_cost() is None
 
 
 async def test_an_unknown_conversation_is_not_found(service: Service, staff: dict[str, str]) -> None:

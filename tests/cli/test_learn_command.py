@@ -2,21 +2,61 @@
 
 from pathlib import Path
 
-from database.pool import open_pool
+import pytest
+
+from database.pool import DbPool
 from tests.agent.intents.test_learn import add_tickets
 from tests.cli.command import assert_clear_error, run
 
 
-async def test_a_person_says_what_a_ticket_is_about(database_url: str, tmp_path: Path) -> None:
-    async with open_pool(database_url, application="test", max_size=2) as pool:
-        await add_tickets(pool, count=1, intent="invoice", by="model")
-        told = run("learn", "correct", "TF-0", "refund", database_url=database_url, folder=tmp_path)
-        assert told.stdout == "TF-0 is about refund\n", told.stderr
-        async with pool.acquire() as conn:
-            row = await conn.fetchrow("SELECT intent, intent_trust, intent_by FROM tickets")
-    assert row is not None
-    assert tuple(row) == ("refund", None, "person")
-    unknown = run("learn", "correct", "TF-0", "weather", database_url=database_url, folder=tmp_path)
-    assert_clear_error(unknown, "there is no intent weather")
-    nobody = run("learn", "correct", "TF-9", "refund", database_url=database_url, folder=tmp_path)
-    assert_clear_error(nobody, "there is no ticket TF-9")
+async def test_a_person_says_what_has_become_of_a_ticket(pool: DbPool, database_url: str, tmp_path: Path) -> None:
+    await add_tickets(pool, count=1, intent="invoice", by="model")
+    answer = tmp_path / "answer.txt"
+    answer.write_text("Your parcel waits in the shop.\n")
+    told = run(
+        *("learn", "label", "TF-0", "--intent", "refund", "--category", "orders", "--route", "account"),
+        *("--answer-file", str(answer), "--rating", "4", "--resolved", "--comment", "Thanks"),
+        database_url=database_url,
+        folder=tmp_path,
+    )
+    assert told.stdout == "TF-0 is labelled\n", told.stderr
+    async with pool.acquire() as conn:
+        ticket = await conn.fetchrow("SELECT status, intent, intent_by, category, team FROM tickets")
+        labels = await conn.fetch("SELECT kind, value, is_right, given_by FROM run_labels ORDER BY kind")
+        rating = await conn.fetchrow("SELECT rating, is_resolved, comment FROM ticket_feedback")
+        said = await conn.fetch("SELECT author, text FROM messages ORDER BY created_at DESC LIMIT 1")
+    assert ticket is not None
+    assert tuple(ticket) == ("closed", "refund", "person", "orders", "Account team")
+    assert [tuple(label) for label in labels] == [
+        ("category", "orders", None, "person"),
+        ("intent", "refund", None, "person"),
+        ("taken_over", "", False, "person"),
+        ("team", "Account team", None, "person"),
+    ], "the rating is of the person's answer"
+    assert rating is not None
+    assert tuple(rating) == (4, True, "Thanks")
+    assert [tuple(message) for message in said] == [("person", "Your parcel waits in the shop.")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("TF-9", "--intent", "refund"), "there is no ticket TF-9"),
+        (("TF-0", "--intent", "weather"), "there is no intent weather"),
+        (("TF-0", "--category", "weather"), "there is no category weather"),
+        (("TF-0", "--route", "kitchen"), "there is no escalation route kitchen"),
+        (("TF-0", "--rating", "4"), "belong together"),
+        (("TF-0", "--took-over", "--comment", "well"), "--comment belongs to a --rating"),
+        (("TF-0", "--answer-file", "empty.txt"), "empty.txt is empty"),
+        (("TF-0",), "nothing to say"),
+    ],
+)
+async def test_what_cannot_be_said_of_a_ticket_ends_in_one_line_and_changes_nothing(
+    pool: DbPool, database_url: str, tmp_path: Path, arguments: tuple[str, ...], expected: str
+) -> None:
+    await add_tickets(pool, count=1, intent="invoice", by="model")
+    (tmp_path / "empty.txt").touch()
+    assert_clear_error(run("learn", "label", *arguments, database_url=database_url, folder=tmp_path), expected)
+    async with pool.acquire() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM run_labels") == 0
+        assert await conn.fetchval("SELECT intent_by FROM tickets") == "model"

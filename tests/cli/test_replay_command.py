@@ -1,7 +1,10 @@
 """`nightdesk replay`, as an operator meets it."""
 
+import asyncio
 import json
+import shutil
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,10 +14,15 @@ from cli.replay import read_moment, show_difference
 from core.settings import Settings
 from database.pool import DbPool
 from tests.agent.builders import make_agent
+from tests.agent.knowledge.desk import make_document, store
+from tests.agent.models.asking import ANSWER
 from tests.cli.command import assert_clear_error, run
+from tests.emulators.openai.server import serve_openai
 from tests.workers.stubs import Desk
 
 PERIOD = ("--from", "2000-01-01", "--to", "2100-01-01")
+PROMPTS = Path(__file__).parents[2] / "agent" / "prompts"
+PLAIN = "Select Forgot password on the sign-in page and follow the link that arrives by mail."
 MISSING_MODEL = {"EMBEDDING_MODEL_DIR": "nowhere"}  # words alone: this is about the command
 
 
@@ -31,7 +39,10 @@ async def settled_url(pool: DbPool, database_url: str, tmp_path: Path) -> str:
 def test_what_would_change_is_listed_and_counted(settled_url: str, tmp_path: Path) -> None:
     result = run("replay", *PERIOD, database_url=settled_url, folder=tmp_path, **MISSING_MODEL)
     assert result.returncode == 0, result.stderr
-    for expected in ("TF-20261121-0001", "grounded_answer", "no_knowledge", "answer → hand over", "cost replayed"):
+    for expected in (
+        *("TF-20261121-0001", "grounded_answer", "no_knowledge", "answer → hand over", "cost replayed"),
+        "decided with another policy than then",
+    ):
         assert expected in result.stdout
     printed = run("replay", *PERIOD, "--json", database_url=settled_url, folder=tmp_path, **MISSING_MODEL).stdout
     described = json.loads(printed)
@@ -40,6 +51,43 @@ def test_what_would_change_is_listed_and_counted(settled_url: str, tmp_path: Pat
     (changed,) = described["changed"]
     assert changed["before"]["citations"] == ["login/reset.md"]
     assert changed["after"]["rule"] == "no_knowledge"
+
+
+async def test_another_model_is_asked_with_other_prompts_and_what_it_would_cost_is_shown(
+    pool: DbPool, database_url: str, tmp_path: Path
+) -> None:
+    await store(pool, "login/reset.md", make_document("Reset a forgotten password", PLAIN))
+    desk = Desk(pool, Settings.model_construct(data_dir=tmp_path))
+    desk.agent.think = make_agent().run_turn
+    await desk.submit("How can I reset my forgotten password?")
+    await desk.work()
+    prompts = tmp_path / "prompts"
+    shutil.copytree(PROMPTS, prompts, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    with (prompts / "support.md").open("a") as file:
+        file.write("\nBe as brief as a telegram.\n")
+    async with serve_openai(ANSWER) as server:
+        result = await asyncio.to_thread(
+            run,
+            *("replay", *PERIOD, "--json", "--model", "gpt-4o-mini", "--prompt", str(prompts)),
+            database_url=database_url,
+            folder=tmp_path,
+            OPENAI_API_KEY="sk-test",
+            OPENAI_BASE_URL=server.url,
+            **MISSING_MODEL,
+        )
+        asked = list(server.bodies)
+    assert result.returncode == 0, result.stderr
+    described = json.loads(result.stdout)
+    assert (described["turns"], described["fallbacks"]) == (1, 0)
+    assert {body["model"] for body in asked} == {"gpt-4o-mini"}
+    assert "Be as brief as a telegram." in json.dumps(asked[0])
+    (changed,) = described["changed"]
+    assert changed["before"]["model"] == "offline"
+    assert (changed["after"]["model"], changed["after"]["decision"]) == ("gpt-4o-mini", "answer")
+    assert changed["after"]["citations"] == ["login/reset.md"]
+    assert Decimal(described["cost_usd"]["before"]) == 0
+    assert Decimal(described["cost_usd"]["after"]) > 0
+    assert await desk.count("agent_runs") == await desk.count("outbox") == 1
 
 
 @pytest.mark.parametrize(

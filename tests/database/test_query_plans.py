@@ -31,6 +31,7 @@ GROWING = {
     "queue_threads",
     "run_labels",
     "thread_keys",
+    "ticket_feedback",
     "tickets",
     "tool_calls",
 }
@@ -70,11 +71,12 @@ INSERT INTO tool_calls (run_id, position, tool, arguments, output, milliseconds)
 INSERT INTO model_calls (run_id, position, purpose, model, milliseconds, finish_reason)
     SELECT run, 0, 'turn', 'm', 1, 'stop' FROM ids;
 INSERT INTO customer_facts (id, conversation_id, message_id, fact) SELECT reply, conversation, inbound, 'f' FROM ids;
-INSERT INTO run_labels (run_id, kind, is_right, created_at)
-    SELECT run, CASE WHEN n % 3 = 0 THEN 'confirmed' ELSE 'reopened' END, n % 3 = 0, now() - make_interval(mins => n)
-      FROM ids WHERE n % 2 = 0;
+INSERT INTO run_labels (run_id, kind, is_right, given_by, created_at)
+    SELECT run, CASE WHEN n % 3 = 0 THEN 'confirmed' ELSE 'reopened' END, n % 3 = 0, 'customer',
+           now() - make_interval(mins => n) FROM ids WHERE n % 2 = 0;
 INSERT INTO agent_metrics (run_id, channel, inbox, outcome, confidence, sentiment, agent_ms, reply_ms)
     SELECT run, 'web', 'form', 'answered', 1, 0, 1, 1 FROM ids;
+INSERT INTO ticket_feedback (id, ticket_id, rating, is_resolved) SELECT run, conversation, 4, true FROM ids;
 INSERT INTO message_sources (id, channel, inbox, external_id, origin, state, body, received_at)
     SELECT inbound, 'gmail', 'us@example.com', 'x' || n, 'poll', CASE WHEN n % 500 = 0 THEN 'listed' ELSE 'stored' END,
            CASE WHEN n % 500 = 0 THEN NULL ELSE 'raw'::bytea END, now() - make_interval(mins => n) FROM ids;
@@ -97,6 +99,7 @@ STATEMENTS = {
         "conversations",
         "customers",
         "dead_letters",
+        "feedback",
         "files",
         "identities",
         "inboxes",
@@ -107,6 +110,7 @@ STATEMENTS = {
         "outbox",
         "queue",
         "replays",
+        "resolutions",
         "runs",
         "sources",
         "tickets",
@@ -156,14 +160,18 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("conversations.list_messages", {"messages_conversation"}),
         ("conversations.list_facts", {"conversations_customer", "customer_facts_conversation"}),
         ("conversations.store_summary", {"messages_conversation"}),
-        ("conversations.list_runs", {"agent_runs_conversation", "model_calls_pkey", "tool_calls_pkey"}),
+        (
+            "conversations.list_runs",
+            {"agent_runs_conversation", "model_calls_pkey", "run_labels_pkey", "tool_calls_pkey"},
+        ),
         ("customers.list_history", {"conversations_customer"}),
         ("sources.find_listed", {"message_sources_listed"}),
         ("sources.find_contact", {"thread_keys_pkey"}),
         ("sources.redirect_keys", {"thread_keys_proven"}),
         ("sources.revoke_conversations", {"conversations_phone", "conversations_user_id"}),
         ("learning.list_examples", {"tickets_corrected", "run_labels_created", "run_labels_pkey"}),
-        ("learning.label_answer", {"agent_runs_conversation"}),
+        ("feedback.lock_ticket", {"tickets_ref_key", "conversations_pkey"}),
+        ("feedback.find_latest", {"agent_runs_conversation", "messages_conversation", "run_labels_pkey"}),
         ("files.claim_missing", {"message_attachments_missing"}),
         ("identities.try_code", {"identity_codes_conversation"}),
         ("notices.list_open", {"notices_open"}),

@@ -111,18 +111,39 @@ async def test_thanks_confirm_the_answer_before_them(desk: Desk) -> None:
     assert await desk.count("run_labels") == 1
 
 
-@pytest.mark.parametrize(("rule", "labels"), [("anger", 1), ("asks_for_person", 1), ("billing_dispute", 0), (None, 0)])
-async def test_anger_or_a_call_for_a_person_says_that_the_answer_before_was_wrong(
-    desk: Desk, rule: str | None, labels: int
+@pytest.mark.parametrize(
+    ("rule", "text", "is_right"),
+    [
+        ("anger", "And how do I import?", False),
+        ("asks_for_person", "And how do I import?", False),
+        ("billing_dispute", "And how do I import?", None),
+        (None, "And how do I import?", None),
+        (None, "That did not work.", False),
+    ],
+)
+async def test_anger_a_call_for_a_person_or_a_failure_says_that_the_answer_before_was_wrong_and_questions_do_not(
+    desk: Desk, rule: str | None, text: str, is_right: bool | None
 ) -> None:
     await desk.submit()
     await desk.work()
     policy = (PolicyMatch(rule, "general", "always", "words"),) if rule else ()
     desk.agent.think = make_agent(policy=policy).run_turn
-    await desk.reply("That is not it")
+    await desk.reply(text)
     await desk.work()
-    found = await desk.fetch("SELECT kind, is_right FROM run_labels")
-    assert [tuple(row) for row in found] == [("reopened", False)] * labels
+    found = await desk.fetch("SELECT kind, is_right, given_by FROM run_labels")
+    assert [tuple(row) for row in found] == [("reopened", is_right, "customer")]
+
+
+async def test_of_an_answer_that_a_person_has_followed_up_a_customer_says_nothing_any_more(desk: Desk) -> None:
+    await desk.submit()
+    await desk.work()
+    await desk.execute(
+        "INSERT INTO messages (id, conversation_id, author, text)"
+        " SELECT gen_random_uuid(), id, 'person', 'Better so.' FROM conversations"
+    )
+    await desk.reply("That did not work.")
+    await desk.work()
+    assert await desk.count("run_labels") == 0
 
 
 async def test_a_first_message_says_nothing_of_any_answer(desk: Desk) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.decision.closing import MAX_CHARACTERS, only_closes
+from agent.decision.closing import MAX_CHARACTERS, only_closes, says_it_failed
 from agent.decision.policy import PolicyMatch
 from agent.models.brain import OFFLINE_BRAIN
 from agent.run import TurnResult
@@ -140,3 +140,43 @@ async def test_a_model_may_stay_silent_only_where_no_reply_could_be_right(
         result = await run_with(make_brain(server), turn)
     assert result.brain.name == "openai"
     assert result.decision.action == action
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "That did not work",
+        "It didn’t help.",
+        "It still does not work on my phone",
+        "this never worked for me",
+        "Sorry, still the same error",
+        "no luck :(",
+        "That's not what I asked",
+        "Das hat leider nicht geholfen",
+        "Es geht immer noch nicht",
+        "No me ha funcionado",
+        "Ça ne marche toujours pas",
+        "Isso não funcionou",
+        "Non ha funzionato",
+        "Het werkt nog steeds niet",
+    ],
+)
+def test_words_that_an_answer_was_of_no_use_are_known(text: str) -> None:
+    assert says_it_failed(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks, that worked!",
+        "It works now",
+        "And how do I export a board?",
+        "Now the printer does not work",
+        "Is it possible to change this?",
+        "I could not find the menu",
+        f"That did not work{' at all' * MAX_CHARACTERS}",
+        "",
+    ],
+)
+def test_thanks_and_new_matters_do_not_say_so(text: str) -> None:
+    assert not says_it_failed(text)

@@ -106,6 +106,31 @@ async def test_with_the_same_settings_nothing_changes_and_nothing_is_written(
     assert summary.cost_before == summary.cost_after == 0
 
 
+async def test_a_policy_or_classifier_that_was_another_then_is_counted(
+    desk: Desk, knowledge_url: str, embedder: Embedder
+) -> None:
+    assert summarise_replay(await replay(desk, knowledge_url, embedder)).drifted == {}
+    newest = "(SELECT id FROM agent_runs ORDER BY created_at DESC LIMIT 1)"
+    await desk.execute(
+        f"UPDATE agent_runs SET decision = jsonb_set(decision, '{{versions,policy}}', '\"0ld\"') WHERE id <> {newest}"
+    )
+    await desk.execute(f"UPDATE agent_runs SET decision = decision - 'versions' WHERE id = {newest}")
+    outcomes = await replay(desk, knowledge_url, embedder)
+    assert [outcome.drifted for outcome in outcomes if isinstance(outcome, Replayed)] == [
+        ("policy",),
+        ("policy",),
+        ("policy", "classifier"),
+    ]
+    assert summarise_replay(outcomes).drifted == {"policy": 3, "classifier": 1}
+
+
+async def test_the_classifier_of_then_is_asked_unless_that_of_now_is_wanted(desk: Desk) -> None:
+    await desk.execute("UPDATE agent_runs SET decision = jsonb_set(decision, '{versions,classifier}', '\"v1\"')")
+    async for run in read_runs(desk.pool, SINCE, UNTIL):
+        assert build_turn(run, "then").classifier == "v1"
+        assert build_turn(run, "now").classifier is None
+
+
 async def test_the_server_refuses_to_write_for_a_replay(knowledge_url: str) -> None:
     async with open_pool(knowledge_url, application="test", max_size=1, is_read_only=True) as pool:
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):

@@ -7,7 +7,7 @@ import pytest
 from agent.intents.learn import LEAST_HELD_OUT, Comparison, find_thresholds, is_due, is_held_out, learn
 from agent.intents.serve import IntentReader
 from database.pool import DbPool
-from database.queries import learning
+from database.queries import feedback, learning
 from database.queries.learning import LabelledAnswer, VerifiedTicket
 from tests.agent.intents.desk import make_reader
 from tests.agent.intents.sample import WordEmbedder
@@ -37,7 +37,8 @@ async def add_tickets(pool: DbPool, *, count: int, intent: str = "parcel_late", 
                 INSERT INTO agent_runs (id, conversation_id, attempt, through_seq, brain, model, prompt_hash, outcome,
                                         decision, stages)
                 SELECT id, id, 1, 1, 'b', 'm', 'h', 'answered',
-                       jsonb_build_object('confidence', 0.8, 'intent', jsonb_build_object('label', $3, 'trust', 0.9)),
+                       jsonb_build_object('action', 'answer', 'confidence', 0.8,
+                                          'intent', jsonb_build_object('label', $3, 'trust', 0.9)),
                        '{}' FROM ids
                 """,
                 number, text, intent, by,
@@ -95,17 +96,19 @@ async def test_nothing_is_learned_from_too_few_tickets_or_unproved_ones(pool: Db
     assert (await learn(pool, reader, WordEmbedder())).tickets == 0
     async with pool.acquire() as conn:
         await conn.execute(
-            "INSERT INTO run_labels (run_id, kind, is_right) SELECT id, 'confirmed', true FROM agent_runs"
+            "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
+            " SELECT id, 'confirmed', true, 'customer' FROM agent_runs"
         )
         await conn.execute(
-            "INSERT INTO run_labels (run_id, kind, is_right)"
-            " SELECT id, 'reopened', false FROM agent_runs ORDER BY id LIMIT 30"
+            "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
+            " SELECT id, 'reopened', false, 'customer' FROM agent_runs ORDER BY id LIMIT 30"
         )
         await conn.execute(
             "UPDATE tickets SET intent_trust = 0.4 WHERE id IN (SELECT id FROM tickets ORDER BY id DESC LIMIT 10)"
         )
     learned = await learn(pool, reader, WordEmbedder())
     assert learned.tickets == 60
+    assert (learned.right_answers, learned.wrong_answers) == (70, 30)
     assert learned.comparison is None  # 15 are held out
     assert await read_models(pool) == [("taxonomy", True)]
 
@@ -113,8 +116,7 @@ async def test_nothing_is_learned_from_too_few_tickets_or_unproved_ones(pool: Db
 async def test_a_person_can_say_what_a_ticket_is_about(pool: DbPool) -> None:
     await add_tickets(pool, count=1, by="model")
     async with pool.acquire() as conn:
-        assert not await learning.correct_intent(conn, "TF-9", "refund_request")
-        assert await learning.correct_intent(conn, "TF-0", "refund_request")
+        assert await feedback.correct_ticket(conn, "TF-0", intent="refund_request")
         (found,) = await learning.list_examples(conn, least_trust=0.5)
     assert found.intent == "refund_request"
 
@@ -164,7 +166,8 @@ async def test_learned_thresholds_replace_those_before_and_reach_the_reader(pool
             "INSERT INTO decision_thresholds VALUES (gen_random_uuid(), 'old', NULL, 0.9, 0.98, 200, 0.98)"
         )
         await conn.execute(
-            "INSERT INTO run_labels (run_id, kind, is_right) SELECT id, 'confirmed', true FROM agent_runs"
+            "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
+            " SELECT id, 'confirmed', true, 'customer' FROM agent_runs"
         )
     await learn(pool, reader, WordEmbedder())
     wanted = {("parcel_late", "web"), ("parcel_late", None), (None, "web")}
@@ -172,7 +175,8 @@ async def test_learned_thresholds_replace_those_before_and_reach_the_reader(pool
     assert set(reader.thresholds.values()) == {0.8}
     async with pool.acquire() as conn:
         await conn.execute(
-            "INSERT INTO run_labels (run_id, kind, is_right) SELECT id, 'reopened', false FROM agent_runs LIMIT 5"
+            "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
+            " SELECT id, 'reopened', false, 'customer' FROM agent_runs LIMIT 5"
         )
     await learn(pool, reader, WordEmbedder())
     assert reader.thresholds == {}

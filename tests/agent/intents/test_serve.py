@@ -6,11 +6,17 @@ import pytest
 
 from agent.decision.policy import Level, PolicyMatch
 from agent.intents.classifier import IntentClassifier, IntentGuess, Nearest
+from agent.intents.examples import Example
 from agent.intents.serve import RULE_TRUST, IntentReader
+from agent.intents.store import dump
 from agent.intents.taxonomy import Taxonomy
+from agent.intents.train import train_classifier
 from database.pool import DbPool
+from database.queries import intents
+from database.queries.intents import NewModel
 from tests.agent.builders import make_agent, make_turn
 from tests.agent.intents.desk import DISPUTE, PARCEL, REFUND, make_reader, make_taxonomy
+from tests.agent.intents.sample import WordEmbedder
 
 
 async def list_models(pool: DbPool) -> list[tuple[str, bool]]:
@@ -64,6 +70,30 @@ async def test_another_taxonomy_or_embedder_has_a_model_of_its_own(pool: DbPool)
     again = make_reader(pool)
     await again.refresh()
     assert again.is_ready
+
+
+async def test_a_version_of_before_is_asked_as_long_as_it_is_kept_and_then_the_one_at_work(pool: DbPool) -> None:
+    reader = make_reader(pool)
+    await reader.train_if_missing()
+    assert reader.classifier is not None
+    past = reader.classifier.version
+    newer = train_classifier([*make_taxonomy().list_examples(), Example("zorb", "parcel_late")], (), WordEmbedder())
+    model = NewModel(newer.version, reader.basis, "tickets", dump(newer), 1)
+    async with pool.acquire() as conn:
+        await intents.add_model(conn, model, is_active=True)
+    other = make_reader(pool)
+    await other.refresh()
+    for version, expected in ((None, newer.version), (newer.version, newer.version), (past, past)):
+        guessed = await other.read([PARCEL], version=version)
+        assert guessed is not None
+        assert guessed.version == expected
+    async with pool.acquire() as conn:
+        await conn.execute("DELETE FROM intent_models WHERE NOT is_active")
+    forgetful = make_reader(pool)
+    await forgetful.refresh()
+    guessed = await forgetful.read([PARCEL], version=past)
+    assert guessed is not None
+    assert guessed.version == newer.version
 
 
 @pytest.mark.parametrize("damage", ["''", "substring(artifact FOR 2000)", "overlay(artifact PLACING 'xxxx' FROM 900)"])

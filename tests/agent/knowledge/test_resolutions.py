@@ -10,12 +10,13 @@ from agent.decision.answerability import find_other_article
 from agent.effects import DRAFT_ACCEPTED
 from agent.knowledge.embed import AsyncEmbedder
 from agent.knowledge.embedder import Embedders
-from agent.knowledge.redact import redact, strip_letter
+from agent.knowledge.redact import redact
 from agent.knowledge.resolutions import learn_resolution, learn_resolutions
 from agent.knowledge.search import KnowledgeSearch
 from core.ids import new_id
+from core.letters import strip_letter
 from database.pool import DbPool
-from database.queries import conversations, runs
+from database.queries import conversations, feedback, runs
 from database.queries.knowledge import Shelf
 from database.types import Author, Citation, MessageId, RunId
 from tests.agent.knowledge.desk import WordEmbedder, make_document, store
@@ -143,6 +144,7 @@ async def test_the_agents_answer_is_learned_as_it_was_sent_and_agrees_with_its_a
         ([("customer", QUESTION), ("person", ANSWER)], {"status": "auto_resolved"}, "not_proven"),
         ([("customer", QUESTION), ("person", ANSWER)], {"status": "open"}, "not_proven"),
         ([("customer", QUESTION), ("person", ANSWER), ("customer", "It does not work")], {}, "not_proven"),
+        ([("customer", QUESTION), ("person", ANSWER), ("customer", "Thanks, and how do I undo?")], {}, "not_proven"),
         ([("customer", QUESTION), ("person", "Which one?"), ("person", ANSWER)], {}, "not_proven"),
         ([("customer", QUESTION)], {}, "not_proven"),
         ([("customer", QUESTION), ("person", ANSWER)], {"sentiment": -0.6}, "unhappy"),
@@ -163,10 +165,32 @@ async def test_what_is_not_proven_happy_general_or_long_enough_is_not_learned(
         assert await conn.fetchval("SELECT outcome FROM learned_tickets") == expected
 
 
+async def test_thanks_behind_an_answer_are_no_objection_and_no_part_of_the_question(pool: DbPool) -> None:
+    said: list[tuple[Author, str]] = [("customer", QUESTION), ("person", ANSWER), ("customer", "Thanks, that worked!")]
+    assert await learn(pool, await close_ticket(pool, *said)) == "learned"
+    async with pool.acquire() as conn:
+        title: str = await conn.fetchval("SELECT title FROM knowledge_revisions")
+    assert "move a task" in title
+    assert "Thanks" not in title
+
+
 async def test_the_same_question_is_learned_once(pool: DbPool) -> None:
     first = await close_ticket(pool, ("customer", QUESTION), ("person", ANSWER))
     second = await close_ticket(pool, ("customer", QUESTION), ("person", ANSWER), ref="TF-20261121-0002")
     assert [await learn(pool, first), await learn(pool, second)] == ["learned", "known"]
+
+
+@pytest.mark.parametrize(
+    ("rating", "is_resolved", "is_kept"), [(5, True, True), (1, True, True), (5, False, False), (1, False, False)]
+)
+async def test_what_did_not_settle_the_matter_after_all_is_told_to_nobody_else(
+    pool: DbPool, rating: int, is_resolved: bool, is_kept: bool
+) -> None:
+    await learn(pool, await close_ticket(pool, ("customer", QUESTION), ("person", ANSWER)))
+    async with pool.acquire() as conn, conn.transaction():
+        await feedback.rate_ticket(conn, "TF-20261121-0001", rating=rating, is_resolved=is_resolved)
+    found = await KnowledgeSearch(pool, AsyncEmbedder(WordEmbedder())).search("How can I move a task?")
+    assert bool(found) == is_kept
 
 
 async def test_closed_tickets_are_picked_up_once_after_their_quiet_time(pool: DbPool) -> None:
@@ -229,12 +253,3 @@ def test_much_of_one_kind_is_redacted_soon(piece: str) -> None:
     """Of 200 kB a rule that looks again from each place would take minutes, and the test's time would be up."""
     text = f"order {piece * (200_000 // len(piece))}"
     assert redact(f"{strip_letter(text)} bob@example.com", ["Alice"]).endswith("[address]")
-
-
-def test_a_letter_loses_its_salutation_and_what_follows_its_close() -> None:
-    assert strip_letter(ANSWER) == PLAIN
-    assert strip_letter("Highlight the text.\nThank you for it means more.") == (
-        "Highlight the text.\nThank you for it means more."
-    )
-    assert strip_letter("Hello,\nDo this.\n\nKind regards") == "Do this."
-    assert strip_letter("Hi") == ""

@@ -1,0 +1,66 @@
+-- name: lock_ticket
+-- Locked until the transaction ends, so that a worker that is about to answer waits and then sees what was said.
+SELECT t.id, t.conversation_id FROM tickets t JOIN conversations v ON v.id = t.conversation_id
+ WHERE t.ref = :ref FOR UPDATE OF v;
+
+-- name: find_latest
+-- The newest turn in which the agent said something or would have, and what has become of it since.
+SELECT r.id, r.outcome, r.draft ->> 'text' AS draft,
+       EXISTS (SELECT FROM messages m WHERE m.conversation_id = :conversation_id AND m.author = 'person'
+                  AND m.created_at > r.created_at) AS is_answered_since,
+       EXISTS (SELECT FROM run_labels l WHERE l.run_id = r.id AND l.is_right AND l.given_by = 'customer') AS is_confirmed
+  FROM agent_runs r
+ WHERE r.conversation_id = :conversation_id AND r.outcome IN ('answered', 'escalated', 'person_owns')
+ ORDER BY r.created_at DESC LIMIT 1;
+
+-- name: label_run
+-- Said again, it is said once, with the latest word; but what says nothing of the answer takes back nothing.
+INSERT INTO run_labels AS l (run_id, kind, value, is_right, given_by)
+VALUES (:run_id, :kind, :value, :is_right, :given_by)
+ON CONFLICT (run_id, kind) DO UPDATE
+   SET value = excluded.value, is_right = coalesce(excluded.is_right, l.is_right), given_by = excluded.given_by,
+       created_at = now();
+
+-- name: add_rating
+INSERT INTO ticket_feedback (id, ticket_id, rating, is_resolved, comment)
+VALUES (:id, :ticket_id, :rating, :is_resolved, :comment);
+
+-- name: close_ticket
+-- What the customer writes next is a new matter, which the agent may answer.
+WITH closed AS (
+    UPDATE tickets SET status = 'closed', updated_at = now()
+     WHERE conversation_id = :conversation_id AND status IN ('auto_resolved', 'escalated')
+    RETURNING conversation_id
+)
+UPDATE conversations v SET owner = 'agent', updated_at = now() FROM closed WHERE v.id = closed.conversation_id;
+
+-- name: give_to_person
+-- The conversation is a person's from now on, and its ticket waits with the team it had, or that of its category.
+WITH taken AS (UPDATE conversations SET owner = 'person', updated_at = now() WHERE id = :conversation_id)
+UPDATE tickets t
+   SET status = 'escalated', route = r.category, team = r.team, handover_reason = :reason,
+       handover_summary = coalesce(t.handover_summary, t.subject), updated_at = now()
+  FROM escalation_routes r
+ WHERE t.conversation_id = :conversation_id AND t.status <> 'escalated'
+   AND r.category = (SELECT e.category FROM escalation_routes e WHERE e.category IN (t.route, t.category, 'general')
+                      ORDER BY e.category = t.route DESC NULLS LAST, e.category = 'general' LIMIT 1);
+
+-- name: find_resolution
+-- What was learned from the conversation's ticket.
+SELECT a.id, a.ticket_id FROM tickets t JOIN knowledge_articles a ON a.ticket_id = t.id
+ WHERE t.conversation_id = :conversation_id;
+
+-- name: correct_ticket
+-- What is NULL stays as it is.
+UPDATE tickets t
+   SET intent = coalesce(:intent, t.intent),
+       intent_trust = CASE WHEN :intent::text IS NULL THEN t.intent_trust END,
+       intent_by = CASE WHEN :intent::text IS NULL THEN t.intent_by ELSE 'person' END,
+       category = coalesce(:category, t.category),
+       route = coalesce(:route, t.route),
+       team = coalesce((SELECT r.team FROM escalation_routes r WHERE r.category = :route), t.team),
+       updated_at = now()
+ WHERE t.conversation_id = :conversation_id;
+
+-- name: find_team
+SELECT team FROM escalation_routes WHERE category = :route;
