@@ -32,9 +32,12 @@ def evaluate_intents(
     if file is None:
         keep_rows(evaluation, measure_public_intents(evaluation))
         return
-    from agent.evaluation.datasets import read_labelled_file
+    from agent.evaluation.labelled import read_labelled_file
 
-    keep_rows(evaluation, _measure_sets(evaluation, [read_labelled_file(file, test)]))
+    intent_set = read_labelled_file(file, test)
+    for note in intent_set.notes:
+        evaluation.say(note)
+    keep_rows(evaluation, _measure_sets(evaluation, [intent_set]))
 
 
 def measure_public_intents(evaluation: Evaluation) -> "list[Row]":

@@ -1,4 +1,4 @@
-"""The public intent sets, read from a folder that is not part of this repository, and any labelled file."""
+"""The public intent sets, read from a folder that is not part of this repository."""
 
 import csv
 import json
@@ -11,11 +11,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from agent.intents.examples import DUPLICATE_SIMILARITY, FOLDS, Example, fold_examples
+from agent.intents.examples import Example, fold_examples, humanise_label
 from core.errors import OperatorError
 
-# In a labelled file, these stand for "none of the labels".
-OUT_OF_SCOPE_LABELS = frozenset({"oos", "out_of_scope"})
+# Labels, as `humanise_label` says them, that stand for "none of the labels".
+OUT_OF_SCOPE_LABELS = frozenset({"oos", "out of scope", "ood", "out of domain"})
 SHOTS = 10
 # Bitext fills templates: its near-duplicates are less alike than those of people's own words.
 _TEMPLATE_SIMILARITY = 0.6
@@ -42,10 +42,14 @@ class Division:
 
 @dataclass(frozen=True, slots=True)
 class IntentSet:
-    """A set and its divisions, whose tests are measured together: one, or the folds of a cross-validation."""
+    """A set and its divisions, whose tests are measured together: one, or the folds of a cross-validation.
+
+    `notes` are what whoever reads the figures should know of it.
+    """
 
     name: str
     divisions: tuple[Division, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,8 @@ def read_bitext(folder: Path) -> list[IntentSet]:
     apart = fold_examples(examples, 10, similarity=_TEMPLATE_SIMILARITY)
     anyhow = fold_examples(examples, 10)
     return [
-        IntentSet("bitext", (_divide(examples, apart < 3),)),
-        IntentSet("bitext_plain", (_divide(examples, anyhow < 3),)),
+        IntentSet("bitext", (divide_examples(examples, apart < 3),)),
+        IntentSet("bitext_plain", (divide_examples(examples, anyhow < 3),)),
     ]
 
 
@@ -135,31 +139,6 @@ def draw_shots(examples: Sequence[Example], count: int, *, seed: int = 0) -> tup
     return tuple(example for label in sorted(drawn) for example in drawn[label])
 
 
-def read_labelled_file(path: Path, test_path: Path | None = None) -> IntentSet:
-    """A CSV file with the columns text and label, named after the file.
-
-    With `test_path`, that file is the test. Else, where there is a column `split`, its rows "test" are. Else each of
-    five folds is the test once, near-duplicates in one fold. Raises OperatorError when a column is missing, a split is
-    neither train nor test, or nothing is left to train on or to test.
-    """
-    rows = _read_rows(path, ("text", "label"))
-    examples = _to_examples(rows, "text", "label")
-    if test_path is not None:
-        tests = _to_examples(_read_rows(test_path, ("text", "label")), "text", "label")
-        is_test = np.repeat([False, True], [len(examples), len(tests)])
-        divisions = [_divide(examples + tests, is_test)]
-    elif "split" in rows[0]:
-        if unknown := {row["split"] for row in rows} - {"train", "test"}:
-            raise OperatorError(f"{path}: the column split must say train or test, not {min(unknown)!r}")
-        divisions = [_divide(examples, np.array([row["split"] == "test" for row in rows]))]
-    else:
-        folds = fold_examples(examples, FOLDS, similarity=DUPLICATE_SIMILARITY)
-        divisions = [_divide(examples, folds == fold) for fold in range(FOLDS)]
-    if not all(division.train and division.test for division in divisions):
-        raise OperatorError(f"{path}: there must be examples to train on and examples to test")
-    return IntentSet(path.stem, tuple(divisions))
-
-
 def sample_set(full: IntentSet, *, train: int = 1500, test: int = 500, seed: int = 0) -> IntentSet:
     """A smaller set for a quick look: at most this many examples of each part, drawn at random."""
     rng = np.random.default_rng(seed)
@@ -181,10 +160,11 @@ def sample_set(full: IntentSet, *, train: int = 1500, test: int = 500, seed: int
     )
 
 
-def _divide(examples: Sequence[Example], is_test: npt.NDArray[np.bool_]) -> Division:
+def divide_examples(examples: Sequence[Example], is_test: npt.NDArray[np.bool_]) -> Division:
+    """Those tested, shape (n,), and those trained on; what is out of scope is apart in both."""
     parts: dict[tuple[bool, bool], list[Example]] = defaultdict(list)
     for example, is_tested in zip(examples, is_test, strict=True):
-        parts[bool(is_tested), example.label in OUT_OF_SCOPE_LABELS].append(example)
+        parts[bool(is_tested), humanise_label(example.label) in OUT_OF_SCOPE_LABELS].append(example)
     return Division(
         train=tuple(parts[False, False]),
         test=tuple(parts[True, False]),

@@ -71,7 +71,9 @@ def fold_examples(
     _, labels = np.unique([example.label for example in examples], return_inverse=True)
     groups = np.arange(len(examples))
     if similarity is not None:
-        groups = group_near_duplicates(Features(TermWeights.fit(texts).transform(texts), None), similarity)
+        # The labels' names have words even where no text has one, and terms cannot be learned without any.
+        terms = TermWeights.fit([*texts, *sorted({humanise_label(example.label) for example in examples})])
+        groups = group_near_duplicates(Features(terms.transform(texts), None), similarity)
     return assign_folds(labels, groups, np.random.default_rng(seed), folds)
 
 

@@ -1,4 +1,4 @@
-"""Reading sets: splits, folds, and what is wrong with a file."""
+"""Reading the public sets."""
 
 import json
 from pathlib import Path
@@ -9,28 +9,22 @@ from agent.evaluation.datasets import (
     SOURCES,
     DataMissing,
     Division,
+    IntentSet,
     Source,
     draw_shots,
     read_banking77,
     read_bitext,
     read_clinc150,
-    read_labelled_file,
     read_source,
     sample_set,
 )
 from agent.intents.examples import Example
-from core.errors import OperatorError
 
 
 def write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def write_rows(path: Path, count: int = 40) -> Path:
-    lines = [f'"please, {word} {n * 7919}",{word}' for n in range(count) for word in ("refund", "parcel")]
-    return write(path, "\n".join(["text,label", *lines]))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=[source.title for source in SOURCES])
@@ -98,55 +92,9 @@ def test_shots_are_the_same_in_every_run() -> None:
     assert draw_shots(examples, 3) == draw_shots(examples, 3) != draw_shots(examples, 3, seed=1)
 
 
-def test_a_file_with_a_split_is_divided_by_it(tmp_path: Path) -> None:
-    path = write(
-        tmp_path / "mine.csv", "text,label,split\na,x,train\nb,y,train\nc,x,test\nd,oos,test\ne,out_of_scope,train"
-    )
-    intent_set = read_labelled_file(path)
-    assert intent_set.name == "mine"
-    assert intent_set.divisions == (
-        Division((Example("a", "x"), Example("b", "y")), (Example("c", "x"),), ("e",), ("d",)),
-    )
-
-
-def test_a_file_of_its_own_can_be_the_test(tmp_path: Path) -> None:
-    train, test = write_rows(tmp_path / "train.csv"), write(tmp_path / "test.csv", "text,label\nrefund,refund")
-    (division,) = read_labelled_file(train, test).divisions
-    assert len(division.train) == 80
-    assert division.test == (Example("refund", "refund"),)
-
-
-def test_without_a_split_every_row_is_tested_once(tmp_path: Path) -> None:
-    divisions = read_labelled_file(write_rows(tmp_path / "mine.csv")).divisions
-    tested = [example for division in divisions for example in division.test]
-    assert len(divisions) == 5
-    assert len(tested) == len(set(tested)) == 80
-    assert all(not set(division.train) & set(division.test) for division in divisions)
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        ("", "expected a line of column names with text and label"),
-        ("text,label", "rows below it"),
-        ("question,label\na,b", "text and label"),
-        ("text,label,split\na,x,train\nb,y,dev", "must say train or test, not 'dev'"),
-        ("text,label,split\na,x,train\nb,y,train", "examples to test"),
-        ("text,label,split\na,x,test\nb,oos,train", "examples to train on"),
-    ],
-)
-def test_a_wrong_file_is_refused_with_the_reason(tmp_path: Path, content: str, complaint: str) -> None:
-    with pytest.raises(OperatorError, match=complaint):
-        read_labelled_file(write(tmp_path / "mine.csv", content))
-
-
-def test_a_missing_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(OperatorError, match="cannot be read"):
-        read_labelled_file(tmp_path / "nowhere.csv")
-
-
-def test_a_sample_is_small_and_of_the_first_division(tmp_path: Path) -> None:
-    full = read_labelled_file(write_rows(tmp_path / "mine.csv", 200))
+def test_a_sample_is_small_and_of_the_first_division() -> None:
+    examples = tuple(Example(f"wish {n}", "ab"[n % 2]) for n in range(200))
+    full = IntentSet("own", (Division(examples[:150], examples[150:]), Division(examples[50:], examples[:50])))
     sample = sample_set(full, train=50, test=10)
     assert sample == sample_set(full, train=50, test=10)
     ((division,),) = (sample.divisions,)
