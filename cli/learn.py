@@ -1,17 +1,29 @@
 """Learning from the desk's own tickets, and telling it what has become of them."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from cli import label
-from cli.context import open_database, prepare
+from cli.context import format_cell, open_database, prepare, run_on
 from core.settings import Settings
 from database.pool import open_pool
+from database.queries import intents
 
 if TYPE_CHECKING:
     from agent.intents.learn import Learned
+
+_MEASURES = {
+    "accuracy": "Accuracy",
+    "ece": "Calibration error",
+    "precision_at_0.75": "Precision from .75",
+    "coverage_at_0.75": "Coverage from .75",
+    "strangers_below": "Strangers below",
+}
 
 app = typer.Typer(help="Learn from the desk's own tickets.", invoke_without_command=True)
 
@@ -41,6 +53,36 @@ def learn_now(context: typer.Context) -> None:
     for found in learned.thresholds:
         scope = f"{found.intent or 'every intent'} on {found.channel or 'every channel'}"
         typer.echo(f"  {scope}: {found.threshold:.3f} ({found.verified} answers, precision at least {found.bound:.3f})")
+
+
+@app.command("models")
+def list_models() -> None:
+    """List the classifiers that are kept, the newest first, with what their training measured on held-out examples."""
+    with open_database(prepare("learn", is_quiet=True)) as url:
+        models = run_on(url, intents.list_models)
+    table = Table(box=None)
+    for heading in ("Made", "From", "At work"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("Examples", *_MEASURES.values(), "Tickets right"):
+        table.add_column(heading, justify="right")
+    for model in models:
+        made = f"{model['created_at']:%Y-%m-%d %H:%M}"
+        measured = (_show_share(model["metrics"].get(name)) for name in _MEASURES)
+        cells = (made, model["source"], model["is_active"], model["examples"], *measured, _show_compared(model))
+        table.add_row(*(Text(format_cell(cell)) for cell in cells))
+    Console().print(table)
+
+
+def _show_share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _show_compared(model: dict[str, Any]) -> str:
+    """On the held-out tickets, beside the model it was to replace."""
+    compared = model["compared"]
+    if compared is None:
+        return "–"
+    return f"{compared['challenger']} of {compared['tickets']}, before {compared['champion']}"
 
 
 async def _learn(settings: Settings, url: str) -> "Learned":

@@ -1,6 +1,6 @@
 """The classifier: which of a desk's labels a text has, how likely that is, and how far the guess can be trusted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,8 @@ class IntentClassifier:
     """Made by `train_classifier` or `load`. Calls may come from any thread.
 
     `version` is a hash of what it was trained on and of the embedder's name. `known` and `strangers` are the features
-    of `examples`, of which the first are the labels' own names, and of `out_of_scope`.
+    of `examples`, of which the first are the labels' own names, and of `out_of_scope`. `measured` is how well held-out
+    examples were told apart (see `train.measure_held_out`).
     """
 
     version: str
@@ -60,6 +61,7 @@ class IntentClassifier:
     experts: Experts
     weights: Weights
     head: TrustHead
+    measured: Mapping[str, float]
 
     def classify(self, texts: Sequence[str], vectors: npt.NDArray[np.float32] | None) -> list[IntentGuess]:
         """One guess per text. `vectors`: the embedder's, shape (len(texts), dimensions); None if there was none.

@@ -23,7 +23,7 @@ _MEANING_SCALE = np.float32(2)
 _CHUNK = 256
 
 # Weights of the pool, in the order of `Experts.judge`, where there is too little to fit them.
-USUAL_WEIGHTS = np.array([0.1, 2.0, 0.3, 0.8])
+USUAL_WEIGHTS = np.array([0.1, 1.2, 0.4, 0.6])
 USUAL_WEIGHTS_OF_WORDS = np.array([0.1, 8.0])
 
 
@@ -65,26 +65,33 @@ class Linear:
 
 
 class Neighbours:
-    """Every example, to be compared with. Each label from 0 on has at least one."""
+    """Every example, to be compared with. Each label from 0 on has at least one.
 
-    def __init__(self, examples: Features, labels: Indices) -> None:
+    `metric`, if there is meaning, is that of `fit_metric`: votes by meaning are counted in its terms.
+    """
+
+    def __init__(self, examples: Features, labels: Indices, metric: Array | None) -> None:
         """`labels`: shape (n,). Examples are kept by label, so that a label's are one slice."""
+        self.metric = metric
         self._order = np.argsort(labels, kind="stable")
         ordered = examples.take(self._order)
         self._starts = np.flatnonzero(np.diff(labels[self._order], prepend=-1))
         # Turned once, not for each text.
         self._words = csr_matrix(ordered.words.T)
-        self._meaning = None if ordered.meaning is None else np.ascontiguousarray(ordered.meaning.T)
+        self._meaning: tuple[Array, Array] | None = None
+        if ordered.meaning is not None and metric is not None:
+            turned = _turn(ordered.meaning, metric)
+            self._meaning = np.ascontiguousarray(ordered.meaning.T), np.ascontiguousarray(turned.T)
 
     def compare(self, features: Features) -> Opinions:
         """The votes by words and, if there is meaning, by meaning."""
         wording = np.asarray((features.words @ self._words).toarray(), np.float32)
         likeness = wording
-        if self._meaning is not None and features.meaning is not None:
-            likeness = features.meaning @ self._meaning
         votes = [self._count_votes(wording)]
-        if likeness is not wording:
-            votes.append(self._count_votes(likeness))
+        if self._meaning is not None and self.metric is not None and features.meaning is not None:
+            meaning, turned = self._meaning
+            likeness = features.meaning @ meaning
+            votes.append(self._count_votes(_turn(features.meaning, self.metric) @ turned))
         return Opinions(
             np.stack(votes),
             np.maximum.reduceat(likeness, self._starts, axis=1),
@@ -129,7 +136,34 @@ def fit_experts(features: Features, labels: Indices, *, seed: int) -> Experts:
         if features.meaning is not None:
             by_meaning = _read_linear(_fit_logistic(features.meaning, labels), label_count)
         by_all = _read_linear(_fit_svm(_join(features), labels, seed), label_count)
-    return Experts(Neighbours(features, labels), by_all, by_meaning)
+    metric = None if features.meaning is None else fit_metric(features.meaning, labels)
+    return Experts(Neighbours(features, labels, metric), by_all, by_meaning)
+
+
+def fit_metric(meaning: Array, labels: Indices) -> Array:
+    """What turns vectors so that the ways in which texts of one label differ tell little: (dimensions, dimensions).
+
+    The inverse root of the covariance within labels, drawn halfway to a sphere (as in linear discriminant analysis).
+    With it the pool errs less, and is better calibrated, than with votes by meaning as it is: on held-out halves of
+    Banking77's train part, with 10 and with 100 examples of a label.
+    """
+    label_count = int(labels.max()) + 1
+    means = np.zeros((label_count, meaning.shape[1]))
+    np.add.at(means, labels, meaning)
+    means /= np.bincount(labels, minlength=label_count)[:, None]
+    spread = meaning - means[labels]
+    covariance = spread.T @ spread / max(len(labels) - label_count, 1)
+    sphere = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    if not sphere.any():  # no label has two different texts
+        return np.eye(len(covariance), dtype=np.float32)
+    variances, directions = np.linalg.eigh((covariance + sphere) / 2)
+    return np.asarray(directions / np.sqrt(variances), np.float32)
+
+
+def _turn(meaning: Array, metric: Array) -> Array:
+    """Vectors in terms of the metric, of unit length again."""
+    turned = meaning @ metric
+    return np.asarray(turned / np.linalg.norm(turned, axis=1, keepdims=True), np.float32)
 
 
 def _fit_svm(features: csr_matrix, labels: Indices, seed: int) -> LinearSVC:

@@ -117,9 +117,16 @@ def _train_and_compare(  # noqa: PLR0917  # all of them are what is compared
     rights = [_count_right(one, held_out, embedder) for one in (champion, challenger)]
     comparison = Comparison(len(held_out), *rights)
     compared = {"tickets": comparison.tickets, "champion": comparison.champion, "challenger": comparison.challenger}
-    return NewModel(
-        challenger.version, basis, "tickets", dump(challenger), len(examples), compared=compared
-    ), comparison
+    kept = NewModel(
+        challenger.version,
+        basis,
+        "tickets",
+        dump(challenger),
+        len(examples),
+        metrics=challenger.measured,
+        compared=compared,
+    )
+    return kept, comparison
 
 
 def _count_right(classifier: IntentClassifier, examples: Sequence[Example], embedder: Embedder | None) -> int:

@@ -114,7 +114,9 @@ class IntentReader:
         examples = self.taxonomy.list_examples()
         _log.info("learning what customers want", examples=len(examples))
         classifier, artifact = await compute_in_thread(lambda: self._train(examples))
-        model = NewModel(classifier.version, self.basis, "taxonomy", artifact, len(examples))
+        model = NewModel(
+            classifier.version, self.basis, "taxonomy", artifact, len(examples), metrics=classifier.measured
+        )
         async with self._pool.acquire() as conn, conn.transaction():
             self._model_id = await intents.add_model(conn, model, is_active=True)
         self.classifier = classifier

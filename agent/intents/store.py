@@ -20,7 +20,7 @@ from agent.intents.features import Features, TermWeights
 from agent.intents.trust import TrustHead
 
 # Raised when the meaning of what is stored changes: another version is not read but trained anew.
-FORMAT = 1
+FORMAT = 2
 
 
 class StoreUnreadable(ValueError):
@@ -36,6 +36,7 @@ def dump(classifier: IntentClassifier) -> bytes:
         "labels": classifier.labels,
         "examples": [[example.text, example.label] for example in classifier.examples],
         "out_of_scope": classifier.out_of_scope,
+        "measured": classifier.measured,
         "vocabularies": classifier.terms.vocabularies,
     }
     arrays: dict[str, npt.NDArray[Any]] = {
@@ -47,6 +48,8 @@ def dump(classifier: IntentClassifier) -> bytes:
     }
     if classifier.experts.by_meaning is not None:
         arrays |= _name_linear("meaning", classifier.experts.by_meaning)
+    if classifier.experts.neighbours.metric is not None:
+        arrays["metric"] = classifier.experts.neighbours.metric
     for name, features in (("known", classifier.known), ("strangers", classifier.strangers)):
         if features.meaning is not None:
             arrays[f"{name}_meaning"] = features.meaning
@@ -86,9 +89,10 @@ def _rebuild(arrays: dict[str, npt.NDArray[Any]]) -> IntentClassifier:
         terms=terms,
         known=known,
         strangers=strangers,
-        experts=Experts(Neighbours(known, labels), _find_linear("all", arrays), by_meaning),
+        experts=Experts(Neighbours(known, labels, arrays.get("metric")), _find_linear("all", arrays), by_meaning),
         weights=arrays["pool"],
         head=TrustHead(arrays["head_mean"], arrays["head_scale"], arrays["head_weights"], float(arrays["head_bias"])),
+        measured=described["measured"],
     )
 
 

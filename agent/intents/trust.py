@@ -32,7 +32,7 @@ class TrustHead:
 
 
 def gather_evidence(opinions: Opinions, log_probabilities: Array64, strangeness: Array64) -> Array64:
-    """What speaks for and against the first label, shape (n, 7 + experts).
+    """What speaks for and against the first label, shape (n, 7 + 2 * experts).
 
     `strangeness`: shape (n,), how much more alike the text is to texts known to be out of scope.
     """
@@ -52,6 +52,10 @@ def gather_evidence(opinions: Opinions, log_probabilities: Array64, strangeness:
             opinions.wording[rows, guess],
             strangeness,
             *of_guess,
+            *(
+                of_expert - _find_best_other(scores, guess)
+                for of_expert, scores in zip(of_guess, opinions.scores, strict=True)
+            ),
         ]
     )
 

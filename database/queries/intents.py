@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from core.ids import new_id
@@ -17,7 +17,9 @@ _KEPT_MODELS = 5
 
 @dataclass(frozen=True, slots=True)
 class NewModel:
-    """A trained classifier. `basis` says who can use it, `compared` how it did beside the one it was to replace."""
+    """A trained classifier. `basis` says who can use it, `metrics` how good training found it by held-out examples,
+    and `compared` how it did beside the one it was to replace.
+    """
 
     version: str
     basis: str
@@ -74,6 +76,13 @@ async def add_model(conn: Conn, model: NewModel, *, is_active: bool) -> UUID:
     )
     await _SQL["forget_old"].execute(conn, basis=model.basis, kept=_KEPT_MODELS)
     return model_id
+
+
+async def list_models(conn: Conn) -> list[dict[str, Any]]:
+    """Every model that is kept, the newest first: when and from what it was made, whether it works, how good it is."""
+    rows = await _SQL["list_models"].fetch(conn, kept=_KEPT_MODELS + 1)  # one at work may be older than the newest
+    decoded = ("metrics", "compared")
+    return [{**row, **{name: json.loads(row[name] or "null") for name in decoded}} for row in map(dict, rows)]
 
 
 async def list_thresholds(conn: Conn) -> dict[tuple[str | None, str | None], float]:

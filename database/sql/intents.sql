@@ -27,5 +27,9 @@ DELETE FROM intent_models
  WHERE NOT (basis = :basis AND is_active)
    AND id NOT IN (SELECT id FROM intent_models ORDER BY created_at DESC LIMIT :kept);
 
+-- name: list_models
+SELECT created_at, source, is_active, examples, metrics, compared
+  FROM intent_models ORDER BY created_at DESC LIMIT :kept;
+
 -- name: list_thresholds
 SELECT intent, channel, threshold FROM decision_thresholds;

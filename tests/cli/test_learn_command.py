@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from database.pool import DbPool
+from tests.agent.intents.desk import make_reader
 from tests.agent.intents.test_learn import add_tickets
 from tests.cli.command import assert_clear_error, run
 
@@ -60,3 +61,19 @@ async def test_what_cannot_be_said_of_a_ticket_ends_in_one_line_and_changes_noth
     async with pool.acquire() as conn:
         assert await conn.fetchval("SELECT count(*) FROM run_labels") == 0
         assert await conn.fetchval("SELECT intent_by FROM tickets") == "model"
+
+
+async def test_the_models_are_listed_with_what_training_measured(
+    pool: DbPool, database_url: str, tmp_path: Path
+) -> None:
+    reader = make_reader(pool)
+    await reader.train_if_missing()
+    assert reader.classifier is not None
+    measured = reader.classifier.measured
+    assert 0.9 < measured["accuracy"] <= 1
+    told = run("learn", "models", database_url=database_url, folder=tmp_path)
+    assert told.returncode == 0, told.stderr
+    head, line = told.stdout.splitlines()[-2:]
+    assert "Accuracy" in head, told.stdout
+    for shown in ("taxonomy", "yes", "288", f"{100 * measured['accuracy']:.1f} %", f"{100 * measured['ece']:.1f} %"):
+        assert shown in line, told.stdout

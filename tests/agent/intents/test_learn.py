@@ -8,6 +8,7 @@ from agent.intents.learn import LEAST_HELD_OUT, Comparison, find_thresholds, is_
 from agent.intents.serve import IntentReader
 from database.pool import DbPool
 from database.queries import feedback, learning
+from database.queries.intents import list_models
 from database.queries.learning import LabelledAnswer, VerifiedTicket
 from tests.agent.intents.desk import make_reader
 from tests.agent.intents.sample import WordEmbedder
@@ -67,6 +68,12 @@ async def test_a_desk_learns_its_customers_words_from_tickets_that_a_person_file
     assert learned.comparison.tickets == 25
     assert learned.comparison.champion < learned.comparison.challenger == 25
     assert await read_models(pool) == [("taxonomy", False), ("tickets", True)]
+    async with pool.acquire() as conn:
+        newest, first = await list_models(conn)
+    assert newest["compared"] == {"tickets": 25, "champion": learned.comparison.champion, "challenger": 25}
+    assert first["compared"] is None
+    assert (newest["metrics"]["held_out"], first["metrics"]["held_out"]) == (newest["examples"], first["examples"])
+    assert (newest["examples"], newest["metrics"]["strangers"]) == (first["examples"] + 75, 8)
     guessed = await reader.read(["zorb quibble wuggle"])
     assert guessed is not None
     assert guessed.intent.id == "parcel_late"

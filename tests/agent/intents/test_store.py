@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agent.intents import store
-from agent.intents.store import StoreUnreadable, dump, load
+from agent.intents.store import FORMAT, StoreUnreadable, dump, load
 from agent.intents.train import train_classifier
 from agent.knowledge.embedder import Embedder
 from tests.agent.intents.sample import EXAMPLES, STRANGERS, WordEmbedder
@@ -21,11 +21,8 @@ def test_a_round_trip_changes_nothing(embedder: Embedder | None, strangers: list
     again = load(dump(classifier))
     vectors = None if embedder is None else embedder.embed(TEXTS)
     assert again.classify(TEXTS, vectors) == classifier.classify(TEXTS, vectors)
-    assert (again.version, again.labels, again.examples) == (
-        classifier.version,
-        classifier.labels,
-        classifier.examples,
-    )
+    for name in ("version", "labels", "examples", "measured"):
+        assert getattr(again, name) == getattr(classifier, name)
     assert dump(again) == dump(classifier)
 
 
@@ -50,6 +47,6 @@ def test_an_object_that_would_run_code_is_refused() -> None:
 
 def test_another_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     content = dump(train_classifier(EXAMPLES[::12], [], None))
-    monkeypatch.setattr(store, "FORMAT", store.FORMAT + 1)
-    with pytest.raises(StoreUnreadable, match="format 1, expected 2"):
+    monkeypatch.setattr(store, "FORMAT", FORMAT + 1)
+    with pytest.raises(StoreUnreadable, match=f"format {FORMAT}, expected {FORMAT + 1}"):
         load(content)
