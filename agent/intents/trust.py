@@ -14,6 +14,8 @@ Array64 = npt.NDArray[np.float64]
 _CERTAIN = 1e-6
 # Pull towards the probability as it is, without a correction.
 _PENALTY = 5.0
+# In standard deviations: what is further off than calibration has seen counts as that far, or it would swamp the rest.
+_FARTHEST = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class TrustHead:
 
     def estimate(self, probability: Array64, evidence: Array64) -> Array64:
         """Shape (n,), each in (0, 1)."""
-        corrections = (evidence - self.mean) / self.scale @ self.weights + self.bias
+        corrections = _standardise(evidence, self.mean, self.scale) @ self.weights + self.bias
         return np.asarray(expit(_find_odds(probability) + corrections), np.float64)
 
 
@@ -67,7 +69,7 @@ def fit_trust(probability: Array64, evidence: Array64, is_right: npt.NDArray[np.
         return TrustHead(np.zeros(width), np.ones(width), np.zeros(width), 0.0)
     mean, scale = evidence.mean(axis=0), evidence.std(axis=0)
     scale = np.where(scale > _CERTAIN, scale, 1.0)
-    features = np.column_stack([(evidence - mean) / scale, np.ones(len(evidence))])
+    features = np.column_stack([_standardise(evidence, mean, scale), np.ones(len(evidence))])
     odds = _find_odds(probability)
     sign = np.where(is_right, 1.0, -1.0)
 
@@ -78,6 +80,10 @@ def fit_trust(probability: Array64, evidence: Array64, is_right: npt.NDArray[np.
 
     fitted = minimize(measure_loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B")
     return TrustHead(mean, scale, fitted.x[:-1], float(fitted.x[-1]))
+
+
+def _standardise(evidence: Array64, mean: Array64, scale: Array64) -> Array64:
+    return np.asarray(np.clip((evidence - mean) / scale, -_FARTHEST, _FARTHEST), np.float64)
 
 
 def _find_odds(probability: Array64) -> Array64:
