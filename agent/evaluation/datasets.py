@@ -16,7 +16,7 @@ from core.errors import OperatorError
 
 # Labels, as `humanise_label` says them, that stand for "none of the labels".
 OUT_OF_SCOPE_LABELS = frozenset({"oos", "out of scope", "ood", "out of domain"})
-SHOTS = 10
+SHOTS = (10, 5)
 # Bitext fills templates: its near-duplicates are less alike than those of people's own words.
 _TEMPLATE_SIMILARITY = 0.6
 
@@ -74,12 +74,12 @@ def read_source(source: Source, folder: Path) -> list[IntentSet]:
 
 
 def read_banking77(folder: Path) -> list[IntentSet]:
-    """The published split, and ten examples per intent of its train part."""
+    """The published split, and with ten and five examples per intent of its train part."""
     train = _read_csv(folder / "banking77/train.csv", "text", "category")
     test = _read_csv(folder / "banking77/test.csv", "text", "category")
     return [
         IntentSet("banking77", (Division(train, test),)),
-        IntentSet("banking77_10shot", (Division(draw_shots(train, SHOTS), test),)),
+        *(IntentSet(f"banking77_{shots}shot", (Division(draw_shots(train, shots), test),)) for shots in SHOTS),
     ]
 
 

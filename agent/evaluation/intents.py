@@ -74,7 +74,12 @@ def measure_set(intent_set: IntentSet, embedder: Embedder | None, progress: Prog
     """Every figure of one set, and the verdicts they are taken from."""
     steps = sum(len(_list_texts(division)) for division in intent_set.divisions) if embedder else 0
     task = progress.add_task(intent_set.name, total=steps + len(intent_set.divisions))
-    verdicts = _merge([_judge(division, embedder, progress, task) for division in intent_set.divisions])
+    parts = []
+    for number, division in enumerate(intent_set.divisions, 1):
+        # Training says nothing of how far it is, so that the bar at least says what it waits for.
+        progress.update(task, description=f"{intent_set.name}, part {number} of {len(intent_set.divisions)}")
+        parts.append(_judge(division, embedder, progress, task))
+    verdicts = _merge(parts)
     return list_rows(intent_set.name, verdicts), verdicts
 
 

@@ -42,6 +42,7 @@ ANCHORS = {
     ("banking77", "ece"): Anchor(0.012, is_ceiling=True),
     ("banking77", "coverage_at_cp98"): Anchor(0.84),
     ("banking77_10shot", "accuracy"): Anchor(0.875, "CPFT .872, DNNC .867, ICDA .898"),
+    ("banking77_5shot", "accuracy"): Anchor(0.83, "CPFT .809, DNNC .804, ICDA .840"),
     ("clinc150", "accuracy"): Anchor(0.955, "BERT .969, USE-MLP .935, Rasa .915"),
     ("clinc150", "ece"): Anchor(0.012, "BERT .022, SNGP ensemble .009", is_ceiling=True),
     ("clinc150", "oos_auroc"): Anchor(0.975, "BERT .942, SNGP ensemble .973"),

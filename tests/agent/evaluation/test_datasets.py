@@ -35,15 +35,16 @@ def test_a_missing_set_says_where_it_is_to_be_had(tmp_path: Path, source: Source
     assert source.licence in str(raised.value)
 
 
-def test_banking77_is_read_as_published_and_with_ten_shots(tmp_path: Path) -> None:
+def test_banking77_is_read_as_published_and_with_few_shots(tmp_path: Path) -> None:
     lines = [f"question {n} of {label},{label}" for n in range(25) for label in ("a", "b")]
     write(tmp_path / "banking77/train.csv", "\n".join(["text,category", *lines]))
     write(tmp_path / "banking77/test.csv", 'text,category\n"one, with a comma",a')
-    full, few = read_banking77(tmp_path)
-    assert (full.name, few.name) == ("banking77", "banking77_10shot")
+    full, few, fewer = read_banking77(tmp_path)
+    assert (full.name, few.name, fewer.name) == ("banking77", "banking77_10shot", "banking77_5shot")
     assert len(full.divisions[0].train) == 50
     assert full.divisions[0].test == few.divisions[0].test == (Example("one, with a comma", "a"),)
     assert [example.label for example in few.divisions[0].train] == ["a"] * 10 + ["b"] * 10
+    assert set(fewer.divisions[0].train) < set(few.divisions[0].train)
 
 
 def test_clinc150_keeps_test_strangers_out_of_training(tmp_path: Path) -> None:
