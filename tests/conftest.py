@@ -4,8 +4,10 @@
 """
 
 import asyncio
+import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -25,6 +27,8 @@ from database.pool import DbConnection, DbPool, connect, open_pool
 
 # Durability is Postgres's own matter; tests kill our processes, never the server, so the disk need not be waited for.
 FAST_SETTINGS = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 200\n"
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 4 * 2**30  # what the servers of one test run need at most, and as much again for whoever else uses it
 SAMPLE_KNOWLEDGE = Path(__file__).parents[1] / "docs" / "sample-knowledge"
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -43,14 +47,8 @@ def plain_logs() -> None:
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """The embedded server of this test run.
-
-    Not below pytest's own folder: a second run closes that to the user the server runs as.
-    """
-    with (
-        TemporaryDirectory(prefix="nightdesk-tests-") as folder,
-        run_embedded(Path(folder) / "data", extra_settings=FAST_SETTINGS) as url,
-    ):
+    """The embedded server of this test run."""
+    with open_server_folder() as folder, run_embedded(folder / "data", extra_settings=FAST_SETTINGS) as url:
         yield url
 
 
@@ -135,6 +133,18 @@ async def knowledge_pool(knowledge_url: str) -> AsyncIterator[DbPool]:
 def settings(tmp_path: Path) -> Settings:
     """Settings that no environment variable or .env file of the machine reaches."""
     return Settings.model_construct(data_dir=tmp_path)
+
+
+@contextmanager
+def open_server_folder() -> Iterator[Path]:
+    """A folder for a server's data, in memory where there is enough of it.
+
+    A clone for each test copies ten megabytes: on a disk that others use, that takes longer than most tests.
+    Not below pytest's own folder: a second run closes that to the user the server runs as.
+    """
+    has_memory = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
+    with TemporaryDirectory(prefix="nightdesk-tests-", dir=MEMORY if has_memory else None) as folder:
+        yield Path(folder)
 
 
 @asynccontextmanager

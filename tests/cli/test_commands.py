@@ -6,11 +6,11 @@ import pytest
 
 from database.pool import connect
 from database.queries.operations import use_api_key
-from tests.cli.command import assert_clear_error, run
+from tests.cli.command import assert_clear_error, run, run_cold
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:
-    result = run("--help", folder=tmp_path)
+    result = run_cold("--help", folder=tmp_path)
     assert result.returncode == 0
     for command in ("up", "api", "worker", "migrate", "ask", "kb", "key", "queue", "bench", "eval"):
         assert f" {command} " in result.stdout
@@ -20,12 +20,12 @@ def test_migrate_says_what_it_applied_and_then_that_nothing_is_missing(
     server_url: str, tmp_path: Path, template_url: str
 ) -> None:
     url = template_url
-    result = run("migrate", database_url=url, folder=tmp_path)
+    result = run_cold("migrate", database_url=url, folder=tmp_path)
     assert (result.returncode, result.stdout.strip()) == (0, "the database is up to date")
 
 
 async def test_ask_prints_reply_citations_decision_and_timings(knowledge_url: str, tmp_path: Path) -> None:
-    result = run("ask", "How do I reset my forgotten password?", database_url=knowledge_url, folder=tmp_path)
+    result = run_cold("ask", "How do I reset my forgotten password?", database_url=knowledge_url, folder=tmp_path)
     assert result.returncode == 0, result.stderr
     for expected in ("Answered", "[1]", "login/reset-a-forgotten-password", "grounded_answer", "Timings", "agent"):
         assert expected in result.stdout
@@ -44,13 +44,13 @@ async def test_ask_shows_who_gets_what_must_go_to_a_person(knowledge_url: str, t
 async def test_kb_add_loads_files_and_names_the_damaged_one(database_url: str, tmp_path: Path) -> None:
     (tmp_path / "good.md").write_text("# Good\n\nText.")
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfe")
-    result = run("kb", "add", ".", database_url=database_url, folder=tmp_path)
+    result = run_cold("kb", "add", ".", database_url=database_url, folder=tmp_path)
     assert_clear_error(result, "bad.txt: cannot be read")
     assert "1 documents loaded (1 passages), 0 unchanged, 1 left out" in result.stdout
 
 
 async def test_a_created_key_is_shown_once_and_works(database_url: str, tmp_path: Path) -> None:
-    result = run("key", "create", "reporting", "--scope", "customers:read", database_url=database_url, folder=tmp_path)
+    result = run_cold("key", "create", "reporting", "--scope", "customers:read", database_url=database_url, folder=tmp_path)
     key = result.stdout.strip()
     assert key.startswith("nd_")
     conn = await connect(database_url, application="test")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tests.agent.intents.sample import EXAMPLES, STRANGERS
-from tests.cli.command import assert_clear_error, run
+from tests.cli.command import assert_clear_error, run, run_cold
 
 MISSING_MODEL = {"EMBEDDING_MODEL_DIR": "nowhere"}  # words alone: this is about the command
 
@@ -18,7 +18,7 @@ def write_examples(folder: Path) -> Path:
 
 
 def test_a_labelled_file_is_measured_and_its_rows_are_kept(tmp_path: Path) -> None:
-    result = run("eval", "intents", str(write_examples(tmp_path)), folder=tmp_path, **MISSING_MODEL)
+    result = run_cold("eval", "intents", str(write_examples(tmp_path)), folder=tmp_path, **MISSING_MODEL)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / ".data/results/eval.json").read_text())["rows"]
     values = {(row["set"], row["measure"]): row["value"] for row in rows}

@@ -7,14 +7,14 @@ import pytest
 from database.pool import DbPool
 from tests.agent.intents.desk import make_reader
 from tests.agent.intents.test_learn import add_tickets
-from tests.cli.command import assert_clear_error, run
+from tests.cli.command import assert_clear_error, run, run_cold
 
 
 async def test_a_person_says_what_has_become_of_a_ticket(pool: DbPool, database_url: str, tmp_path: Path) -> None:
     await add_tickets(pool, count=1, intent="invoice", by="model")
     answer = tmp_path / "answer.txt"
     answer.write_text("Your parcel waits in the shop.\n")
-    told = run(
+    told = run_cold(
         *("learn", "label", "TF-0", "--intent", "refund", "--category", "orders", "--route", "account"),
         *("--answer-file", str(answer), "--rating", "4", "--resolved", "--comment", "Thanks"),
         database_url=database_url,

@@ -9,7 +9,7 @@ import pytest
 
 from database import queue
 from database.pool import DbConnection, connect
-from tests.cli.command import assert_clear_error, run
+from tests.cli.command import assert_clear_error, run, run_cold
 from tests.database.builders import claim_one, make_failure, publish_texts
 
 
@@ -26,7 +26,7 @@ async def bury(conn: DbConnection, contact: str) -> UUID:
 
 
 def test_an_empty_queue_says_so_and_what_to_do(database_url: str, tmp_path: Path) -> None:
-    stats = run("queue", "stats", database_url=database_url, folder=tmp_path)
+    stats = run_cold("queue", "stats", database_url=database_url, folder=tmp_path)
     assert stats.returncode == 0, stats.stderr
     for expected in ("Nothing waits", "nightdesk worker", "No dead letters"):
         assert expected in stats.stdout

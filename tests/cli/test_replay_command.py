@@ -16,7 +16,7 @@ from database.pool import DbPool
 from tests.agent.builders import make_agent
 from tests.agent.knowledge.desk import make_document, store
 from tests.agent.models.asking import ANSWER
-from tests.cli.command import assert_clear_error, run
+from tests.cli.command import assert_clear_error, run, run_cold
 from tests.emulators.openai.server import serve_openai
 from tests.workers.stubs import Desk
 
@@ -37,7 +37,7 @@ async def settled_url(pool: DbPool, database_url: str, tmp_path: Path) -> str:
 
 
 def test_what_would_change_is_listed_and_counted(settled_url: str, tmp_path: Path) -> None:
-    result = run("replay", *PERIOD, database_url=settled_url, folder=tmp_path, **MISSING_MODEL)
+    result = run_cold("replay", *PERIOD, database_url=settled_url, folder=tmp_path, **MISSING_MODEL)
     assert result.returncode == 0, result.stderr
     for expected in (
         *("TF-20261121-0001", "grounded_answer", "no_knowledge", "answer → hand over", "cost replayed"),

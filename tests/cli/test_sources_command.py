@@ -1,8 +1,5 @@
 """`nightdesk queue show-source` and `replay-source`: what arrived, as it arrived, and read once more."""
 
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,7 +12,7 @@ from database.pool import DbConnection, connect
 from database.queries import sources
 from database.queries.sources import SourceState
 from database.types import Channel, Source, SourceId
-from tests.cli.command import assert_clear_error, run
+from tests.cli.command import assert_clear_error, run, run_bytes, run_cold
 
 INBOX = "support@example.com"
 MAILBOX = {
@@ -66,18 +63,6 @@ async def keep(
     return await sources.keep_source(conn, source, origin=origin, state=state, reason=reason)
 
 
-def read_bytes(source_id: SourceId, database_url: str, folder: Path) -> bytes:
-    """What `--raw` writes, which need not be text."""
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", "queue", "show-source", str(source_id), "--raw"],
-        env={"PATH": os.environ["PATH"], "DATABASE_URL": database_url},
-        cwd=folder,
-        capture_output=True,
-        timeout=90,
-        check=True,
-    ).stdout
-
-
 async def read_state(conn: DbConnection, source_id: SourceId) -> tuple[str, str | None]:
     row = await conn.fetchrow("SELECT state, reason FROM message_sources WHERE id = $1", source_id)
     assert row is not None
@@ -99,7 +84,8 @@ async def test_a_source_is_shown_with_where_it_came_from(
 async def test_the_bytes_can_be_had_as_they_are(conn_of_desk: DbConnection, database_url: str, tmp_path: Path) -> None:
     body = bytes(range(256)) + b"\r\n\r\n"
     source_id = await keep(conn_of_desk, body)
-    assert read_bytes(source_id, database_url, tmp_path) == body
+    shown = run_bytes("queue", "show-source", str(source_id), "--raw", database_url=database_url, folder=tmp_path)
+    assert shown.stdout == body
 
 
 async def test_a_mail_that_can_be_read_now_is_taken_in_once(
@@ -107,7 +93,7 @@ async def test_a_mail_that_can_be_read_now_is_taken_in_once(
 ) -> None:
     source_id = await keep(conn_of_desk, write_mail(page="<html><script>alert(1)</script></html>"))
     arguments = ("queue", "replay-source", str(source_id))
-    first = run(*arguments, database_url=database_url, folder=tmp_path, **MAILBOX)
+    first = run_cold(*arguments, database_url=database_url, folder=tmp_path, **MAILBOX)
     assert first.stdout.strip() == "messages: 1 new; reports: 0", first.stderr
     assert await read_state(conn_of_desk, source_id) == ("stored", None)
     again = run(*arguments, database_url=database_url, folder=tmp_path, **MAILBOX)

@@ -1,15 +1,13 @@
 """A server that these tests may stop, and the log of what is said meanwhile."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from core.settings import Settings
 from database.embedded import run_embedded
 from database.init_db import init_db
-from tests.conftest import cloned, create_database
+from tests.conftest import cloned, create_database, open_server_folder
 from tests.outages.desk import Log, OpenDesk, listen_to
 from tests.outages.server import OwnServer, Proxy, proxied
 
@@ -21,10 +19,8 @@ SETTINGS = "fsync = off\nfull_page_writes = off\nmax_connections = 40\n"
 @pytest.fixture(scope="session")
 async def failing_server() -> AsyncIterator[OwnServer]:
     """The server of all tests of this folder, with few connections."""
-    # Not in pytest's own folder: as root, every new run of pytest closes that to all other users, among them the one
-    # that runs the server, which could then not start again.
-    with TemporaryDirectory(prefix="nightdesk-outages-") as folder:
-        directory = Path(folder) / "data"
+    with open_server_folder() as folder:
+        directory = folder / "data"
         with run_embedded(directory, extra_settings=SETTINGS, is_owner=True) as url:
             await init_db(await create_database(url, "nightdesk_template"))
             yield OwnServer(directory, url)
