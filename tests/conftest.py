@@ -15,6 +15,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import structlog
+from hypothesis import settings as hypothesis_settings
 
 from agent.knowledge.documents import find_documents
 from agent.knowledge.embedder import Embedder
@@ -31,6 +32,10 @@ MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 4 * 2**30  # what the servers of one test run need at most, and as much again for whoever else uses it
 SAMPLE_KNOWLEDGE = Path(__file__).parents[1] / "docs" / "sample-knowledge"
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+# How long an example takes says how busy the machine is.
+hypothesis_settings.register_profile("any pace", deadline=None)
+hypothesis_settings.load_profile("any pace")
 
 
 @pytest.fixture(scope="session", autouse=True)

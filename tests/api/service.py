@@ -86,7 +86,7 @@ async def serve(settings: Settings, database_url: str) -> AsyncIterator[Service]
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         try:
             async with (
-                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
+                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
                 open_pool(database_url, application="test", max_size=5) as pool,
             ):
                 yield Service(app, client, pool)

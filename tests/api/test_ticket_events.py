@@ -16,8 +16,13 @@ from database.queries import tickets
 from tests.api.service import Service, expect_problem, hold_token, read_ticket, serve, submit
 from tests.api.turns import answer, deliver, take_turn
 
-# Far below the stream's own look every ten seconds: what arrives in time was pushed.
-PUSHED_SECONDS = 5
+PUSHED_SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def _no_look_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams that only look again when they are told: what arrives in time was pushed."""
+    monkeypatch.setattr(support, "STREAM_RECHECK_SECONDS", 3_600.0)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.chaos.orders import Order
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
-END_SECONDS = 15
+END_SECONDS = 60
 
 
 class Life:

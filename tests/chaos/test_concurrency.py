@@ -51,7 +51,7 @@ async def test_sixteen_workers_never_run_two_turns_of_a_thread_and_keep_every_or
         lives = [await crew.begin(order.model_copy(update={"name": name})) for name in names]
         while traffic.count < MESSAGES:
             await traffic.do_something()
-        await wait_for(lambda: is_drained(pool), seconds=60)
+        await wait_for(lambda: is_drained(pool))
     assert [await life.end() for life in lives] == [0] * PROCESSES
 
     findings = await compare(pool, traffic, order.journal)

@@ -34,7 +34,7 @@ CLAIMABLE = 5  # as much work as lies ready; more would have to queue, and recov
 LEASE_SECONDS = 1.5
 # A recovery may also take a poll, and on a busy machine a free moment of a live worker. `slowest_recovery_leases` in
 # the results is the figure; this only tells a thread that stands still from one that goes on.
-SLACK_SECONDS = 10.0
+SLACK_SECONDS = 60.0
 
 
 @pytest.mark.timeout(90 + KILLS)
@@ -44,7 +44,7 @@ async def test_no_kill_loses_or_doubles_a_message_or_stops_a_thread(crew: Crew, 
     storm = Storm(crew, order, pool, Traffic(pool, threads=THREADS))
     survivor = await crew.begin(order)
     await storm.rage()
-    await wait_for(lambda: is_drained(pool), seconds=30)
+    await wait_for(lambda: is_drained(pool))
     assert await survivor.end() == 0
 
     struck = Counter(line["place"] for line in read_journal(order.journal, "struck"))

@@ -9,7 +9,7 @@ T = TypeVar("T")
 _POLL_SECONDS = 0.05
 
 
-async def wait_for(look: Callable[[], Awaitable[T]], *, seconds: float = 20.0) -> T:
+async def wait_for(look: Callable[[], Awaitable[T]], *, seconds: float = 120.0) -> T:
     """What `look` finds, as soon as it finds something; TimeoutError after a while."""
     async with asyncio.timeout(seconds):
         while True:

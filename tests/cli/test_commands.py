@@ -50,7 +50,9 @@ async def test_kb_add_loads_files_and_names_the_damaged_one(database_url: str, t
 
 
 async def test_a_created_key_is_shown_once_and_works(database_url: str, tmp_path: Path) -> None:
-    result = run_cold("key", "create", "reporting", "--scope", "customers:read", database_url=database_url, folder=tmp_path)
+    result = run_cold(
+        "key", "create", "reporting", "--scope", "customers:read", database_url=database_url, folder=tmp_path
+    )
     key = result.stdout.strip()
     assert key.startswith("nd_")
     conn = await connect(database_url, application="test")

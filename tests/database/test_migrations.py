@@ -123,7 +123,7 @@ async def test_a_failing_migration_leaves_nothing_behind_and_frees_the_lock(
     assert await empty.fetchval("SELECT max(number) FROM schema_migrations") == 1
     repaired = Migration(2, "0002_bad.sql", "CREATE TABLE whole (id integer)")
     other = await connect(empty_url, application="test")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await migrate(other, [good, repaired]) == ["0002_bad.sql"]
     await other.close()
 

@@ -82,7 +82,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.run(conn.execute(f"DELETE FROM {table}"))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(asyncio.wait_for(work, 20))
+        return self.loop.run_until_complete(asyncio.wait_for(work, 60))
 
     def wake(self, thread: ModelThread) -> None:
         """Claimable at the end of the queue, or as soon as its customer has stopped typing."""

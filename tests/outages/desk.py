@@ -112,7 +112,7 @@ class Desk:
         async with self.pool.acquire() as conn:
             return await conn.fetchval(sql)
 
-    async def wait_until(self, sql: str, *, seconds: float = 20.0) -> None:
+    async def wait_until(self, sql: str, *, seconds: float = 60.0) -> None:
         """Until this is true, whether or not the database can be asked."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -126,7 +126,7 @@ class Desk:
 
     async def submit_when_it_can(self, key: str) -> httpx.Response:
         """As a client that obeys the 503, only quicker."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             response = await self.submit(key)
             if response.status_code != 503 or time.monotonic() > deadline:

@@ -1,8 +1,9 @@
 """The heartbeat: leases stay held whatever the turns do, and lost ones stop their turn."""
 
 import asyncio
-import time
+import threading
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
@@ -164,14 +165,26 @@ async def test_the_heartbeat_beats_by_itself_survives_a_cut_connection_and_signs
 async def test_a_turn_that_blocks_the_event_loop_does_not_lose_the_leases(
     beating: DbConnection, database_url: str
 ) -> None:
-    worker = Worker(database_url, lease_seconds=1.0)
+    worker = Worker(database_url, lease_seconds=2.0)
     await publish_texts(beating, "alice", "hello")
-    lease = await claim_one(beating, worker.id, lease_seconds=1)
+    lease = await claim_one(beating, worker.id, lease_seconds=2)
     worker.leases.hold(lease, None)
     async with run_in_background(worker.heartbeat.run()):
         await wait_for_row(beating)
-        time.sleep(1.5)  # noqa: ASYNC251  # longer than the lease: what is tested is that the loop stands still
-        assert (await read_thread(beating, lease.thread_id))["delay"] > 0
+        end = (await read_thread(beating, lease.thread_id))["ready_at"] + timedelta(seconds=2)
+        watching = threading.Thread(target=lambda: asyncio.run(wait_until_renewed(database_url, lease.thread_id, end)))
+        watching.start()
+        watching.join(60)  # this loop stands still meanwhile, for longer than the lease
+        assert (await read_thread(beating, lease.thread_id))["ready_at"] > end
+
+
+async def wait_until_renewed(url: str, thread_id: ThreadId, end: datetime) -> None:
+    """From another thread: until the lease lasts for longer than that."""
+    observer = await connect(url, application="test")
+    async with asyncio.timeout(60):
+        while (await read_thread(observer, thread_id))["ready_at"] <= end:  # noqa: ASYNC110  # no event tells of it
+            await asyncio.sleep(0.01)
+    await observer.close()
 
 
 async def wait_for_row(observer: DbConnection) -> None:

@@ -149,14 +149,14 @@ async def test_a_long_list_does_not_cost_the_lease(inbox: Inbox) -> None:
         await may_end.wait()
 
     inbox.poller.before_list = take_long
-    slow, other = inbox.open_sync(lease_seconds=0.3), inbox.open_sync()
-    lease = await inbox.take(slow, lease_seconds=0.3)
+    slow, other = inbox.open_sync(lease_seconds=2.0), inbox.open_sync()
+    lease = await inbox.take(slow, lease_seconds=2.0)
     assert lease is not None
     syncing = asyncio.ensure_future(slow.sync(lease))
     await begun.wait()
     first_end = (await inbox.read_cursor())["leased_until"]
     async with asyncio.timeout(60):
-        while (await inbox.read_cursor())["leased_until"] < first_end + timedelta(seconds=0.6):
+        while (await inbox.read_cursor())["leased_until"] < first_end + timedelta(seconds=2.0):
             assert await inbox.take(other) is None
     may_end.set()
     await syncing

@@ -2,7 +2,7 @@
 
 from email.message import EmailMessage
 from hashlib import sha256
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -124,9 +124,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_megabyte_of_unclosed_html_takes_a_moment(piece: str) -> None:
-    started = perf_counter()
+    started = thread_time()  # this thread's own work, whoever else uses the machine
     read_html(piece * (1_000_000 // len(piece)))
-    assert perf_counter() - started < 8, "time grows with the square of the depth"
+    assert thread_time() - started < 8, "time grows with the square of the depth"
 
 
 @fuzz_settings

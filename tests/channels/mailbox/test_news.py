@@ -97,7 +97,7 @@ async def test_a_connection_that_is_reset_while_waiting_is_noticed_at_once(desk:
 
 async def test_a_black_hole_is_noticed_when_waiting_ends_and_left_by_a_new_connection(desk: Desk, proxy: Proxy) -> None:
     waits = Waits()
-    access = make_access(desk, port=proxy.port, command_seconds=0.5)
+    access = make_access(desk, port=proxy.port, command_seconds=2.0)
     async with aclosing(make_poller(desk, access, waits)) as poller:
         start = await poller.list_new(None, None)
         waiting = await start_waiting(poller, proxy, seconds=0.3)
@@ -132,7 +132,7 @@ async def test_a_server_that_closes_every_connection_at_once_is_away_until_it_do
 
 
 async def test_a_black_hole_in_the_middle_of_a_command_is_noticed(desk: Desk, proxy: Proxy) -> None:
-    access = make_access(desk, port=proxy.port, command_seconds=0.3)
+    access = make_access(desk, port=proxy.port, command_seconds=2.0)
     async with aclosing(make_poller(desk, access)) as poller:
         start = await poller.list_new(None, None)
         proxy.swallow()

@@ -189,7 +189,7 @@ async def test_silence_after_the_mail_was_handed_over_is_uncertain_and_not_repea
     async with run_smtp() as server:
         server.fail("DATA", answer, accepts=accepts)
         with pytest.raises(DeliveryUncertain):
-            await make_sender(server.port, data_seconds=0.3).send(make_reply())
+            await make_sender(server.port, data_seconds=1.0).send(make_reply())
     assert len(server.accepted) == accepts
     assert server.connections == 1
 

@@ -142,9 +142,9 @@ async def test_an_answer_that_does_not_come_or_says_nothing_leaves_the_fate_open
 
 
 async def test_a_timeout_after_the_request_leaves_the_fate_open_and_the_reply_is_sent_once(cloud: MetaCloud) -> None:
-    cloud.break_next("messages", "slow:1.2")
+    cloud.break_next("messages", "slow:2.0")
     with pytest.raises(DeliveryUncertain):
-        await make_provider(cloud, timeout_seconds=0.6).send(build_outbound(), BY_PHONE)
+        await make_provider(cloud, timeout_seconds=1.0).send(build_outbound(), BY_PHONE)
     await make_provider(cloud).send(build_outbound("another"), BY_PHONE)
     assert len(cloud.seen) == 2
 

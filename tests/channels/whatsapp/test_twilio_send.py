@@ -209,7 +209,7 @@ async def test_a_connection_that_is_dropped_before_acceptance_leaves_it_open_too
 
 
 async def test_an_answer_that_comes_too_late_leaves_it_open(twilio: State) -> None:
-    error = await fail(twilio, Fault("create", "accepted_slow", seconds=0.5), patience=0.1)
+    error = await fail(twilio, Fault("create", "accepted_slow", seconds=2.0), patience=1.0)
     assert isinstance(error, DeliveryUncertain)
     assert len(twilio.list_outbound()) == 1
 
