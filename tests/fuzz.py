@@ -4,7 +4,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-FUZZ_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
+FUZZ_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 
 fuzz_settings = settings(
     max_examples=FUZZ_EXAMPLES,

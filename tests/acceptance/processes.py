@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 SECRET_KEY = "acceptance-" + "k" * 32
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 @asynccontextmanager

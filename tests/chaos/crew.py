@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.chaos.orders import Order
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60
+START_SECONDS = 120
 END_SECONDS = 60
 
 

@@ -53,7 +53,7 @@ def run_cold(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=180,
         check=False,
     )
 

@@ -28,7 +28,7 @@ from tests.acceptance.processes import find_free_port
 from tests.emulators.certificates import Certificate, make_certificate
 
 PASSWORD = 'se"cr\\et'
-START_SECONDS = 20
+START_SECONDS = 60
 _NOBODY = 65534  # Dovecot serves no mail as root
 _numbers = count()
 
