@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import pkgutil
+import signal
 import sys
 import traceback
 
@@ -16,6 +17,8 @@ import cli
 import database
 import workers
 from cli.main import main
+
+COMMAND_SECONDS = 180
 
 
 def serve() -> None:
@@ -29,7 +32,8 @@ def serve() -> None:
 
 
 def be_command(line: str) -> None:
-    """Do what the order says and end this process."""
+    """Do what the order says and end this process, which also ends if the command does not."""
+    signal.alarm(COMMAND_SECONDS)
     code = 1
     try:
         become(line)
