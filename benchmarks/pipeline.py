@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ import uvloop
 from rich.progress import Progress
 
 from agent.assemble import build_agent
-from agent.knowledge.embedder import Embedder
+from agent.knowledge.embedder import Embedder, Embedders
 from agent.knowledge.load import load_embedder
 from agent.run import SupportAgent
 from benchmarks.desk import Site
@@ -74,9 +73,7 @@ async def _measure(site: Site, scale: Scale, progress: Progress) -> list[Row]:
     embedder = await asyncio.to_thread(load_embedder, EmbeddingSettings())
     metered = MeteredEmbedder(embedder) if embedder else None
     async with open_pool(site.url, application="benchmark", max_size=site.settings.database.pool_size) as pool:
-        # The one seam: everything else is put together as in a worker process.
-        with patch("agent.assemble.load_embedder", return_value=metered):
-            agent = await build_agent(site.settings, pool)
+        agent = await build_agent(site.settings, pool, Embedders(metered))
         await _work_through(site, pool, agent, range(scale.warm_up), show)
         embedded = metered.seconds if metered else 0.0
         total_ms = await _work_through(site, pool, agent, range(scale.warm_up, total), show)
