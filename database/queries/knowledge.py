@@ -14,7 +14,7 @@ from database.types import Audience, Passage, PassageKind
 
 _SQL = load_statements("knowledge")
 
-# Rows by meaning and rows by words. Half of those by meaning may be titles of the other half.
+# Rows by words. As many by meaning, of which half may be titles of the other half, stand in the SQL itself.
 CANDIDATES = 60
 COMMON_PASSAGES = 5_000
 HintKind = Literal["duplicate", "contradiction"]
