@@ -34,6 +34,9 @@ class Target:
 TARGETS = {
     "reply_idle_p50": Target(150.0, is_ceiling=True),
     "submit_of_noop": Target(0.35, is_ceiling=False),
+    "search_recall_1_in_100": Target(0.97, is_ceiling=False),
+    "search_rows_1_in_100": Target(10.0, is_ceiling=False),
+    "decision_p95": Target(60.0, is_ceiling=True),
 }
 
 
@@ -64,12 +67,12 @@ def describe_machine(postgres: str, load: float) -> dict[str, Any]:
     }
 
 
-def write_results(machine: dict[str, Any], rows: Sequence[Row], *, is_quick: bool) -> Path:
-    """Write everything to RESULTS_FILE in place of the last run."""
+def write_results(machine: dict[str, Any], rows: Sequence[Row], *, is_quick: bool, file: Path = RESULTS_FILE) -> Path:
+    """Write everything to `file` in place of the last run."""
     content = {"machine": machine, "quick": is_quick, "rows": [_to_json(row) for row in rows]}
-    RESULTS_FILE.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS_FILE.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return RESULTS_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return file
 
 
 def print_results(console: Console, machine: dict[str, Any], rows: Sequence[Row]) -> None:

@@ -1,4 +1,4 @@
-"""Runs what was chosen: the measures of the desk into `backbone.json`, those of the queue into `queue.json`."""
+"""Runs what was chosen: the desk into `backbone.json`, the queue into `queue.json`, the agent into `agent.json`."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from benchmarks.agent.run import run_agent_benchmark
 from benchmarks.desk import Site, open_site
 from benchmarks.mail import measure_mail
 from benchmarks.pipeline import measure_pipeline
@@ -29,8 +30,9 @@ MEASURES: dict[str, Callable[[Site, Scale, Progress], list[Row]]] = {
     "webhooks": measure_webhooks,
     "mail": measure_mail,
 }
-QUEUE = "queue"
-NAMES = (*MEASURES, QUEUE)
+# Those with a database and a file of their own.
+RUNS: dict[str, Callable[..., None]] = {"queue": run_queue_benchmark, "agent": run_agent_benchmark}
+NAMES = (*MEASURES, *RUNS)
 _NEED_KNOWLEDGE = {"reply", "pipeline"}
 
 
@@ -40,10 +42,11 @@ def run_benchmarks(names: set[str], *, is_quick: bool) -> int:
         signal.signal(number, _interrupt)
     console = Console()
     try:
-        if names - {QUEUE}:
-            _measure_desk(console, names - {QUEUE}, is_quick=is_quick)
-        if QUEUE in names:
-            run_queue_benchmark(console, is_quick=is_quick)
+        if names - RUNS.keys():
+            _measure_desk(console, names - RUNS.keys(), is_quick=is_quick)
+        for name, run in RUNS.items():
+            if name in names:
+                run(console, is_quick=is_quick)
     except BenchmarkError as error:
         console.print(f"[red]error:[/] {escape(str(error))}", highlight=False)
         return 1

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from cli.context import open_database, prepare, read_secret_key
 from core.settings import Settings
+from core.threads import compute_in_one_thread
 from database.init_db import init_db
 
 GRACE_SECONDS = 2
@@ -56,6 +57,7 @@ def run_worker(
     ] = None,
 ) -> None:
     """Answer waiting messages until stopped."""
+    compute_in_one_thread()
     # The agent's SDK takes seconds to import, so only the commands that think load it.
     import uvloop
 

@@ -19,7 +19,8 @@ SLICES = {"nl": 0.01, "de": 0.1}
 _BATCH = 200
 
 _PREPARE = """
-CREATE TEMP TABLE seeds (n integer PRIMARY KEY, title text, opening text, closing text, title_vector text, passage_vector text);
+CREATE TEMP TABLE seeds (n integer PRIMARY KEY, title text, opening text, closing text, title_vector text,
+                         passage_vector text);
 CREATE TEMP TABLE names (n integer PRIMARY KEY, name text);
 CREATE TEMP TABLE wanted (passages integer, model text);
 SET session_replication_role = replica;  -- no foreign-key checks while loading
@@ -76,11 +77,15 @@ SELECT v.hash, w.model, l2_normalize(array_fill(share, ARRAY[384])::vector * v.o
 }
 _GRAPH = "knowledge_vectors_small"
 # The planner must know the sizes, and visible pages must be marked, as autovacuum does on a desk in a minute.
-_FINISH = "VACUUM ANALYZE knowledge_articles, knowledge_revisions, knowledge_base, knowledge_terms, knowledge_texts, knowledge_vectors"
+_TABLES = ("articles", "revisions", "base", "terms", "texts", "vectors")
+_FINISH = f"VACUUM ANALYZE {', '.join(f'knowledge_{name}' for name in _TABLES)}"
 
 
 async def fill_library(url: str, embedder: Embedder, passages: int, progress: Progress) -> None:
-    """Put so many passages beside those that there are. The graph is built last: vector by vector takes ten times as long."""
+    """Put so many passages beside those that there are, in a few minutes.
+
+    The graph of their vectors is built last: one vector after the other it takes ten times as long.
+    """
     pieces = write_pieces(SEEDS, random.Random(1))
     task = progress.add_task("Embedding", total=2 * SEEDS)
     vectors = [

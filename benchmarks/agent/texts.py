@@ -4,36 +4,195 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_VERBS = (
-    "archive assign attach cancel change compare connect copy delete disable download duplicate edit export filter find"
-    " group hide import install invite lock merge move order pause print publish rename renew replace reset restore"
-    " schedule share sort split sync transfer translate unlock update upload verify"
-).split()
-_THINGS = (
-    "account,API key,attachment,automation rule,backup,board,calendar,chart,checklist,comment,contract,custom field,"
-    "dashboard,delivery address,device,document,e-mail address,folder,form,guest,guide,holiday,integration,invoice,"
-    "label,licence,meeting,member list,notification,order,password,payment method,permission,phone number,plan,"
-    "profile picture,project,purchase order,receipt,recurring task,reminder,report,role,sandbox,shipment,shortcut,"
-    "signature,spreadsheet,subscription,task,team,template,time entry,time zone,warehouse,web hook,widget,workflow"
-).split(",")
-_PLACES = (
-    "in the browser,on a phone,on a tablet,in the desktop app,from the command line,in the admin console,for a guest,"
-    "for a whole team,for one project,behind a proxy,while offline,after a trial,during a migration,with single sign-on,"
-    "as an owner,as a member,in bulk,over the API,before an audit,at the end of a month"
-).split(",")
-_REASONS = (
-    "the change is not shown,a message says that access is denied,the page stays empty,the file is too large,"
-    "the limit of the plan is reached,a colleague has it open,the link has expired,the card was declined,"
-    "the connection drops,the browser is too old,the address is misspelt,two entries have the same name,"
-    "the import stops half-way,the clock is wrong,the app was not updated"
-).split(",")
-_REMEDIES = (
-    "wait ten minutes and load the page again,sign out and in again,ask an owner for the right role,"
-    "clear the cache of the app,choose a smaller file,upgrade the plan,ask the colleague to close it,send the link anew,"
-    "try another card,switch to another network,install the newest version,correct the address under Settings,"
-    "rename one of them,split the file and import the parts,let the system set the clock"
-).split(",")
-_SYLLABLES = "ba cor da del fen gra hul ik jo kel lun mar nim os pra qui rol sten tor ul vek wil xan yor zet".split()
+_VERBS = [
+    "archive",
+    "assign",
+    "attach",
+    "cancel",
+    "change",
+    "compare",
+    "connect",
+    "copy",
+    "delete",
+    "disable",
+    "download",
+    "duplicate",
+    "edit",
+    "export",
+    "filter",
+    "find",
+    "group",
+    "hide",
+    "import",
+    "install",
+    "invite",
+    "lock",
+    "merge",
+    "move",
+    "order",
+    "pause",
+    "print",
+    "publish",
+    "rename",
+    "renew",
+    "replace",
+    "reset",
+    "restore",
+    "schedule",
+    "share",
+    "sort",
+    "split",
+    "sync",
+    "transfer",
+    "translate",
+    "unlock",
+    "update",
+    "upload",
+    "verify",
+]
+_THINGS = [
+    "account",
+    "API key",
+    "attachment",
+    "automation rule",
+    "backup",
+    "board",
+    "calendar",
+    "chart",
+    "checklist",
+    "comment",
+    "contract",
+    "custom field",
+    "dashboard",
+    "delivery address",
+    "device",
+    "document",
+    "e-mail address",
+    "folder",
+    "form",
+    "guest",
+    "guide",
+    "holiday",
+    "integration",
+    "invoice",
+    "label",
+    "licence",
+    "meeting",
+    "member list",
+    "notification",
+    "order",
+    "password",
+    "payment method",
+    "permission",
+    "phone number",
+    "plan",
+    "profile picture",
+    "project",
+    "purchase order",
+    "receipt",
+    "recurring task",
+    "reminder",
+    "report",
+    "role",
+    "sandbox",
+    "shipment",
+    "shortcut",
+    "signature",
+    "spreadsheet",
+    "subscription",
+    "task",
+    "team",
+    "template",
+    "time entry",
+    "time zone",
+    "warehouse",
+    "web hook",
+    "widget",
+    "workflow",
+]
+_PLACES = [
+    "in the browser",
+    "on a phone",
+    "on a tablet",
+    "in the desktop app",
+    "from the command line",
+    "in the admin console",
+    "for a guest",
+    "for a whole team",
+    "for one project",
+    "behind a proxy",
+    "while offline",
+    "after a trial",
+    "during a migration",
+    "with single sign-on",
+    "as an owner",
+    "as a member",
+    "in bulk",
+    "over the API",
+    "before an audit",
+    "at the end of a month",
+]
+_REASONS = [
+    "the change is not shown",
+    "a message says that access is denied",
+    "the page stays empty",
+    "the file is too large",
+    "the limit of the plan is reached",
+    "a colleague has it open",
+    "the link has expired",
+    "the card was declined",
+    "the connection drops",
+    "the browser is too old",
+    "the address is misspelt",
+    "two entries have the same name",
+    "the import stops half-way",
+    "the clock is wrong",
+    "the app was not updated",
+]
+_REMEDIES = [
+    "wait ten minutes and load the page again",
+    "sign out and in again",
+    "ask an owner for the right role",
+    "clear the cache of the app",
+    "choose a smaller file",
+    "upgrade the plan",
+    "ask the colleague to close it",
+    "send the link anew",
+    "try another card",
+    "switch to another network",
+    "install the newest version",
+    "correct the address under Settings",
+    "rename one of them",
+    "split the file and import the parts",
+    "let the system set the clock",
+]
+_SYLLABLES = [
+    "ba",
+    "cor",
+    "da",
+    "del",
+    "fen",
+    "gra",
+    "hul",
+    "ik",
+    "jo",
+    "kel",
+    "lun",
+    "mar",
+    "nim",
+    "os",
+    "pra",
+    "qui",
+    "rol",
+    "sten",
+    "tor",
+    "ul",
+    "vek",
+    "wil",
+    "xan",
+    "yor",
+    "zet",
+]
 _QUESTIONS = (
     "How do I {verb} a {thing} {place}?",
     "I cannot {verb} my {thing}: {reason}. What can I do?",
