@@ -12,7 +12,7 @@ from itertools import pairwise
 from agent.decision.figures import find_foreign_figure, find_foreign_words
 from agent.decision.language import DEFAULT_LANGUAGE, detect_language
 from agent.decision.polarity import changes_scope, is_flipped
-from agent.decision.statements import Statement, list_content, list_words, simplify, split_statements
+from agent.decision.statements import Statement, read_content, simplify, split_statements
 from agent.knowledge.embedder import Embedder
 
 # Chosen on the tuning half of tests/agent/decision/grounding.yaml.
@@ -156,8 +156,8 @@ def is_verbatim(statement: Statement, known: Iterable[Statement], *, may_be_cut:
 
 def measure_words(statement: str, sentences: Sequence[str]) -> float:
     """How much of a statement its sources have, in [0, 1]: the mean over content words and over pairs of them."""
-    words = list_content(list_words(statement))
-    known = [list_content(list_words(sentence)) for sentence in sentences]
+    words = read_content(statement)
+    known = [read_content(sentence) for sentence in sentences]
     known_words = {word for sentence in known for word in sentence}
     if not words:
         return 1.0

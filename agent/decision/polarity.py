@@ -6,6 +6,7 @@ The opposite is a negation gained or lost, or a word turned into its antonym; sc
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agent.decision.statements import list_content, list_words, stem
 
@@ -85,12 +86,13 @@ def changes_scope(statement: str, ground: Sequence[str]) -> bool:
     return _differs(statement, ground, _compare_scope)
 
 
-def split_clauses(sentence: str) -> list[Clause]:
+@lru_cache(maxsize=2048)  # every sentence of a reply is compared with every one of its sources
+def split_clauses(sentence: str) -> tuple[Clause, ...]:
     """The clauses of a sentence that say anything."""
     plain = _ANSWER.sub("", sentence.lower().replace("’", "'"))
     has_exception = _EXCEPTION.search(plain) is not None
     clauses = (_read(piece, has_exception=has_exception) for piece in _CLAUSE_END.split(plain))
-    return [clause for clause in clauses if clause.words]
+    return tuple(clause for clause in clauses if clause.words)
 
 
 def _differs(statement: str, ground: Sequence[str], compare: _Compare) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 _MARKER = re.compile(r"\[(\d+)\]")
 _LIST_ITEM = re.compile(r"^\s*(?:[-•*–]\s+|(?:step\s+)?\d{1,2}[.):]\s+)", re.IGNORECASE)
@@ -115,6 +116,13 @@ def list_content(words: Iterable[str]) -> list[str]:
     return [stem(word) for word in words if word not in _STOP_WORDS]
 
 
+@lru_cache(maxsize=2048)  # of the sources of a reply, which each of its sentences is compared with
+def read_content(sentence: str) -> tuple[str, ...]:
+    """The words of a sentence that carry meaning, without their endings."""
+    return tuple(list_content(list_words(sentence)))
+
+
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """A word without its commonest endings, so that “exports” and “exporting” are one."""
     word = word.removesuffix("'s")
