@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from asyncpg import Record
 
 from database.pool import DbConnection, connect
 from database.statements import load_statements
 from tests.conftest import cloned
-from tests.database.plans import explain, list_indexes, list_sequential_scans
+from tests.database.plans import Plan, explain, list_indexes, list_sequential_scans, walk
 
 PASSAGES = 6_000
 GROWING = {"knowledge_base", "knowledge_terms", "knowledge_texts", "knowledge_vectors", "learned_tickets"}
@@ -37,6 +38,7 @@ INSERT INTO tickets (id, ref, conversation_id, subject, category, priority, firs
            now() - make_interval(hours => n) FROM ids;
 INSERT INTO learned_tickets (ticket_id, outcome) SELECT article, 'learned' FROM ids;
 """
+VECTOR = f"[0,1{',0' * 382}]"
 KNOWLEDGE, VECTORS, RESOLUTIONS = (load_statements(name) for name in ("knowledge", "vectors", "resolutions"))
 # What looks at everything: for people, for the background, and after a load.
 WHOLE = {
@@ -104,28 +106,64 @@ async def test_nearest_vectors_can_be_walked_in_order_and_the_walk_goes_on_past_
             await library.execute(f"SET LOCAL {way} = off")
         plan = await explain(library, KNOWLEDGE["search"])
         assert list_indexes(plan) >= {"knowledge_vectors_small", "knowledge_vectors_large", "knowledge_texts_hash"}
-        vector = f"[0,1{',0' * 382}]"
-        found = await KNOWLEDGE["search"].fetch(
-            library,
-            words="",
-            small=vector,
-            large=None,
-            model="m@1",
-            audiences=["public"],
-            language=None,
-            as_of=None,
-            without_ticket=None,
-            common=5_000,
-            candidates=60,
-            max_passages=60,
-        )
+        # As if the shelf were too large a part of the library to be compared whole.
+        await library.execute("UPDATE pg_class SET reltuples = 1 WHERE oid = 'knowledge_base'::regclass")
+        found = await _search(library)
     finally:
         await transaction.rollback()
     # Of 1,000 vectors 100 are of published passages; without going on, the 100 nearest would have some 10 of them.
     assert len(found) == 60
 
 
+async def test_a_small_shelf_is_compared_whole_and_its_nearest_come_first(library: DbConnection) -> None:
+    plan = await explain(library, KNOWLEDGE["search"])
+    assert "knowledge_base_revision_id_position_key" in list_indexes(plan)
+    found = await _search(library)
+    assert len(found) == 60
+    assert [row["similarity"] for row in found] == sorted((row["similarity"] for row in found), reverse=True)
+    nearest = await library.fetch(
+        """
+        SELECT 1 - (v.small <=> $1::text::halfvec(384)) AS similarity
+          FROM knowledge_vectors v JOIN knowledge_texts t USING (hash) JOIN knowledge_base k ON k.id = t.passage_id
+          JOIN knowledge_revisions r ON r.id = k.revision_id
+         WHERE upper_inf(r.published) ORDER BY similarity DESC LIMIT 60
+        """,
+        VECTOR,
+    )
+    assert [row["similarity"] for row in found] == pytest.approx([row["similarity"] for row in nearest])
+
+
+async def test_the_planner_knows_how_few_of_the_nearest_are_wanted(library: DbConnection) -> None:
+    """Of a parameter it takes a tenth of all rows, and then it compares every vector."""
+    limits = [node["Plan Rows"] for node in walk(await explain(library, KNOWLEDGE["search"])) if _reads_vectors(node)]
+    assert limits
+    assert max(limits) <= 60
+
+
 async def test_sessions_search_graphs_thoroughly(library: DbConnection) -> None:
     await library.execute("SELECT '[1]'::vector")
     assert await library.fetchval("SHOW hnsw.ef_search") == "100"
     assert await library.fetchval("SHOW hnsw.iterative_scan") == "relaxed_order"
+
+
+async def _search(conn: DbConnection) -> list[Record]:
+    return await KNOWLEDGE["search"].fetch(
+        conn,
+        words="",
+        small=VECTOR,
+        large=None,
+        model="m@1",
+        audiences=["public"],
+        language=None,
+        as_of=None,
+        without_ticket=None,
+        common=5_000,
+        candidates=60,
+        max_passages=60,
+    )
+
+
+def _reads_vectors(node: Plan) -> bool:
+    return node["Node Type"] == "Limit" and any(
+        below.get("Relation Name") == "knowledge_vectors" for below in walk(node) if below is not node
+    )
