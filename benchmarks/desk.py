@@ -5,10 +5,11 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.assemble import build_agent
 from benchmarks.processes import find_free_port, run_module, wait_for_answer
 from cli.kb import load_folder
 from cli.up import SAMPLE_KNOWLEDGE
@@ -16,7 +17,7 @@ from core.logging import configure_logging
 from core.settings import LogSettings, Settings
 from database.embedded import run_embedded
 from database.init_db import init_db
-from database.pool import connect
+from database.pool import connect, open_pool
 
 SECRET_KEY = "benchmark-" + "k" * 32
 
@@ -47,6 +48,16 @@ def open_site(*, with_knowledge: bool) -> Iterator[Site]:
             if with_knowledge:
                 asyncio.run(load_folder(site.settings, url, SAMPLE_KNOWLEDGE))
             yield site
+
+
+async def learn_intents(site: Site) -> None:
+    """Train the classifier, as a desk's first worker does once: measured beside the replies it would slow them."""
+    async with (
+        open_pool(site.url, application="benchmark", max_size=4) as pool,
+        aclosing(await build_agent(site.settings, pool)) as agent,
+    ):
+        if agent.intents is not None:
+            await agent.intents.train_if_missing()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Runs what was chosen: the desk into `backbone.json`, the queue into `queue.json`, the agent into `agent.json`."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.agent.run import run_agent_benchmark
-from benchmarks.desk import Site, open_site
+from benchmarks.desk import Site, learn_intents, open_site
 from benchmarks.mail import measure_mail
 from benchmarks.pipeline import measure_pipeline
 from benchmarks.processes import BenchmarkError
@@ -63,6 +64,9 @@ def _measure_desk(console: Console, names: set[str], *, is_quick: bool) -> None:
     console.print("Starting a database of its own and loading the sample knowledge …")
     with open_site(with_knowledge=bool(names & _NEED_KNOWLEDGE)) as site:
         machine = describe_machine(site.postgres, load)
+        if names & _NEED_KNOWLEDGE:
+            console.print("Learning what customers want …")
+            asyncio.run(learn_intents(site))
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         # Few refreshes: drawing costs CPU, which the desk under measurement needs.
         with Progress(*columns, console=console, transient=True, refresh_per_second=2) as progress:
