@@ -9,7 +9,7 @@ from agent.knowledge.spelling import find_strange_words, mend
 from core.logging import RareLog, get_logger
 from database.patience import READ_SECONDS, run_patiently
 from database.pool import DbPool
-from database.queries.knowledge import PUBLIC, Shelf, list_known_words, search_passages
+from database.queries.knowledge import PUBLIC, Shelf, count_known_words, search_passages
 from database.queries.vectors import QueryVector, is_ready
 from database.types import Passage
 
@@ -60,7 +60,7 @@ class KnowledgeSearch:
             return words
         asked = sorted({*strange, *(meant for near in strange.values() for meant in near)})
         known = await run_patiently(
-            self._pool, lambda conn: list_known_words(conn, asked), patience_seconds=READ_SECONDS
+            self._pool, lambda conn: count_known_words(conn, asked), patience_seconds=READ_SECONDS
         )
         return mend(words, strange, known)
 

@@ -1,7 +1,7 @@
 """What a customer meant to type: neither meaning nor words find an article by `how do i deleet a coment`."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 from spellchecker import SpellChecker
@@ -10,7 +10,7 @@ from spellchecker import SpellChecker
 _WORD = re.compile(r"(?<![\w.@/#:'’-])[a-z]{4,24}(?![\w@/#:'’-]|\.\w)", re.IGNORECASE)
 # More strange words than these are another language, whose words must stay as they are.
 _MOST_STRANGE = 3
-_STRANGE_SHARE = 1 / 3
+_STRANGE_SHARE = 1 / 2
 
 
 def find_strange_words(text: str) -> dict[str, list[str]]:
@@ -20,20 +20,23 @@ def find_strange_words(text: str) -> dict[str, list[str]]:
     """
     dictionary = _load_dictionary()
     words = {word.lower() for word in _WORD.findall(text)}
-    strange = sorted(dictionary.unknown(words))
+    strange = sorted(word for word in dictionary.unknown(words) if f"{word[:-1]}'{word[-1]}" not in dictionary)
     if len(strange) > max(_MOST_STRANGE, len(words) * _STRANGE_SHARE):
         return {}
     return {word: _list_slips(dictionary, word) for word in strange}
 
 
-def mend(text: str, strange: Mapping[str, list[str]], known: Collection[str]) -> str:
-    """The text, each strange word that the knowledge does not have replaced by the commonest slip away that it has."""
+def mend(text: str, strange: Mapping[str, list[str]], known: Mapping[str, int]) -> str:
+    """The text, each strange word that the knowledge does not have replaced by the slip away that it has most often.
+
+    `known`: how often it has a word.
+    """
 
     def choose(match: re.Match[str]) -> str:
         word = match[0].lower()
         if word not in strange or word in known:
             return match[0]
-        return next((meant for meant in strange[word] if meant in known), match[0])
+        return max((meant for meant in strange[word] if meant in known), key=known.__getitem__, default=match[0])
 
     return _WORD.sub(choose, text)
 

@@ -215,9 +215,10 @@ async def search_passages(
     return [Passage(**dict(row)) for row in rows]
 
 
-async def list_known_words(conn: Conn, words: Sequence[str]) -> set[str]:
-    """Those of `words` that any article has, in any inflection."""
-    return {row["word"] for row in await _SQL["list_known_words"].fetch(conn, words=list(words))}
+async def count_known_words(conn: Conn, words: Sequence[str]) -> dict[str, int]:
+    """Those of `words` that any article has, in any inflection, with the number of passages: 1,000 at most."""
+    rows = await _SQL["count_known_words"].fetch(conn, words=list(words))
+    return {row["word"]: row["passages"] for row in rows}
 
 
 async def list_nearest(

@@ -210,10 +210,14 @@ SELECT s.id, a.id AS article_id, a.source, a.kind, a.rests_on, r.category, r.lan
   FROM scored s JOIN knowledge_revisions r ON r.id = s.revision_id JOIN knowledge_articles a ON a.id = r.article_id
  ORDER BY score DESC, s.id LIMIT :max_passages;
 
--- name: list_known_words
--- Which of these words the knowledge has, in any inflection.
-SELECT word FROM unnest(:words::text[]) word
- WHERE EXISTS (SELECT FROM count_terms(word) c JOIN knowledge_terms t ON t.term = c.term);
+-- name: count_known_words
+-- Which of these words the knowledge has, in any inflection, and in how many passages; a thousand are enough to know.
+SELECT word, passages
+  FROM unnest(:words::text[]) word
+ CROSS JOIN LATERAL (
+    SELECT count(*) AS passages
+      FROM (SELECT FROM count_terms(word) c JOIN knowledge_terms t ON t.term = c.term LIMIT 1000) few) counted
+ WHERE passages > 0;
 
 -- name: drop_hints
 DELETE FROM knowledge_hints WHERE passage_id IN (SELECT id FROM knowledge_base WHERE revision_id = :revision_id);
