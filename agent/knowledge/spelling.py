@@ -14,9 +14,10 @@ _STRANGE_SHARE = 1 / 2
 
 
 def find_strange_words(text: str) -> dict[str, list[str]]:
-    """Words that are no English, in lower case, with those one slip away, commonest first. None in another language.
+    """Words that are no English, in lower case, with those one slip away.
 
-    The first call loads the dictionary, which takes a second: call it in a thread.
+    None of a text in another language, unless it is so short that all of it may be mistyped. The first call loads the
+    dictionary, which takes a second: call it in a thread.
     """
     dictionary = _load_dictionary()
     words = {word.lower() for word in _WORD.findall(text)}
