@@ -12,7 +12,6 @@ from database.queries.knowledge import HintKind, NearPassage
 
 _LEAST_COSINE = 0.7  # less alike passages are about different matters, whatever words they share
 _DUPLICATE_COSINE = 0.95
-_CANDIDATES = 20
 _SAME_SENTENCE = 0.6  # shared words, of all the words of both
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -38,9 +37,7 @@ async def keep_hints(conn: Conn, revision_id: UUID, embedder: Embedder | None) -
     """Compare a revision with what else is published and keep what should be looked at; nothing without a model."""
     if embedder is None:
         return []
-    near = await knowledge.list_nearest(
-        conn, revision_id, model=embedder.name, least=_LEAST_COSINE, candidates=_CANDIDATES
-    )
+    near = await knowledge.list_nearest(conn, revision_id, model=embedder.name, least=_LEAST_COSINE)
     hints = find_hints(near)
     async with conn.transaction():
         await knowledge.replace_hints(

@@ -221,13 +221,9 @@ async def count_known_words(conn: Conn, words: Sequence[str]) -> dict[str, int]:
     return {row["word"]: row["passages"] for row in rows}
 
 
-async def list_nearest(
-    conn: Conn, revision_id: UUID, *, model: str, least: float, candidates: int
-) -> list[NearPassage]:
+async def list_nearest(conn: Conn, revision_id: UUID, *, model: str, least: float) -> list[NearPassage]:
     """Published passages of other articles whose cosine with one of this revision is `least` or more."""
-    rows = await _SQL["list_nearest"].fetch(
-        conn, revision_id=revision_id, model=model, least=least, candidates=candidates
-    )
+    rows = await _SQL["list_nearest"].fetch(conn, revision_id=revision_id, model=model, least=least)
     return [NearPassage(**dict(row)) for row in rows]
 
 

@@ -223,17 +223,18 @@ SELECT word, passages
 DELETE FROM knowledge_hints WHERE passage_id IN (SELECT id FROM knowledge_base WHERE revision_id = :revision_id);
 
 -- name: list_nearest
--- For each passage of a revision, those published of other articles that are like it.
+-- For each passage of a revision, those published of other articles that are like it. The number stands here for the
+-- reason that it does in the search.
 SELECT k.id, k.title, k.content, o.id AS other_id, o.title AS other_title, o.content AS other_content, a.source AS other_source,
        n.cosine
   FROM knowledge_base k
   JOIN knowledge_texts t ON t.passage_id = k.id AND t.part = 'passage'
   JOIN knowledge_vectors v ON v.hash = t.hash AND v.model = :model
   CROSS JOIN LATERAL (
-    SELECT w.hash, 1 - (w.small <=> v.small) AS cosine FROM knowledge_vectors w
-     WHERE w.model = :model ORDER BY w.small <=> v.small LIMIT :candidates) n
-  JOIN knowledge_texts u ON u.hash = n.hash AND u.part = 'passage'
-  JOIN knowledge_base o ON o.id = u.passage_id
+    SELECT u.passage_id, 1 - (w.small <=> v.small) AS cosine
+      FROM knowledge_vectors w JOIN knowledge_texts u ON u.hash = w.hash AND u.part = 'passage'
+     WHERE w.model = :model ORDER BY w.small <=> v.small LIMIT 20) n
+  JOIN knowledge_base o ON o.id = n.passage_id
   JOIN knowledge_revisions r ON r.id = o.revision_id AND upper_inf(r.published)
   JOIN knowledge_revisions own ON own.id = k.revision_id AND own.article_id <> r.article_id
   JOIN knowledge_articles a ON a.id = r.article_id AND a.kind = 'article'

@@ -133,9 +133,10 @@ async def test_a_small_shelf_is_compared_whole_and_its_nearest_come_first(librar
     assert [row["similarity"] for row in found] == pytest.approx([row["similarity"] for row in nearest])
 
 
-async def test_the_planner_knows_how_few_of_the_nearest_are_wanted(library: DbConnection) -> None:
+@pytest.mark.parametrize("name", ["search", "list_nearest"])
+async def test_the_planner_knows_how_few_of_the_nearest_are_wanted(name: str, library: DbConnection) -> None:
     """Of a parameter it takes a tenth of all rows, and then it compares every vector."""
-    limits = [node["Plan Rows"] for node in walk(await explain(library, KNOWLEDGE["search"])) if _reads_vectors(node)]
+    limits = [node["Plan Rows"] for node in walk(await explain(library, KNOWLEDGE[name])) if _reads_vectors(node)]
     assert limits
     assert max(limits) <= 60
 

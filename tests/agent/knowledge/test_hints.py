@@ -63,3 +63,12 @@ async def test_an_article_is_not_compared_with_its_own_earlier_revision_nor_with
     await store(pool, "draft.md", make_document("Returns", RETURNS, is_draft=True), local)
     await store(pool, "returns.md", make_document("Returns", RETURNS), local)
     assert (await store(pool, "returns.md", make_document("Returns", RETURNS.replace("30", "60")), local)).hints == ()
+
+
+async def test_a_document_of_many_questions_is_compared_with_the_others_all_the_same(pool: DbPool) -> None:
+    local = WordEmbedder()
+    await store(pool, "returns.md", make_document("Returns", RETURNS), local)
+    asked = tuple(f"Returns. {RETURNS.replace('30', '14')} {number}" for number in range(40))
+    other = make_document("Returns", RETURNS.replace("30", "14"), questions=asked)
+    result = await store(pool, "hub.md", other, local)
+    assert [(hint.kind, hint.other_source) for hint in result.hints] == [("contradiction", "returns.md")]
