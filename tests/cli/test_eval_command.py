@@ -58,8 +58,10 @@ def test_what_is_missing_is_named_and_the_rest_is_measured(tmp_path: Path) -> No
 
 def test_a_wrong_file_ends_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
-    path.write_text("question,intent\nwhere,late")
-    assert_clear_error(run("eval", "intents", str(path), folder=tmp_path, **MISSING_MODEL), "text and label")
+    path.write_text("place,time\nwhere,late")
+    assert_clear_error(
+        run("eval", "intents", str(path), folder=tmp_path, **MISSING_MODEL), "a column text and a column label"
+    )
 
 
 def test_a_file_of_one_label_ends_in_one_line(tmp_path: Path) -> None:

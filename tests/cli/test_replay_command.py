@@ -15,14 +15,18 @@ from core.settings import Settings
 from database.pool import DbPool
 from tests.agent.builders import make_agent
 from tests.agent.knowledge.desk import make_document, store
-from tests.agent.models.asking import ANSWER
 from tests.cli.command import assert_clear_error, run, run_cold
+from tests.emulators.openai.script import call, together
 from tests.emulators.openai.server import serve_openai
 from tests.workers.stubs import Desk
 
 PERIOD = ("--from", "2000-01-01", "--to", "2100-01-01")
 PROMPTS = Path(__file__).parents[2] / "agent" / "prompts"
 PLAIN = "Select Forgot password on the sign-in page and follow the link that arrives by mail."
+ANSWER = together(
+    call("create_ticket", subject="Password", category="account", priority="low"),
+    call("send_response", text=f"{PLAIN} [1]", citations=[1]),
+)
 MISSING_MODEL = {"EMBEDDING_MODEL_DIR": "nowhere"}  # words alone: this is about the command
 
 
