@@ -153,10 +153,13 @@ class TurnContext:
         return self.draft is not None or self.escalate is not None
 
     def show(self, passages: Sequence[Passage]) -> list[dict[str, Any]]:
-        """Passages as a model reads them, each with the number by which it is cited."""
+        """Passages as a model reads them, each with the number by which it is cited.
+
+        The title of a resolution is another customer's question: it stays out of what is told to this one.
+        """
         numbers = {passage.id: number for number, passage in enumerate(self.passages, start=1)}
         return [
-            {"number": numbers[passage.id], "title": passage.title, "heading": passage.heading, "text": passage.content}
+            {"number": numbers[passage.id], "title": passage.public_title, "text": passage.content}
             for passage in passages
         ]
 

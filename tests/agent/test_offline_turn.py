@@ -42,6 +42,7 @@ async def test_an_earlier_answer_is_cited_without_the_ticket_that_it_was_given_o
     assert (citation.source, citation.title) == (EARLIER_ANSWER, "Login")
     assert ticket_id not in citation.model_dump_json()
     assert "Bob" not in citation.model_dump_json()
+    assert not any("Bob" in call.output for call in result.calls), "nor does a model read what another customer asked"
 
 
 async def test_the_loop_calls_its_tools_in_two_steps_and_each_call_is_recorded() -> None:
