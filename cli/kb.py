@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -84,6 +84,22 @@ def list_articles() -> None:
     typer.echo(f"{len(articles)} articles; {since}")
 
 
+@app.command("show")
+def show_article(source: _SourceArgument) -> None:
+    """Show what an article says, as it was loaded last: read a learned answer before you publish it."""
+
+    async def read(conn: Conn) -> list[dict[str, Any]]:
+        async with conn.transaction():
+            article = await _find_article(conn, source)
+            return await knowledge.list_passages(conn, article.revision_id)
+
+    with open_database(prepare("kb", is_quiet=True)) as url:
+        passages = run_on(url, read)
+    for passage in passages:
+        title = " > ".join(filter(None, (passage["title"], passage["heading"])))
+        typer.echo("\n".join(map(format_cell, (title, "", *passage["content"].splitlines(), ""))))
+
+
 @app.command("publish")
 def publish_article(source: _SourceArgument) -> None:
     """Let the agent read an article, as it was loaded last."""
@@ -159,14 +175,18 @@ def _change(source: str, state: str, change: Callable[[Conn, KnownArticle], Awai
 
     async def find_and_change(conn: Conn) -> bool:
         async with conn.transaction():
-            article = await knowledge.find_article(conn, source)
-            if article is None:
-                raise CommandError(f"no article {source}; `nightdesk kb list` names them")
-            return await change(conn, article)
+            return await change(conn, await _find_article(conn, source))
 
     with open_database(prepare("kb", is_quiet=True)) as url:
         has_changed = run_on(url, find_and_change)
     typer.echo(f"{source} is {state}" if has_changed else f"{source} was {state} already")
+
+
+async def _find_article(conn: Conn, source: str) -> KnownArticle:
+    article = await knowledge.find_article(conn, source)
+    if article is None:
+        raise CommandError(f"no article {source}; `nightdesk kb list` names them")
+    return article
 
 
 async def load_folder(settings: Settings, url: str, folder: Path) -> "list[Ingested]":

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from asyncpg import Record
+
 from core.ids import new_id
 from database.pool import Conn
 from database.queries.vectors import PassageText, QueryVector, format_vector, hash_text
@@ -149,17 +151,31 @@ async def add_revision(conn: Conn, article: NewArticle, *, model: str | None = N
 
 
 async def publish_revision(conn: Conn, revision_id: UUID) -> bool:
-    """Let the agent read this revision from now on, and no other of its article; False if it does already."""
-    return await _note_version(conn, await _SQL["publish"].fetch(conn, revision_id=revision_id))
+    """Let the agent read this revision from now on, and no other of its article; False if it does already.
+
+    Resolutions that rest on what the article said before are published no longer.
+    """
+    return await _note_change(conn, await _SQL["publish"].fetch(conn, revision_id=revision_id))
 
 
 async def unpublish_article(conn: Conn, article_id: UUID) -> bool:
-    """Make the article a draft again; False if it is one."""
-    return await _note_version(conn, await _SQL["unpublish"].fetch(conn, article_id=article_id))
+    """Make the article a draft again, and the resolutions that rest on it; False if it is one."""
+    return await _note_change(conn, await _SQL["unpublish"].fetch(conn, article_id=article_id))
 
 
-async def _note_version(conn: Conn, changed: Sequence[object]) -> bool:
+async def drop_draft(conn: Conn, article_id: UUID) -> None:
+    """Delete an article that was never published."""
+    await _SQL["drop_draft"].execute(conn, article_id=article_id)
+
+
+async def list_passages(conn: Conn, revision_id: UUID) -> list[dict[str, Any]]:
+    """What a revision says: title, heading and content of each passage, in order."""
+    return [dict(row) for row in await _SQL["list_passages"].fetch(conn, revision_id=revision_id)]
+
+
+async def _note_change(conn: Conn, changed: Sequence[Record]) -> bool:
     if changed:
+        await _SQL["withdraw_resting"].execute(conn, article_id=changed[0]["article_id"])
         await _SQL["add_version"].execute(conn, id=new_id())
     return bool(changed)
 

@@ -70,12 +70,31 @@ UPDATE knowledge_revisions
                         ELSE published - tstzmultirange(tstzrange(now(), NULL)) END
  WHERE article_id = (SELECT article_id FROM knowledge_revisions WHERE id = :revision_id)
    AND upper_inf(published) <> (id = :revision_id)
-RETURNING id;
+RETURNING article_id;
 
 -- name: unpublish
 UPDATE knowledge_revisions SET published = published - tstzmultirange(tstzrange(now(), NULL))
  WHERE article_id = :article_id AND upper_inf(published)
-RETURNING id;
+RETURNING article_id;
+
+-- name: withdraw_resting
+-- Answers that were taken from what an article said before. Published again, they would say it again.
+WITH withdrawn AS (
+    UPDATE knowledge_revisions SET published = published - tstzmultirange(tstzrange(now(), NULL))
+     WHERE article_id = ANY (array(SELECT id FROM knowledge_articles WHERE rests_on = :article_id)) AND upper_inf(published)
+    RETURNING article_id
+)
+UPDATE learned_tickets SET outcome = 'withdrawn', decided_at = now()
+ WHERE ticket_id = ANY (array(SELECT a.ticket_id FROM withdrawn JOIN knowledge_articles a ON a.id = withdrawn.article_id));
+
+-- name: drop_draft
+-- An answer that nobody was ever told.
+DELETE FROM knowledge_articles a
+ WHERE a.id = :article_id
+   AND NOT EXISTS (SELECT FROM knowledge_revisions r WHERE r.article_id = a.id AND NOT isempty(r.published));
+
+-- name: list_passages
+SELECT title, heading, content FROM knowledge_base WHERE revision_id = :revision_id ORDER BY position;
 
 -- name: add_version
 INSERT INTO knowledge_versions (id) VALUES (:id);

@@ -29,6 +29,7 @@ def test_articles_are_listed_published_unpublished_and_searched(database_url: st
     assert rows["draft.md"][1:5] == ["Entwurf", "draft", "internal,", "de"]
     assert rows["returns.md"][1:5] == ["Returns", "published", "public,", "en"]
 
+    assert kb("show", "returns.md").startswith(f"Returns > Hubs\n\n{RETURNS.format(30)}\n")
     shown = kb("search", "return a Hub HL-7")
     assert "returns.md > Hubs" in shown
     assert "1.00" in shown
