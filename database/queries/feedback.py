@@ -11,7 +11,7 @@ from uuid import UUID
 from core.ids import new_id
 from core.letters import measure_edit
 from database.pool import Conn
-from database.queries.knowledge import unpublish_article
+from database.queries.knowledge import drop_draft, unpublish_article
 from database.queries.resolutions import note_outcome
 from database.statements import load_statements
 from database.types import ConversationId, Outcome, RunId, TicketCategory
@@ -25,7 +25,7 @@ Giver = Literal["customer", "person"]
 MAX_RATING = 5
 MAX_COMMENT = 2_000
 # From here on a customer means that the answer was good.
-_GOOD_RATING = 3
+GOOD_RATING = 3
 # A draft of which no more was changed than this was right, and one of which so much was changed was wrong.
 _KEPT, _REWRITTEN = 0.25, 0.6
 _NOT_HELPED = "the customer says that it is not resolved"
@@ -63,7 +63,7 @@ async def label_answer(
     if latest is not None and latest.is_last_answer:
         await _label(conn, latest.id, kind, "", is_right=is_right, given_by="customer")
     if is_right is False:
-        await _withdraw_resolution(conn, conversation_id)
+        await _withdraw_resolutions(conn, conversation_id)
 
 
 async def rate_ticket(conn: Conn, ref: str, *, rating: int, is_resolved: bool, comment: str = "") -> bool:
@@ -79,14 +79,15 @@ async def rate_ticket(conn: Conn, ref: str, *, rating: int, is_resolved: bool, c
     await _SQL["add_rating"].execute(
         conn, id=new_id(), ticket_id=ticket_id, rating=rating, is_resolved=is_resolved, comment=comment
     )
+    is_right = is_resolved and rating >= GOOD_RATING
     latest = await _find_latest(conn, conversation_id)
     if latest is not None and latest.is_last_answer:
-        is_right = is_resolved and rating >= _GOOD_RATING
         await _label(conn, latest.id, "rating", str(rating), is_right=is_right, given_by="customer")
+    if not is_right:
+        await _withdraw_resolutions(conn, conversation_id)
     if is_resolved:
         await _SQL["close_ticket"].execute(conn, conversation_id=conversation_id)
     else:
-        await _withdraw_resolution(conn, conversation_id)
         await _SQL["give_to_person"].execute(conn, conversation_id=conversation_id, reason=_NOT_HELPED)
     return True
 
@@ -169,14 +170,15 @@ async def label_overtaken(conn: Conn, run_id: RunId) -> None:
 async def _take_over(conn: Conn, conversation_id: ConversationId, latest: _Latest | None) -> None:
     if latest is not None and latest.is_last_answer and not latest.is_confirmed:
         await _label(conn, latest.id, "taken_over", "", is_right=False, given_by="person")
-        await _withdraw_resolution(conn, conversation_id)
+        await _withdraw_resolutions(conn, conversation_id)
     await _SQL["give_to_person"].execute(conn, conversation_id=conversation_id, reason=_TAKEN_OVER)
 
 
-async def _withdraw_resolution(conn: Conn, conversation_id: ConversationId) -> None:
-    """What was learned from an answer that did not hold is told to nobody else."""
-    learned = await _SQL["find_resolution"].fetch_row(conn, conversation_id=conversation_id)
-    if learned is not None and await unpublish_article(conn, learned["id"]):
+async def _withdraw_resolutions(conn: Conn, conversation_id: ConversationId) -> None:
+    """What was learned from an answer that did not hold, and what that answer rested on, is told to nobody else."""
+    for learned in await _SQL["list_resolutions"].fetch(conn, conversation_id=conversation_id):
+        await unpublish_article(conn, learned["id"])
+        await drop_draft(conn, learned["id"])
         await note_outcome(conn, learned["ticket_id"], "withdrawn")
 
 

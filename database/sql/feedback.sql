@@ -45,10 +45,19 @@ UPDATE tickets t
    AND r.category = (SELECT e.category FROM escalation_routes e WHERE e.category IN (t.route, t.category, 'general')
                       ORDER BY e.category = t.route DESC NULLS LAST, e.category = 'general' LIMIT 1);
 
--- name: find_resolution
--- What was learned from the conversation's ticket.
+-- name: list_resolutions
+-- What was learned from the conversation's ticket, and what its last answer cites of other tickets.
 SELECT a.id, a.ticket_id FROM tickets t JOIN knowledge_articles a ON a.ticket_id = t.id
- WHERE t.conversation_id = :conversation_id;
+ WHERE t.conversation_id = :conversation_id
+UNION
+SELECT a.id, a.ticket_id
+  FROM (SELECT m.citations FROM messages m
+         WHERE m.conversation_id = :conversation_id AND m.author IN ('assistant', 'person')
+         ORDER BY m.created_at DESC, m.id DESC LIMIT 1) answer
+ CROSS JOIN jsonb_array_elements(answer.citations) c
+  JOIN knowledge_base k ON k.id = (c ->> 'passage_id')::uuid
+  JOIN knowledge_revisions r ON r.id = k.revision_id
+  JOIN knowledge_articles a ON a.id = r.article_id AND a.kind = 'resolution';
 
 -- name: correct_ticket
 -- What is NULL stays as it is.
