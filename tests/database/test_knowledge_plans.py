@@ -88,6 +88,9 @@ async def test_no_statement_reads_much_knowledge_from_end_to_end(name: str, libr
         ("vectors.list_unknown", {"knowledge_vectors_pkey"}),
         ("vectors.is_caught_up", {"knowledge_revisions_created"}),
         ("vectors.forget_unused", {"knowledge_vectors_pkey", "knowledge_texts_hash"}),
+        ("knowledge.withdraw_resting", {"knowledge_articles_rests_on", "knowledge_revisions_article"}),
+        ("knowledge.list_passages", {"knowledge_base_revision_id_position_key"}),
+        ("resolutions.list_public_words", {"knowledge_terms_pkey", "knowledge_base_pkey"}),
         ("resolutions.list_due", {"tickets_closed", "learned_tickets_pkey"}),
     ],
 )

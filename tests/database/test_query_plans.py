@@ -172,6 +172,8 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("learning.list_examples", {"tickets_corrected", "run_labels_created", "run_labels_pkey"}),
         ("feedback.lock_ticket", {"tickets_ref_key", "conversations_pkey"}),
         ("feedback.find_latest", {"agent_runs_conversation", "messages_conversation", "run_labels_pkey"}),
+        ("feedback.list_resolutions", {"tickets_conversation_id_key", "messages_conversation"}),
+        ("resolutions.find_resolved", {"tickets_pkey", "messages_conversation", "ticket_feedback_ticket"}),
         ("files.claim_missing", {"message_attachments_missing"}),
         ("identities.try_code", {"identity_codes_conversation"}),
         ("notices.list_open", {"notices_open"}),

@@ -13,8 +13,10 @@ from database.patience import DatabaseAway
 from database.pool import Conn, DbPool
 from database.queries import vectors
 from tests.agent.knowledge.desk import WordEmbedder, make_document, make_remote, store
-from tests.agent.knowledge.test_resolutions import ANSWER, QUESTION, close_ticket
+from tests.agent.knowledge.test_resolutions import close_ticket
 from workers.knowledge import KnowledgeKeeper
+
+QUESTION, ANSWER = "How can I move a task to another board?", "Open the task, and pick the other board in its menu."
 
 
 async def count_learned(pool: DbPool) -> int:
