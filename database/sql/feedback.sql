@@ -46,7 +46,8 @@ UPDATE tickets t
                       ORDER BY e.category = t.route DESC NULLS LAST, e.category = 'general' LIMIT 1);
 
 -- name: list_resolutions
--- What was learned from the conversation's ticket, and what its last answer cites of other tickets.
+-- What was learned from the conversation's ticket, and what its last answer cites of other tickets. In order, so that two
+-- customers who call the same answers wrong do not wait for each other.
 SELECT a.id, a.ticket_id FROM tickets t JOIN knowledge_articles a ON a.ticket_id = t.id
  WHERE t.conversation_id = :conversation_id
 UNION
@@ -57,7 +58,8 @@ SELECT a.id, a.ticket_id
  CROSS JOIN jsonb_array_elements(answer.citations) c
   JOIN knowledge_base k ON k.id = (c ->> 'passage_id')::uuid
   JOIN knowledge_revisions r ON r.id = k.revision_id
-  JOIN knowledge_articles a ON a.id = r.article_id AND a.kind = 'resolution';
+  JOIN knowledge_articles a ON a.id = r.article_id AND a.kind = 'resolution'
+ ORDER BY id;
 
 -- name: correct_ticket
 -- What is NULL stays as it is.
