@@ -17,3 +17,20 @@ ALTER TABLE run_labels
     ADD CONSTRAINT run_labels_kind_check CHECK (kind IN ('confirmed', 'reopened', 'rating', 'edited', 'taken_over',
                                                          'intent', 'category', 'team'));
 ALTER TABLE run_labels ALTER COLUMN given_by DROP DEFAULT;
+
+ALTER TABLE tickets
+    ADD COLUMN category_by text CHECK (category_by IN ('model', 'person'));  -- NULL: as it came in
+
+-- When a desk last tried to learn, whatever came of it.
+CREATE TABLE learnings (
+    basis        text PRIMARY KEY,
+    attempted_at timestamptz NOT NULL
+);
+
+-- Confidence by meaning and by words are two scales: what is proved on one says nothing on the other. Thresholds
+-- learned on both together are dropped, and learned anew within a day.
+DELETE FROM decision_thresholds;
+DROP INDEX decision_thresholds_scope;
+ALTER TABLE decision_thresholds ADD COLUMN scale text NOT NULL CHECK (scale IN ('meaning', 'words'));
+CREATE UNIQUE INDEX decision_thresholds_scope
+    ON decision_thresholds (scale, coalesce(intent, ''), coalesce(channel, ''));

@@ -26,13 +26,13 @@ INSERT INTO ticket_feedback (id, ticket_id, rating, is_resolved, comment)
 VALUES (:id, :ticket_id, :rating, :is_resolved, :comment);
 
 -- name: close_ticket
--- What the customer writes next is a new matter, which the agent may answer.
+-- What the customer writes next is a new matter, which the agent may answer as often as any other.
 WITH closed AS (
     UPDATE tickets SET status = 'closed', updated_at = now()
      WHERE conversation_id = :conversation_id AND status IN ('auto_resolved', 'escalated')
     RETURNING conversation_id
 )
-UPDATE conversations v SET owner = 'agent', updated_at = now() FROM closed WHERE v.id = closed.conversation_id;
+UPDATE conversations v SET owner = 'agent', automatic_replies = 0, updated_at = now() FROM closed WHERE v.id = closed.conversation_id;
 
 -- name: give_to_person
 -- The conversation is a person's from now on, and its ticket waits with the team it had, or that of its category.
@@ -68,6 +68,7 @@ UPDATE tickets t
        intent_trust = CASE WHEN :intent::text IS NULL THEN t.intent_trust END,
        intent_by = CASE WHEN :intent::text IS NULL THEN t.intent_by ELSE 'person' END,
        category = coalesce(:category, t.category),
+       category_by = CASE WHEN :category::text IS NULL THEN t.category_by ELSE 'person' END,
        route = coalesce(:route, t.route),
        team = coalesce((SELECT r.team FROM escalation_routes r WHERE r.category = :route), t.team),
        updated_at = now()

@@ -28,11 +28,10 @@ ON CONFLICT (conversation_id) DO NOTHING;
 
 -- name: categorise
 -- A category that a person gave stays.
-UPDATE tickets t
+UPDATE tickets
    SET subject = :subject, priority = :priority, updated_at = now(),
-       category = CASE WHEN EXISTS (SELECT FROM agent_runs r JOIN run_labels l ON l.run_id = r.id AND l.kind = 'category'
-                                     WHERE r.conversation_id = t.conversation_id)
-                       THEN t.category ELSE :category END
+       category = CASE WHEN category_by = 'person' THEN category ELSE :category END,
+       category_by = CASE WHEN category_by = 'person' THEN category_by ELSE 'model' END
  WHERE conversation_id = :conversation_id;
 
 -- name: note_intent

@@ -230,6 +230,23 @@ async def test_a_person_corrects_what_a_ticket_is_about_and_whose_it_is(conn: Db
     assert tuple(row) == ("New", "billing", "low")
 
 
+async def test_a_category_that_a_person_gave_before_any_turn_stays(conn: DbConnection) -> None:
+    conversation_id = await open_conversation(conn)
+    await tickets.categorise_ticket(conn, conversation_id, subject="s", category="account", priority="low")
+    assert tuple(await conn.fetchrow("SELECT category, category_by FROM tickets") or ()) == ("account", "model")
+    await feedback.correct_ticket(conn, REF, category="billing")
+    await tickets.categorise_ticket(conn, conversation_id, subject="s", category="technical", priority="low")
+    assert tuple(await conn.fetchrow("SELECT category, category_by FROM tickets") or ()) == ("billing", "person")
+
+
+async def test_after_a_rating_that_settles_the_matter_the_agent_may_answer_as_often_again(conn: DbConnection) -> None:
+    conversation_id = await open_conversation(conn)
+    await run_agent(conn, conversation_id, "answered")
+    await conn.execute("UPDATE conversations SET automatic_replies = 4")
+    await feedback.rate_ticket(conn, REF, rating=5, is_resolved=True)
+    assert await conn.fetchval("SELECT automatic_replies FROM conversations") == 0
+
+
 async def test_a_correction_of_one_thing_leaves_the_others(conn: DbConnection) -> None:
     conversation_id = await open_conversation(conn)
     await tickets.note_intent(conn, conversation_id, "invoice", trust=0.5)
