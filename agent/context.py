@@ -34,8 +34,8 @@ class Turn:
     """The conversation and the customer's waiting messages, oldest first: a burst is answered together.
 
     `has_files`: something is attached to one of them, so it is more than its words. `shelf` is what may be looked up;
-    `as_of` is when the turn was, for one that is thought about once more, and `classifier` the version of the one that
-    told its intent then.
+    `as_of` is when the turn was, for one that is thought about once more, `classifier` the version of the one that told
+    its intent then, and `own_example` what its ticket teaches: no classifier that has learned that is asked.
     """
 
     conversation: ConversationState
@@ -44,6 +44,7 @@ class Turn:
     shelf: Shelf = PUBLIC
     as_of: datetime | None = None
     classifier: str | None = None
+    own_example: str | None = None
 
     @property
     def question(self) -> str:

@@ -127,7 +127,9 @@ class SupportAgent:
 
         Raises DATABASE_TROUBLE when the knowledge base could not be read.
         """
-        intent = await self.intents.read(turn.queries, version=turn.classifier) if self.intents else None
+        intent = None
+        if self.intents is not None:
+            intent = await self.intents.read(turn.queries, version=turn.classifier, without=turn.own_example)
         policy = await self._check_policy(turn.everything_said)
         if intent is not None and intent.rule is not None:
             policy = add_match(policy, intent.rule)

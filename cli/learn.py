@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import label
-from cli.context import format_cell, open_database, prepare, run_on
+from cli.context import CommandError, format_cell, open_database, prepare, run_on
 from core.settings import Settings
 from database.pool import open_pool
 from database.queries import intents
@@ -38,6 +38,8 @@ def learn_now(context: typer.Context) -> None:
     settings = prepare("learn", is_quiet=True)
     with open_database(settings) as url:
         learned = asyncio.run(_learn(settings, url))
+    if learned is None:
+        raise CommandError("another process is training or learning at the moment; try again when it has ended")
     typer.echo(f"tickets whose intent is known: {learned.tickets}")
     comparison = learned.comparison
     if comparison is None:
@@ -52,7 +54,8 @@ def learn_now(context: typer.Context) -> None:
     typer.echo(f"thresholds proved: {len(learned.thresholds)}")
     for found in learned.thresholds:
         scope = f"{found.intent or 'every intent'} on {found.channel or 'every channel'}"
-        typer.echo(f"  {scope}: {found.threshold:.3f} ({found.verified} answers, precision at least {found.bound:.3f})")
+        proof = f"{found.verified} answers, precision at least {found.bound:.3f}"
+        typer.echo(f"  {scope}, found by {found.scale}: {found.threshold:.3f} ({proof})")
 
 
 @app.command("models")
@@ -85,7 +88,7 @@ def _show_compared(model: dict[str, Any]) -> str:
     return f"{compared['challenger']} of {compared['tickets']}, before {compared['champion']}"
 
 
-async def _learn(settings: Settings, url: str) -> "Learned":
+async def _learn(settings: Settings, url: str) -> "Learned | None":
     from agent.intents.learn import learn
     from agent.intents.serve import IntentReader
     from agent.intents.taxonomy import load_taxonomy

@@ -1,8 +1,9 @@
 """What a worker does for the classifier beside the turns: train it, take over a newer one, and learn once a day."""
 
 import asyncio
+from datetime import timedelta
 
-from agent.intents.learn import is_due, learn
+from agent.intents.learn import learn
 from agent.intents.serve import IntentReader
 from agent.knowledge.embedder import Embedder
 from core.logging import RareLog, get_logger
@@ -12,6 +13,7 @@ _log = get_logger(__name__)
 
 ROUND_SECONDS = 60.0
 ROUNDS_PER_LEARNING = 60  # it is asked for so often, and due once a day
+LEARNING_AGE = timedelta(days=1)
 
 
 class IntentKeeper:
@@ -49,10 +51,10 @@ class IntentKeeper:
         await self._reader.refresh()
         await self._reader.train_if_missing()
         self._rounds += 1
-        if (self._rounds - 1) % self._rounds_per_learning or not await is_due(self._pool, self._reader):
+        if (self._rounds - 1) % self._rounds_per_learning:
             return
-        learned = await learn(self._pool, self._reader, self._embedder)
-        if learned.comparison is not None:
+        learned = await learn(self._pool, self._reader, self._embedder, least_age=LEARNING_AGE)
+        if learned is not None and learned.comparison is not None:
             _log.info(
                 "learned from tickets",
                 tickets=learned.tickets,

@@ -61,12 +61,16 @@ def decide(evidence: Evidence, limits: Limits) -> Decision:  # noqa: PLR0911  # 
 
 
 def find_threshold(evidence: Evidence, limits: Limits) -> float:
-    """The confidence an answer needs: learned for its intent on its channel, its intent, its channel, or as set."""
+    """The confidence an answer needs: learned for its intent on its channel, its intent, its channel, or as set.
+
+    What was learned on the other scale does not count.
+    """
     intent = evidence.likely_intent
     scopes: list[tuple[str | None, str | None]] = [(None, evidence.channel)]
     if intent is not None:
         scopes = [(intent.id, evidence.channel), (intent.id, None), *scopes]
-    found = (limits.thresholds[scope] for scope in scopes if scope in limits.thresholds)
+    scaled = [(evidence.scale, *scope) for scope in scopes]
+    found = (limits.thresholds[scope] for scope in scaled if scope in limits.thresholds)
     return next(found, limits.confidence_threshold)
 
 

@@ -8,12 +8,12 @@ from agent.decision.language import DEFAULT_LANGUAGE
 from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import Sentiment
 from agent.intents.taxonomy import GuessedIntent, Intent
-from database.types import Channel, Passage, TicketCategory
+from database.types import Channel, Passage, Scale, TicketCategory
 
 # From here on an intent says where its ticket belongs, and whose threshold holds.
 LIKELY_TRUST = 0.5
 
-Thresholds = Mapping[tuple[str | None, str | None], float]
+Thresholds = Mapping[tuple[Scale, str | None, str | None], float]
 Action = Literal["answer", "hand_over", "stay_silent"]
 
 
@@ -47,6 +47,11 @@ class Evidence:
         return self.intent.intent
 
     @property
+    def scale(self) -> Scale:
+        """What `confidence` was measured by."""
+        return "words" if self.best is None or self.best.similarity is None else "meaning"
+
+    @property
     def is_translated(self) -> bool:
         """Whether the best passage is in another language than the customer's."""
         return self.best is not None and self.best.language not in {None, self.language}
@@ -56,7 +61,7 @@ class Evidence:
 class Limits:
     """What the deployment allows the agent to do by itself.
 
-    `thresholds` are learned ones by intent and channel, where None stands for every one.
+    `thresholds` are learned ones by scale, intent and channel, where None stands for every one.
     """
 
     confidence_threshold: float

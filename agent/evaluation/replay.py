@@ -9,6 +9,7 @@ from typing import Literal
 
 from agent.context import Turn
 from agent.decision.evidence import Action
+from agent.intents.learn import write_example
 from agent.run import SupportAgent, TurnResult
 from database.queries.knowledge import Shelf
 from database.queries.replays import PastRun
@@ -117,6 +118,7 @@ def build_turn(run: PastRun, knowledge: Knowledge) -> Turn:
         shelf=shelf,
         as_of=run.created_at,
         classifier=versions.get("classifier") if knowledge == "then" else None,
+        own_example=write_example(run.first_message, run.names),
     )
 
 

@@ -91,6 +91,10 @@ class IntentClassifier:
             for row in rows
         ]
 
+    def has_learned(self, text: str) -> bool:
+        """Whether just this text is one of its examples."""
+        return any(example.text == text for example in self.examples)
+
     def _show_nearest(self, index: int, similarity: float) -> Nearest:
         example = self.examples[index]
         return Nearest(example.text, example.label, similarity)

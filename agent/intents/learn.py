@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 
@@ -22,13 +23,14 @@ from database.pool import DbPool
 from database.queries import intents, learning
 from database.queries.intents import NewModel
 from database.queries.learning import LabelledAnswer, Threshold, VerifiedTicket
+from database.types import Scale
 
 # Below this a comparison is chance.
 LEAST_HELD_OUT = 20
 # One ticket in so many is never learned from, by its id: no model has seen those on which all are compared.
 _HELD_OUT_SHARE = 4
 
-Scope = tuple[str | None, str | None]
+Scope = tuple[Scale, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +58,27 @@ class Learned:
     wrong_answers: int
 
 
-async def is_due(pool: DbPool, reader: IntentReader) -> bool:
-    """Whether nobody has tried to learn from tickets for a day."""
-    async with pool.acquire() as conn:
-        return not await intents.has_learned_lately(conn, reader.basis)
-
-
-async def learn(pool: DbPool, reader: IntentReader, embedder: Embedder | None) -> Learned:
+async def learn(
+    pool: DbPool, reader: IntentReader, embedder: Embedder | None, *, least_age: timedelta = timedelta(0)
+) -> Learned | None:
     """Learn from all verified tickets and answers. What has been tried before is not tried again.
 
-    `embedder` is that of `reader`. Takes a minute where there is something new.
+    None where another process trains or learns at the moment, or where the last attempt, whatever came of it, is not
+    of `least_age` yet. `embedder` is that of `reader`. Takes a minute where there is something new.
     """
-    await reader.refresh()
+    async with hold_training(pool) as is_held:
+        if not is_held:
+            return None
+        async with pool.acquire() as conn:
+            if not await learning.start_learning(conn, reader.basis, least_age=least_age):
+                return None
+        await reader.refresh()
+        learned = await _learn(pool, reader, embedder)
+        await reader.refresh()
+    return learned
+
+
+async def _learn(pool: DbPool, reader: IntentReader, embedder: Embedder | None) -> Learned:
     async with pool.acquire() as conn:
         tickets = await learning.list_examples(conn, least_trust=LIKELY_TRUST)
         answers = await learning.list_labelled(conn)
@@ -75,9 +86,7 @@ async def learn(pool: DbPool, reader: IntentReader, embedder: Embedder | None) -
     async with pool.acquire() as conn, conn.transaction():
         await learning.replace_thresholds(conn, thresholds)
     tickets = [ticket for ticket in tickets if reader.taxonomy.find(ticket.intent)]
-    async with hold_training(pool) as is_held:
-        comparison = await _challenge(pool, reader, tickets, embedder) if is_held else None
-    await reader.refresh()
+    comparison = await _challenge(pool, reader, tickets, embedder)
     right = sum(answer.is_right for answer in answers)
     return Learned(len(tickets), comparison, thresholds, right, len(answers) - right)
 
@@ -141,17 +150,22 @@ def is_held_out(ticket: VerifiedTicket) -> bool:
 
 
 def _make_example(ticket: VerifiedTicket) -> Example:
-    return Example(" ".join(redact(strip_letter(ticket.text), ticket.names).split()), ticket.intent)
+    return Example(write_example(ticket.text, ticket.names), ticket.intent)
+
+
+def write_example(text: str, names: Sequence[str]) -> str:
+    """What is learned of the first message of a ticket: its letter, without what is personal."""
+    return " ".join(redact(strip_letter(text), names).split())
 
 
 def find_thresholds(answers: Sequence[LabelledAnswer]) -> list[Threshold]:
-    """The threshold of every intent, channel, and intent on a channel, for which the answers prove one."""
+    """The threshold of every intent, channel, and intent on a channel, for which the answers of a scale prove one."""
     groups: defaultdict[Scope, list[LabelledAnswer]] = defaultdict(list)
     for answer in answers:
-        groups[None, answer.channel].append(answer)
+        groups[answer.scale, None, answer.channel].append(answer)
         if answer.intent is not None and answer.trust >= LIKELY_TRUST:
-            groups[answer.intent, answer.channel].append(answer)
-            groups[answer.intent, None].append(answer)
+            groups[answer.scale, answer.intent, answer.channel].append(answer)
+            groups[answer.scale, answer.intent, None].append(answer)
     found = (_find_threshold(scope, group) for scope, group in groups.items())
     return [threshold for threshold in found if threshold is not None]
 

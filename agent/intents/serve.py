@@ -1,13 +1,14 @@
 """The classifier at work: read from the database where one fits, else trained once for all workers and kept there."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
+from agent.decision.evidence import Thresholds
 from agent.decision.policy import Level, PolicyMatch, Rule
 from agent.intents.classifier import IntentClassifier, IntentGuess
 from agent.intents.examples import Example, hash_examples
@@ -68,11 +69,12 @@ class IntentReader:
         self.classifier: IntentClassifier | None = None
         self._past: dict[str, IntentClassifier | None] = {}
         self._looking_back = asyncio.Lock()
-        self.thresholds: Mapping[tuple[str | None, str | None], float] = {}
+        self.thresholds: Thresholds = {}
         name = embedder.name if embedder else None
-        self._version = hash_examples(taxonomy.list_examples(), taxonomy.out_of_scope, name)
+        # Of the model that no ticket has taught.
+        self.shipped_version = hash_examples(taxonomy.list_examples(), taxonomy.out_of_scope, name)
         # Who can use a model: whoever has this taxonomy and embedder, and reads this format.
-        self.basis = f"{FORMAT}-{self._version}"
+        self.basis = f"{FORMAT}-{self.shipped_version}"
 
     @property
     def is_ready(self) -> bool:
@@ -127,13 +129,18 @@ class IntentReader:
         classifier = train_classifier(examples, self.taxonomy.out_of_scope, self._seeds)
         return classifier, dump(classifier)
 
-    async def read(self, texts: Sequence[str], *, version: str | None = None) -> GuessedIntent | None:
+    async def read(
+        self, texts: Sequence[str], *, version: str | None = None, without: str | None = None
+    ) -> GuessedIntent | None:
         """The intent of the text that is surest of one; texts are the same message in several ways.
 
-        The model of this version is asked if it is still there, else the one at work.
+        The model of this version is asked if it is still there, else the one at work; but where that has learned the
+        example `without`, the one that no ticket has taught, since the other would only know it again.
         """
         classifier = await self._find_past(version) if version else None
         classifier = classifier or self.classifier
+        if classifier is not None and without is not None and classifier.has_learned(without):
+            classifier = await self._find_past(self.shipped_version)
         if classifier is None or not texts:
             return None
         vectors = await self._embed(texts)

@@ -9,6 +9,7 @@ from uuid import UUID
 from core.ids import new_id
 from database.pool import Conn
 from database.statements import load_statements
+from database.types import Scale
 
 _SQL = load_statements("intents")
 
@@ -39,11 +40,6 @@ async def find_active(conn: Conn, basis: str) -> UUID | None:
 async def has_version(conn: Conn, basis: str, version: str) -> bool:
     """Whether a model was trained on just this, whatever became of it."""
     return bool(await _SQL["has_version"].fetch_value(conn, basis=basis, version=version))
-
-
-async def has_learned_lately(conn: Conn, basis: str) -> bool:
-    """Whether a model was trained on tickets within a day."""
-    return bool(await _SQL["has_learned_lately"].fetch_value(conn, basis=basis))
 
 
 async def read_artifact(conn: Conn, model_id: UUID) -> bytes:
@@ -80,12 +76,13 @@ async def add_model(conn: Conn, model: NewModel, *, is_active: bool) -> UUID:
 
 async def list_models(conn: Conn) -> list[dict[str, Any]]:
     """Every model that is kept, the newest first: when and from what it was made, whether it works, how good it is."""
-    rows = await _SQL["list_models"].fetch(conn, kept=_KEPT_MODELS + 1)  # one at work may be older than the newest
+    # The one at work and the one that no ticket has taught may be older than the newest.
+    rows = await _SQL["list_models"].fetch(conn, kept=_KEPT_MODELS + 2)
     decoded = ("metrics", "compared")
     return [{**row, **{name: json.loads(row[name] or "null") for name in decoded}} for row in map(dict, rows)]
 
 
-async def list_thresholds(conn: Conn) -> dict[tuple[str | None, str | None], float]:
-    """Learned thresholds by intent and channel; None stands for every one."""
+async def list_thresholds(conn: Conn) -> dict[tuple[Scale, str | None, str | None], float]:
+    """Learned thresholds by scale, intent and channel; None stands for every one."""
     rows = await _SQL["list_thresholds"].fetch(conn)
-    return {(row["intent"], row["channel"]): row["threshold"] for row in rows}
+    return {(row["scale"], row["intent"], row["channel"]): row["threshold"] for row in rows}

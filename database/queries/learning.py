@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from core.ids import new_id
 from database.pool import Conn
 from database.statements import load_statements
+from database.types import Scale
 
 _SQL = load_statements("learning")
 
@@ -33,18 +35,26 @@ class LabelledAnswer:
     channel: str
     confidence: float
     is_right: bool
+    scale: Scale
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """A learned threshold; `bound` is the precision that `verified` answers prove for it."""
 
+    scale: Scale
     intent: str | None
     channel: str | None
     threshold: float
     wanted_precision: float
     verified: int
     bound: float
+
+
+async def start_learning(conn: Conn, basis: str, *, least_age: timedelta) -> bool:
+    """Whether nobody has tried to learn for so long; from now on somebody has, whatever comes of it."""
+    started = await _SQL["start_learning"].fetch_value(conn, basis=basis, least_age=least_age)
+    return bool(started)
 
 
 async def list_examples(conn: Conn, *, least_trust: float) -> list[VerifiedTicket]:

@@ -23,7 +23,8 @@ _NO_ID = UUID(int=0)
 class PastRun:
     """A run as it is stored. `conversation` and `messages` are as they were then; None where that is not recorded.
 
-    `reply` and `cited` (sources) are of the draft, whether it was sent or not.
+    `reply` and `cited` (sources) are of the draft, whether it was sent or not. `first_message` is what the customer
+    began the conversation with, and `names` are those they have given.
     """
 
     id: RunId
@@ -41,6 +42,8 @@ class PastRun:
     conversation: ConversationState | None
     messages: tuple[str, ...]
     has_files: bool
+    first_message: str
+    names: tuple[str, ...]
 
 
 async def count_runs(pool: DbPool, since: datetime, until: datetime) -> int:
@@ -85,6 +88,8 @@ def _build_run(row: dict[str, Any], turn: TurnRecord | None, texts: dict[Message
         conversation=_build_conversation(row, turn, texts) if turn else None,
         messages=tuple(texts[message_id][1] for message_id in turn.messages) if turn else (),
         has_files=turn.has_files if turn else False,
+        first_message=row["first_message"] or "",
+        names=tuple(row["names"]),
     )
 
 

@@ -4,15 +4,11 @@ SELECT id FROM intent_models WHERE basis = :basis AND is_active;
 -- name: has_version
 SELECT EXISTS (SELECT FROM intent_models WHERE basis = :basis AND version = :version);
 
--- name: has_learned_lately
-SELECT EXISTS (SELECT FROM intent_models
-                WHERE basis = :basis AND source = 'tickets' AND created_at > now() - interval '1 day');
-
 -- name: read_artifact
 SELECT artifact FROM intent_models WHERE id = :id;
 
 -- name: read_version
-SELECT artifact FROM intent_models WHERE basis = :basis AND version = :version LIMIT 1;
+SELECT artifact FROM intent_models WHERE basis = :basis AND version = :version ORDER BY created_at DESC LIMIT 1;
 
 -- name: deactivate
 UPDATE intent_models SET is_active = false WHERE basis = :basis AND is_active;
@@ -22,9 +18,12 @@ INSERT INTO intent_models (id, version, basis, source, artifact, examples, metri
 VALUES (:id, :version, :basis, :source, :artifact, :examples, :metrics::jsonb, :compared::jsonb, :is_active);
 
 -- name: forget_old
--- All but the newest few, each of which is megabytes; the one at work stays however old it is.
+-- All but the newest few, each of which is megabytes. The one at work stays however old it is, and the one that no
+-- ticket has taught: replays ask it about the tickets that have taught the others.
 DELETE FROM intent_models
  WHERE NOT (basis = :basis AND is_active)
+   AND id IS DISTINCT FROM (SELECT id FROM intent_models WHERE basis = :basis AND source = 'taxonomy'
+                             ORDER BY created_at DESC LIMIT 1)
    AND id NOT IN (SELECT id FROM intent_models ORDER BY created_at DESC LIMIT :kept);
 
 -- name: list_models
@@ -32,4 +31,4 @@ SELECT created_at, source, is_active, examples, metrics, compared
   FROM intent_models ORDER BY created_at DESC LIMIT :kept;
 
 -- name: list_thresholds
-SELECT intent, channel, threshold FROM decision_thresholds;
+SELECT scale, intent, channel, threshold FROM decision_thresholds;

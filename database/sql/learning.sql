@@ -1,3 +1,9 @@
+-- name: start_learning
+-- Nothing comes back where the last attempt is not this old yet.
+INSERT INTO learnings AS l (basis, attempted_at) VALUES (:basis, now())
+ON CONFLICT (basis) DO UPDATE SET attempted_at = now() WHERE l.attempted_at <= now() - :least_age::interval
+RETURNING true;
+
 -- name: list_examples
 -- What customers first wrote in tickets whose intent a person gave, and in those whose answers or drafts all proved
 -- right. OFFSET 0: one by one, from the newest on, instead of joining all that a desk has ever had.
@@ -26,7 +32,8 @@ SELECT k.id, k.intent, m.text, array[v.contact_name, v.name] AS names
 -- Answers of which it is known whether they were right, and drafts that were not sent for want of confidence alone, or
 -- because a person was there first: one word against an answer outweighs those for it.
 SELECT r.decision -> 'intent' ->> 'label' AS intent, coalesce((r.decision -> 'intent' ->> 'trust')::float8, 0) AS trust,
-       r.channel, (r.decision ->> 'confidence')::float8 AS confidence, l.is_right
+       r.channel, (r.decision ->> 'confidence')::float8 AS confidence, l.is_right,
+       CASE WHEN r.decision -> 'best_passage' ->> 'similarity' IS NULL THEN 'words' ELSE 'meaning' END AS scale
   FROM (SELECT run_id, bool_and(is_right) AS is_right
           FROM (SELECT run_id, is_right FROM run_labels WHERE is_right IS NOT NULL
                  ORDER BY created_at DESC LIMIT :max_labels) newest
@@ -39,5 +46,5 @@ SELECT r.decision -> 'intent' ->> 'label' AS intent, coalesce((r.decision -> 'in
 DELETE FROM decision_thresholds;
 
 -- name: add_threshold
-INSERT INTO decision_thresholds (id, intent, channel, threshold, wanted_precision, verified, bound)
-VALUES (:id, :intent, :channel, :threshold, :wanted_precision, :verified, :bound);
+INSERT INTO decision_thresholds (id, scale, intent, channel, threshold, wanted_precision, verified, bound)
+VALUES (:id, :scale, :intent, :channel, :threshold, :wanted_precision, :verified, :bound);

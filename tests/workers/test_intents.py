@@ -24,10 +24,11 @@ async def test_a_worker_trains_what_is_missing_and_takes_over_what_is_newer(pool
     assert await reader.read([PARCEL]) is not None
     async with pool.acquire() as conn:
         await conn.execute(
-            "INSERT INTO decision_thresholds VALUES (gen_random_uuid(), NULL, 'web', 0.9, .98, 200, .98)"
+            "INSERT INTO decision_thresholds"
+            " VALUES (gen_random_uuid(), NULL, 'web', 0.9, .98, 200, .98, now(), 'words')"
         )
     await keeper.do_round()
-    assert list(reader.thresholds) == [(None, "web")]
+    assert list(reader.thresholds) == [("words", None, "web")]
 
 
 async def test_a_training_that_fails_is_said_rarely_and_tried_again(pool: DbPool) -> None:

@@ -1,15 +1,18 @@
 """The decision table, line by line."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agent.decision.decide import decide, find_threshold
-from agent.decision.evidence import Evidence, Limits, describe
+from agent.decision.evidence import Evidence, Limits, Thresholds, describe
 from agent.decision.policy import PolicyMatch
 from agent.decision.sentiment import Sentiment
 from agent.intents.classifier import IntentGuess, Nearest
 from agent.intents.taxonomy import GuessedIntent, Intent
+from database.types import Scale
 from tests.agent.builders import CALM, make_passage
 
 LIMITS = Limits(confidence_threshold=0.75, max_automatic_replies=4)
@@ -38,6 +41,11 @@ def guess(label: str, trust: float, category: Any, route: Any) -> GuessedIntent:
     """The intent `label`, likely or not."""
     intent = Intent(id=label, title="", description="", category=category, route=route, examples=("x",))
     return GuessedIntent(intent, IntentGuess(label, 0.9, trust, "other", 0.05, Nearest("their words", label, 0.8)))
+
+
+def scale(thresholds: Mapping[tuple[str | None, str | None], float], by: Scale) -> Thresholds:
+    """As learned from answers that were found by this."""
+    return {(by, *scope): threshold for scope, threshold in thresholds.items()}
 
 
 INVOICE = guess("invoice", 0.5, "billing", "billing")
@@ -107,7 +115,7 @@ def test_the_threshold_is_a_setting() -> None:
 def test_the_most_specific_threshold_that_was_learned_holds(
     changes: dict[str, Any], thresholds: dict[tuple[str | None, str | None], float], wanted: float
 ) -> None:
-    limits = Limits(confidence_threshold=0.75, max_automatic_replies=4, thresholds=thresholds)
+    limits = Limits(confidence_threshold=0.75, max_automatic_replies=4, thresholds=scale(thresholds, "meaning"))
     evidence = make_evidence(**{"channel": "web", **changes})
     assert find_threshold(evidence, limits) == wanted
     assert decide(evidence, limits).required_confidence == wanted
@@ -115,8 +123,20 @@ def test_the_most_specific_threshold_that_was_learned_holds(
     assert decide(leaning, limits).required_confidence == 0.92
 
 
+@pytest.mark.parametrize(
+    ("similarity", "scale_learned_on", "wanted"),
+    [(0.8, "meaning", 0.8), (0.8, "words", 0.75), (None, "words", 0.8), (None, "meaning", 0.75)],
+)
+def test_a_threshold_learned_on_the_other_scale_does_not_count(
+    similarity: float | None, scale_learned_on: Scale, wanted: float
+) -> None:
+    limits = Limits(0.75, max_automatic_replies=4, thresholds=scale({(None, "web"): 0.8}, scale_learned_on))
+    evidence = make_evidence(channel="web", best=replace(make_passage(), similarity=similarity))
+    assert find_threshold(evidence, limits) == wanted
+
+
 def test_a_learned_threshold_is_a_real_limit() -> None:
-    limits = Limits(confidence_threshold=0.75, max_automatic_replies=4, thresholds={(None, "web"): 0.95})
+    limits = Limits(confidence_threshold=0.75, max_automatic_replies=4, thresholds={("meaning", None, "web"): 0.95})
     assert decide(make_evidence(channel="web"), limits).action == "hand_over"
     assert decide(make_evidence(channel="gmail"), limits).action == "answer"
 

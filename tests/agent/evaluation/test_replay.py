@@ -21,6 +21,9 @@ from agent.evaluation.replay import (
     replay_runs,
     summarise_replay,
 )
+from agent.intents.examples import Example
+from agent.intents.store import dump
+from agent.intents.train import train_classifier
 from agent.knowledge.documents import Document, Section
 from agent.knowledge.embedder import Embedder, Embedders
 from agent.knowledge.ingest import store_document
@@ -28,7 +31,9 @@ from agent.knowledge.vectors import embed_texts
 from agent.run import TurnResult
 from core.settings import AgentSettings, Settings
 from database.pool import DbPool, open_pool
+from database.queries import intents
 from database.queries import knowledge as library
+from database.queries.intents import NewModel
 from database.queries.replays import PastRun, read_runs
 from database.queries.vectors import PassageText
 from database.types import EARLIER_ANSWER
@@ -129,6 +134,28 @@ async def test_the_classifier_of_then_is_asked_unless_that_of_now_is_wanted(desk
     async for run in read_runs(desk.pool, SINCE, UNTIL):
         assert build_turn(run, "then").classifier == "v1"
         assert build_turn(run, "now").classifier is None
+
+
+async def test_no_turn_is_replayed_with_what_its_own_ticket_taught_the_classifier(
+    desk: Desk, knowledge_url: str, embedder: Embedder
+) -> None:
+    async with aclosing(await build_agent(desk.settings, desk.pool, Embedders(embedder))) as agent:
+        reader = agent.intents
+        assert reader is not None
+        examples = [Example(text, intent) for intent in ("invoice", "refund") for text in (f"My {intent}", "Please")]
+        shipped = train_classifier(examples, (), embedder)
+        taught = train_classifier([*examples, Example(ANSWERABLE, "refund")], (), embedder)
+        kept = [
+            NewModel(reader.shipped_version, reader.basis, "taxonomy", dump(replace(shipped, version="shipped")), 4),
+            NewModel("taught", reader.basis, "tickets", dump(replace(taught, version="taught")), 5),
+        ]
+        async with desk.pool.acquire() as conn:
+            for model in kept:
+                await intents.add_model(conn, model, is_active=True)
+    for knowledge in ("now", "then"):
+        outcomes = await replay(desk, knowledge_url, embedder, knowledge)
+        asked = [one.after.versions["classifier"] for one in outcomes if isinstance(one, Replayed)]
+        assert asked == ["shipped", "shipped", "taught"], "the ticket of the first two turns is an example"
 
 
 async def test_the_server_refuses_to_write_for_a_replay(knowledge_url: str) -> None:
@@ -281,6 +308,8 @@ def make_replayed(before: Verdict, after: Verdict) -> Replayed:
         conversation=conversation,
         messages=("How?",),
         has_files=False,
+        first_message="How?",
+        names=(),
     )
     return Replayed(run, before, after)
 

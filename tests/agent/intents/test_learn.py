@@ -1,15 +1,17 @@
 """Learning from the desk's own tickets: what counts as known, who may take over, and which thresholds are proved."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from agent.intents.learn import LEAST_HELD_OUT, Comparison, find_thresholds, is_due, is_held_out, learn
-from agent.intents.serve import IntentReader
+from agent.intents.learn import LEAST_HELD_OUT, Comparison, Learned, find_thresholds, is_held_out, learn
+from agent.intents.serve import IntentReader, hold_training
 from database.pool import DbPool
 from database.queries import feedback, learning
 from database.queries.intents import list_models
 from database.queries.learning import LabelledAnswer, VerifiedTicket
+from database.types import Scale
 from tests.agent.intents.desk import make_reader
 from tests.agent.intents.sample import WordEmbedder
 
@@ -39,6 +41,7 @@ async def add_tickets(pool: DbPool, *, count: int, intent: str = "parcel_late", 
                                         decision, stages)
                 SELECT id, id, 1, 1, 'b', 'm', 'h', 'answered',
                        jsonb_build_object('action', 'answer', 'confidence', 0.8,
+                                          'best_passage', jsonb_build_object('similarity', 0.9),
                                           'intent', jsonb_build_object('label', $3, 'trust', 0.9)),
                        '{}' FROM ids
                 """,
@@ -58,11 +61,16 @@ async def make_trained(pool: DbPool) -> IntentReader:
     return reader
 
 
+async def learn_now(pool: DbPool, reader: IntentReader) -> Learned:
+    learned = await learn(pool, reader, WordEmbedder())
+    assert learned is not None
+    return learned
+
+
 async def test_a_desk_learns_its_customers_words_from_tickets_that_a_person_filed(pool: DbPool) -> None:
     reader = await make_trained(pool)
     await add_tickets(pool, count=100)
-    assert await is_due(pool, reader)
-    learned = await learn(pool, reader, WordEmbedder())
+    learned = await learn_now(pool, reader)
     assert learned.tickets == 100
     assert learned.comparison is not None
     assert learned.comparison.tickets == 25
@@ -77,10 +85,9 @@ async def test_a_desk_learns_its_customers_words_from_tickets_that_a_person_file
     guessed = await reader.read(["zorb quibble wuggle"])
     assert guessed is not None
     assert guessed.intent.id == "parcel_late"
-    assert not await is_due(pool, reader)
     assert reader.classifier is not None
     assert not any("Ada" in example.text or "Dear" in example.text for example in reader.classifier.examples)
-    again = await learn(pool, reader, WordEmbedder())
+    again = await learn_now(pool, reader)
     assert again.comparison is None
     assert len(await read_models(pool)) == 2
 
@@ -90,17 +97,17 @@ async def test_a_worse_model_is_kept_on_record_and_out_of_work(pool: DbPool, mon
     await add_tickets(pool, count=100)
     champion = reader.classifier
     monkeypatch.setattr("agent.intents.learn._count_right", lambda one, *_rest: 20 if one is champion else 19)
-    learned = await learn(pool, reader, WordEmbedder())
+    learned = await learn_now(pool, reader)
     assert learned.comparison == Comparison(25, 20, 19)
     assert await read_models(pool) == [("taxonomy", True), ("tickets", False)]
     assert reader.classifier is champion
-    assert (await learn(pool, reader, WordEmbedder())).comparison is None
+    assert (await learn_now(pool, reader)).comparison is None
 
 
 async def test_nothing_is_learned_from_too_few_tickets_or_unproved_ones(pool: DbPool) -> None:
     reader = await make_trained(pool)
     await add_tickets(pool, count=100, by="model")
-    assert (await learn(pool, reader, WordEmbedder())).tickets == 0
+    assert (await learn_now(pool, reader)).tickets == 0
     async with pool.acquire() as conn:
         await conn.execute(
             "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
@@ -113,7 +120,7 @@ async def test_nothing_is_learned_from_too_few_tickets_or_unproved_ones(pool: Db
         await conn.execute(
             "UPDATE tickets SET intent_trust = 0.4 WHERE id IN (SELECT id FROM tickets ORDER BY id DESC LIMIT 10)"
         )
-    learned = await learn(pool, reader, WordEmbedder())
+    learned = await learn_now(pool, reader)
     assert learned.tickets == 60
     assert (learned.right_answers, learned.wrong_answers) == (70, 30)
     assert learned.comparison is None  # 15 are held out
@@ -147,9 +154,15 @@ def test_only_who_is_no_worse_on_enough_tickets_takes_over(comparison: Compariso
 
 
 def answer(
-    intent: str | None, channel: str, confidence: float, *, is_right: bool = True, trust: float = 0.9
+    intent: str | None,
+    channel: str,
+    confidence: float,
+    *,
+    is_right: bool = True,
+    trust: float = 0.9,
+    scale: Scale = "meaning",
 ) -> LabelledAnswer:
-    return LabelledAnswer(intent, trust, channel, confidence, is_right)
+    return LabelledAnswer(intent, trust, channel, confidence, is_right, scale)
 
 
 def test_thresholds_are_proved_for_each_scope_alone() -> None:
@@ -165,19 +178,32 @@ def test_thresholds_are_proved_for_each_scope_alone() -> None:
     assert find_thresholds([]) == []
 
 
+def test_answers_found_by_words_prove_nothing_of_those_found_by_meaning() -> None:
+    by_meaning = [answer("invoice", "web", 0.9) for _ in range(100)]
+    by_words = [answer("invoice", "web", 0.9, scale="words") for _ in range(100)]
+    assert find_thresholds([*by_meaning, *by_words]) == []
+    found = find_thresholds([*by_meaning, *by_words * 2])
+    assert {(one.scale, one.intent, one.channel) for one in found} == {
+        ("words", "invoice", "web"),
+        ("words", "invoice", None),
+        ("words", None, "web"),
+    }
+
+
 async def test_learned_thresholds_replace_those_before_and_reach_the_reader(pool: DbPool) -> None:
     reader = await make_trained(pool)
     await add_tickets(pool, count=150, by="model")
     async with pool.acquire() as conn:
         await conn.execute(
-            "INSERT INTO decision_thresholds VALUES (gen_random_uuid(), 'old', NULL, 0.9, 0.98, 200, 0.98)"
+            "INSERT INTO decision_thresholds"
+            " VALUES (gen_random_uuid(), 'old', NULL, 0.9, 0.98, 200, 0.98, now(), 'meaning')"
         )
         await conn.execute(
             "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
             " SELECT id, 'confirmed', true, 'customer' FROM agent_runs"
         )
-    await learn(pool, reader, WordEmbedder())
-    wanted = {("parcel_late", "web"), ("parcel_late", None), (None, "web")}
+    await learn_now(pool, reader)
+    wanted = {("meaning", "parcel_late", "web"), ("meaning", "parcel_late", None), ("meaning", None, "web")}
     assert set(reader.thresholds) == wanted
     assert set(reader.thresholds.values()) == {0.8}
     async with pool.acquire() as conn:
@@ -185,5 +211,32 @@ async def test_learned_thresholds_replace_those_before_and_reach_the_reader(pool
             "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
             " SELECT id, 'reopened', false, 'customer' FROM agent_runs LIMIT 5"
         )
-    await learn(pool, reader, WordEmbedder())
+    await learn_now(pool, reader)
     assert reader.thresholds == {}
+
+
+async def test_one_process_learns_at_a_time(pool: DbPool) -> None:
+    reader = await make_trained(pool)
+    await add_tickets(pool, count=150, by="model")
+    async with pool.acquire() as conn:
+        await conn.execute(
+            "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
+            " SELECT id, 'confirmed', true, 'customer' FROM agent_runs"
+        )
+    async with hold_training(pool):
+        assert await learn(pool, reader, WordEmbedder()) is None
+    assert reader.thresholds == {}, "two that replace the thresholds at the same time collide"
+    assert len((await learn_now(pool, reader)).thresholds) == 3
+
+
+async def test_an_attempt_counts_whatever_came_of_it(pool: DbPool) -> None:
+    first, second = await make_trained(pool), make_reader(pool)
+    day = timedelta(days=1)
+    assert await learn(pool, first, WordEmbedder(), least_age=day) is not None
+    assert await read_models(pool) == [("taxonomy", True)], "there was nothing to learn"
+    assert await learn(pool, second, WordEmbedder(), least_age=day) is None
+    async with pool.acquire() as conn:
+        await conn.execute("UPDATE learnings SET attempted_at = attempted_at - interval '1 day'")
+    assert await learn(pool, second, WordEmbedder(), least_age=day) is not None
+    assert await learn(pool, second, WordEmbedder(), least_age=day) is None
+    assert await learn(pool, second, WordEmbedder()) is not None, "an operator may learn at any time"

@@ -96,6 +96,25 @@ async def test_a_version_of_before_is_asked_as_long_as_it_is_kept_and_then_the_o
     assert guessed.version == newer.version
 
 
+async def test_a_model_that_has_learned_the_example_is_not_asked_about_it(pool: DbPool) -> None:
+    reader = make_reader(pool)
+    await reader.train_if_missing()
+    newer = train_classifier([*make_taxonomy().list_examples(), Example("zorb", "parcel_late")], (), WordEmbedder())
+    async with pool.acquire() as conn:
+        await intents.add_model(conn, NewModel(newer.version, reader.basis, "tickets", dump(newer), 1), is_active=True)
+    await reader.refresh()
+    for version in (None, newer.version):
+        known, unknown = [await reader.read(["zorb"], version=version, without=text) for text in ("zorb", "quibble")]
+        assert known is not None
+        assert unknown is not None
+        assert (known.version, unknown.version) == (reader.shipped_version, newer.version)
+    async with pool.acquire() as conn:
+        await conn.execute("DELETE FROM intent_models WHERE source = 'taxonomy'")
+    forgetful = make_reader(pool)
+    await forgetful.refresh()
+    assert await forgetful.read(["zorb"], without="zorb") is None
+
+
 @pytest.mark.parametrize("damage", ["''", "substring(artifact FOR 2000)", "overlay(artifact PLACING 'xxxx' FROM 900)"])
 async def test_a_damaged_model_is_trained_anew(pool: DbPool, damage: str) -> None:
     await make_reader(pool).train_if_missing()
@@ -123,6 +142,13 @@ async def test_old_models_are_forgotten_but_never_the_one_at_work(pool: DbPool) 
     models = await list_models(pool)
     assert models[0] == (reader.basis, True)
     assert len(models) == 6
+    async with pool.acquire() as conn:
+        for _ in range(9):
+            await intents.add_model(conn, NewModel("v", reader.basis, "tickets", b"", 1), is_active=True)
+        await conn.execute("UPDATE intent_models SET is_active = false")
+        await intents.add_model(conn, NewModel("v", reader.basis, "tickets", b"", 1), is_active=False)
+        kept = await conn.fetch("SELECT source FROM intent_models ORDER BY created_at DESC, id DESC")
+    assert [row["source"] for row in kept] == ["tickets"] * 5 + ["taxonomy"]
 
 
 @pytest.mark.parametrize(
