@@ -76,9 +76,8 @@ def measure_set(intent_set: IntentSet, embedder: Embedder | None, progress: Prog
     task = progress.add_task(intent_set.name, total=steps + len(intent_set.divisions))
     parts = []
     for number, division in enumerate(intent_set.divisions, 1):
-        # Training says nothing of how far it is, so that the bar at least says what it waits for.
-        progress.update(task, description=f"{intent_set.name}, part {number} of {len(intent_set.divisions)}")
-        parts.append(_judge(division, embedder, progress, task))
+        name = f"{intent_set.name}, part {number} of {len(intent_set.divisions)}"
+        parts.append(_judge(division, embedder, progress, task, name))
     verdicts = _merge(parts)
     return list_rows(intent_set.name, verdicts), verdicts
 
@@ -123,10 +122,15 @@ def _mix(verdicts: Verdicts) -> tuple[Scores, Flags]:
     return trust, np.concatenate([verdicts.is_right, np.zeros(len(drawn), bool)])
 
 
-def _judge(division: Division, embedder: Embedder | None, progress: Progress, task: TaskID) -> Verdicts:
+def _judge(division: Division, embedder: Embedder | None, progress: Progress, task: TaskID, name: str) -> Verdicts:
+    def report(done: int, total: int) -> None:
+        # Embedding is what the bar measures, and of large files training takes longer: the words beside it go on.
+        progress.update(task, description=f"{name}, model {done + 1} of {total}")
+
+    progress.update(task, description=name)
     if embedder is not None:
         _embed_ahead(division, embedder, progress, task)
-    classifier = train_classifier(division.train, division.out_of_scope, embedder)
+    classifier = train_classifier(division.train, division.out_of_scope, embedder, report=report)
     tested = _classify(classifier, [example.text for example in division.test], embedder)
     strangers = _classify(classifier, division.strangers, embedder)
     progress.advance(task)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,9 @@ _PARTS = {
     **dict.fromkeys(("test", "testing"), TEST),
     **dict.fromkeys(("validation", "valid", "val", "dev"), VALIDATION),
 }
+# From so many tested rows on a share is known to about two points, and each further fold would cost a whole training.
+ENOUGH_TESTED = 1000
+_LEAST_LABELS = 2
 _DELIMITERS = ",;\t|"
 _MOST_NAMED = 3
 
@@ -41,8 +45,9 @@ def read_labelled_file(path: Path, test_path: Path | None = None) -> IntentSet:
     """A file with a head that names its text and its label (TEXT_NAMES, LABEL_NAMES); the set is named after the file.
 
     With `test_path`, that file is the test. Else, where there is a column `split`, its rows "test" are. Else each of
-    five folds is the test once, near-duplicates in one fold. The set's notes say what is odd about the file. Raises
-    OperatorError when a column is missing, a line cannot be understood, or nothing is left to train on or to test.
+    five folds is the test once, near-duplicates in one fold; of a large file only as many as are enough. The set's
+    notes say what is odd about the file. Raises OperatorError when a column is missing, a line cannot be understood, or
+    too little is left to train on or to test.
     """
     rows = _read_rows(path)
     if test_path is not None:
@@ -55,11 +60,16 @@ def read_labelled_file(path: Path, test_path: Path | None = None) -> IntentSet:
         raise OperatorError(f"{path}: there are no rows with a text and a label")
     if kept[0].part is None:
         folds = fold_examples(examples, FOLDS, similarity=DUPLICATE_SIMILARITY)
-        divisions = [divide_examples(examples, folds == fold) for fold in range(FOLDS)]
+        tested = min(FOLDS, math.ceil(ENOUGH_TESTED * FOLDS / len(examples)))
+        divisions = [divide_examples(examples, folds == fold) for fold in range(tested)]
     else:
         divisions = [divide_examples(examples, np.array([row.part == TEST for row in kept]))]
     if not all(division.train and division.test for division in divisions):
         raise OperatorError(f"{path}: there must be examples to train on and examples to test")
+    if any(len({example.label for example in division.train}) < _LEAST_LABELS for division in divisions):
+        raise OperatorError(
+            f"{path}: what is left to train on has fewer than two labels; each label needs several different examples"
+        )
     return IntentSet(path.stem, tuple(divisions), tuple(_list_notes(rows, spelling, divisions)))
 
 
@@ -79,6 +89,9 @@ def _list_notes(rows: Sequence[_Row], spelling: dict[str, str], divisions: Seque
         yield f"{unused} rows for validation are left out."
     if merged := [f"{label} = {used}" for label, used in spelling.items() if label != used]:
         yield f"Labels that differ in case alone are one: {_enumerate(merged)}."
+    tested = sum(len(division.test) + len(division.strangers) for division in divisions)
+    if rows[0].part is None and len(divisions) < FOLDS:
+        yield f"{tested} of the rows are tested, which are enough: each further part would cost a whole training."
     unlearned = sorted({label for division in divisions for label in _find_unlearned(division)})
     if unlearned:
         yield f"Some tested texts have labels of which nothing is left to train on: {_enumerate(unlearned)}."

@@ -1,6 +1,6 @@
 """Training: fit on all examples, and calibrate on what models fitted without them say of held-out ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,10 @@ ENOUGH_HELD_OUT = 6000
 STRANGER_SHARE = 0.1
 
 
+# How many of a training's models are fitted, and how many it needs.
+Report = Callable[[int, int], None]
+
+
 class TooFewLabels(OperatorError):
     """There is nothing to tell apart."""
 
@@ -53,7 +57,12 @@ class Calibration:
 
 
 def train_classifier(
-    examples: Sequence[Example], out_of_scope: Sequence[str], embedder: Embedder | None, *, seed: int = 0
+    examples: Sequence[Example],
+    out_of_scope: Sequence[str],
+    embedder: Embedder | None,
+    *,
+    seed: int = 0,
+    report: Report = lambda *_: None,
 ) -> IntentClassifier:
     """Train on labelled examples, and on texts that have none of the labels, if there are some.
 
@@ -72,7 +81,7 @@ def train_classifier(
     features = extract_features(texts, terms, embedder)
     strangers = extract_features(out_of_scope, terms, embedder)
 
-    held_out = hold_out(features, labels, strangers, len(names), seed)
+    held_out = hold_out(features, labels, strangers, len(names), seed, report)
     calibration = calibrate(held_out, USUAL_WEIGHTS_OF_WORDS if embedder is None else USUAL_WEIGHTS)
     embedder_name = None if embedder is None else embedder.name
     return IntentClassifier(
@@ -96,8 +105,13 @@ def extract_features(texts: Sequence[str], terms: TermWeights, embedder: Embedde
     return Features(terms.transform(texts), None if embedder is None else embedder.embed(list(texts)))
 
 
-def hold_out(
-    features: Features, labels: npt.NDArray[np.intp], strangers: Features, name_count: int, seed: int
+def hold_out(  # noqa: PLR0917  # what a training has at hand
+    features: Features,
+    labels: npt.NDArray[np.intp],
+    strangers: Features,
+    name_count: int,
+    seed: int,
+    report: Report,
 ) -> HeldOut:
     """Judge examples, beyond the first `name_count`, and strangers by models fitted without them, fold by fold."""
     rng = np.random.default_rng(seed)
@@ -109,6 +123,7 @@ def hold_out(
     strangeness = measure_strangeness(strangers, strangers, is_same=True)
     parts = []
     for fold in range(used):
+        report(fold, used + 1)
         held = np.flatnonzero(folds == fold)
         seen = np.flatnonzero(folds != fold)
         odd = np.flatnonzero(stranger_folds == fold)
@@ -116,6 +131,7 @@ def hold_out(
         held_features = features.take(held)
         parts.append(HeldOut(experts.judge(held_features), labels[held], measure_strangeness(held_features, strangers)))
         parts.append(HeldOut(experts.judge(strangers.take(odd)), np.full(len(odd), -1), strangeness[odd]))
+    report(used, used + 1)
     return HeldOut(
         Opinions.concatenate([part.opinions for part in parts]),
         np.concatenate([part.labels for part in parts]),

@@ -76,7 +76,7 @@ def test_folds_are_measured_together() -> None:
         _, verdicts = measure_set(IntentSet("own", halves), None, progress)
         (bar,) = progress.tasks
     assert len(verdicts.truth) == len(EXAMPLES)
-    assert (bar.completed, bar.total, bar.description) == (2, 2, "own, part 2 of 2")
+    assert (bar.completed, bar.total, bar.description) == (2, 2, "own, part 2 of 2, model 6 of 6")
 
 
 def test_every_text_is_embedded_once_and_the_bar_counts_them() -> None:

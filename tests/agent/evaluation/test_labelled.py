@@ -110,6 +110,15 @@ def test_without_a_split_every_row_is_tested_once(tmp_path: Path) -> None:
     assert all(not set(division.train) & set(division.test) for division in divisions)
 
 
+def test_of_a_large_file_no_more_folds_are_tested_than_are_enough(tmp_path: Path) -> None:
+    read = read_labelled_file(write_rows(tmp_path / "mine.csv", count=1500))
+    assert [(len(part.train), len(part.test)) for part in read.divisions] == [(2400, 600)] * 2
+    assert not set(read.divisions[0].test) & set(read.divisions[1].test)
+    assert read.notes == (
+        "1200 of the rows are tested, which are enough: each further part would cost a whole training.",
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -120,6 +129,11 @@ def test_without_a_split_every_row_is_tested_once(tmp_path: Path) -> None:
         ("text,label,split\na,x,train\nb,y,", "must say train, test or validation, not ''"),
         ("text,label,split\na,x,train\nb,y,train", "examples to test"),
         ("text,label,split\na,x,test\nb,oos,train", "examples to train on"),
+        ("text,label,split\na,x,train\nb,x,train\nc,y,test", "fewer than two labels"),
+        (
+            "text,label\nwhere is it,late\nnot here yet,late\nstill waiting,late\nno parcel,late\nmoney,refund",
+            "several",
+        ),
         ("text,label\nhello, where is it,late", "line 2 has 3 columns, the head 2"),
         ('text,label\n"where is it,late\nb,y', "line 3: unexpected end of data"),
     ],
