@@ -1,9 +1,11 @@
 """`nightdesk learn`, as an operator meets it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from agent.intents.serve import hold_training
 from database.pool import DbPool
 from tests.agent.intents.desk import make_reader
 from tests.agent.intents.test_learn import add_tickets
@@ -77,3 +79,13 @@ async def test_the_models_are_listed_with_what_training_measured(
     assert "Accuracy" in head, told.stdout
     for shown in ("taxonomy", "yes", "288", f"{100 * measured['accuracy']:.1f} %", f"{100 * measured['ece']:.1f} %"):
         assert shown in line, told.stdout
+
+
+async def test_who_learns_while_another_process_does_is_told_so(
+    pool: DbPool, database_url: str, tmp_path: Path
+) -> None:
+    async with hold_training(pool):
+        told = await asyncio.to_thread(
+            run, "learn", database_url=database_url, folder=tmp_path, EMBEDDING_MODEL_DIR="nowhere"
+        )
+    assert_clear_error(told, "another process is training or learning at the moment")
