@@ -120,6 +120,7 @@ class TurnContext:
     passages: list[Passage] = field(default_factory=list)
     best: Passage | None = None
     confidence: float = 0.0
+    searches: list[tuple[str, list[Passage]]] = field(default_factory=list)
     categorise: Categorise | None = None
     escalate: Escalate | None = None
     draft: Draft | None = None
@@ -136,9 +137,23 @@ class TurnContext:
         known = {passage.id for passage in self.passages}
         self.passages += [passage for passage in found if passage.id not in known]
         is_asked = query in self.turn.queries or (self.can_translate and self._is_foreign(next(iter(found), None)))
+        if is_asked:
+            self.searches.append((query, found))
         confidence = estimate_answerability(query, found) if is_asked else 0.0
         if found and (self.best is None or confidence > self.confidence):
             self.best, self.confidence = found[0], confidence
+
+    def rate(self, cited: Sequence[Passage]) -> float:
+        """The confidence in an answer that rests on these: that of their topics' best passage for what was asked."""
+        topics = {passage.topic_id for passage in cited}
+
+        def rate_search(query: str, found: Sequence[Passage]) -> float:
+            best = next((passage for passage in found if passage.topic_id in topics), None)
+            if best is None:
+                return 0.0
+            return estimate_answerability(query, [best, *(passage for passage in found if passage.id != best.id)])
+
+        return max((rate_search(query, found) for query, found in self.searches), default=0.0)
 
     def _is_foreign(self, passage: Passage | None) -> bool:
         return passage is not None and passage.language not in {None, self.reading.language}

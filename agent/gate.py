@@ -1,7 +1,7 @@
 """The gate before every automatic answer: it must be there, cite what it rests on, and say only what that says."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from agent.decision.evidence import Decision
 from agent.decision.grounding import NOT_SAID, Grounder, Grounding, Unsupported
 from agent.decision.injection import find_trap
 from agent.decision.judge import Judge
+from agent.decision.statements import split_statements
 from database.types import Passage
 
 _NO_VERDICT = "; the judge gave no verdict, so words and meaning alone were compared"
@@ -40,9 +41,23 @@ async def check_draft(
     trap = find_trap(context.draft.text, list(map(_write_source, cited.values())), context.prompts.text)
     if trap is not None:
         return _hand_over(decision, "suspicious", trap)
+    confidence = context.rate([cited[number] for number in find_bearing(context.draft.text, cited.keys())])
+    if confidence < decision.required_confidence:
+        reason = f"confidence {confidence:.2f} in what the answer rests on is below the required {decision.required_confidence:.2f}"
+        return _hand_over(replace(decision, confidence=confidence), "low_confidence", reason)
+    decision = replace(decision, confidence=confidence)
     ground = {number: _write_ground(passage) for number, passage in cited.items()}
     grounding = await asyncio.to_thread(grounder.check, context.draft.text, ground, may_be_cut=is_copied)
     return await _settle(decision, grounding, list(ground.values()), judge)
+
+
+def find_bearing(text: str, cited: Collection[int]) -> Collection[int]:
+    """The sources that the statements of a reply name, of those `cited`; all of them where none is named.
+
+    A source that only thanks are marked with, or that is listed and never used, bears nothing.
+    """
+    named = {number for statement in split_statements(text) if statement.says_something for number in statement.cites}
+    return named & set(cited) or cited
 
 
 async def _settle(decision: Decision, grounding: Grounding, ground: Sequence[str], judge: Judge | None) -> Checked:

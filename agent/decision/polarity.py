@@ -86,6 +86,16 @@ def changes_scope(statement: str, ground: Sequence[str]) -> bool:
     return _differs(statement, ground, _compare_scope)
 
 
+def is_contested(statement: str, ground: Sequence[str]) -> bool:
+    """Whether a source clause of the opposite polarity speaks of what no clause that agrees with `statement` does.
+
+    “Refunds are possible for gift cards” is like “Refunds are possible within 30 days”; of gift cards, “Refunds are not
+    possible for gift cards” speaks alone.
+    """
+    known = [clause for sentence in ground for clause in split_clauses(sentence)]
+    return any(_is_contested(clause, known) for clause in _list_compared(statement))
+
+
 @lru_cache(maxsize=2048)  # every sentence of a reply is compared with every one of its sources
 def split_clauses(sentence: str) -> tuple[Clause, ...]:
     """The clauses of a sentence that say anything."""
@@ -97,10 +107,13 @@ def split_clauses(sentence: str) -> tuple[Clause, ...]:
 
 def _differs(statement: str, ground: Sequence[str], compare: _Compare) -> bool:
     known = [clause for sentence in ground for clause in split_clauses(sentence)]
+    return any(_is_opposed(clause, known, compare) for clause in _list_compared(statement))
+
+
+def _list_compared(statement: str) -> list[Clause]:
     clauses = split_clauses(statement)
     # A word alone, beside other clauses, is too little to be known again by: "…, and they are not billed".
-    compared = [clause for clause in clauses if len(clause.words) >= _MIN_WORDS or len(clauses) == 1]
-    return any(_is_opposed(clause, known, compare) for clause in compared)
+    return [clause for clause in clauses if len(clause.words) >= _MIN_WORDS or len(clauses) == 1]
 
 
 def _is_opposed(clause: Clause, known: Sequence[Clause], compare: _Compare) -> bool:
@@ -112,6 +125,19 @@ def _is_opposed(clause: Clause, known: Sequence[Clause], compare: _Compare) -> b
         else:
             opposite = max(opposite, likeness)
     return opposite >= _MIN_SHARED and same < opposite * _AS_GOOD
+
+
+def _is_contested(clause: Clause, known: Sequence[Clause]) -> bool:
+    agreeing, opposed = set[str](), list[frozenset[str]]()
+    most = 0.0
+    for other in known:
+        likeness, agrees = _compare(clause, other)
+        shared = clause.words & other.words
+        if not agrees:
+            opposed.append(shared)
+        elif likeness > most:
+            most, agreeing = likeness, set(shared)
+    return any(len(shared) >= _MIN_WORDS and not shared <= agreeing for shared in opposed)
 
 
 def _compare(clause: Clause, other: Clause) -> tuple[float, bool]:

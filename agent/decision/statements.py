@@ -32,6 +32,13 @@ _COURTESY = frozenset(
         " asking writing contacting waiting annoying sounds"
     )
 )
+# Beside courtesies alone they state something: "Sorry, no", "Yes, thank you", "we might have anything else".
+_ASSERTIONS = frozenset(
+    _WORD.findall(
+        "yes no nor not never cannot can't don't doesn't isn't aren't won't didn't can could may might must shall should"
+        " will would we'll i'll"
+    )
+)
 # Whole sentences that only keep a letter together. No part of them is free: what was said there went out unchecked.
 _ANY_MORE = r"(?:any |more |other |further |additional )*"
 _IF_NEEDED = (
@@ -43,6 +50,7 @@ _IF_NEEDED = (
 _FORMULA = re.compile(
     r"(?:here(?:['’]s| is| are) (?:how|the steps|what to do|what you can do|what you need)"
     r"(?: (?:it works|to do (?:it|that)))?"
+    r"|to do (?:it|this|that|so)"
     r"|(?:please )?(?:just )?follow (?:these|the) steps(?: below)?"
     r"|(?:please )?(?:just )?(?:feel free to |do not hesitate to |don['’]t hesitate to )?"
     r"(?:let (?:me|us) know|reply|write to us|contact us|reach out|get back to (?:me|us)|ask)"
@@ -84,8 +92,10 @@ class Statement:
 
     @property
     def says_something(self) -> bool:
-        """Greetings and sympathy say nothing that a source could carry."""
-        return not self.is_formula and bool(set(list_words(self.text)) - _COURTESY - _STOP_WORDS)
+        """Only formulas, greetings and sympathy say nothing that a source could carry: “No, you cannot” says much."""
+        words = set(list_words(self.text))
+        is_courtesy = not words.isdisjoint(_COURTESY) and words.isdisjoint(_ASSERTIONS)
+        return not (self.is_formula or (is_courtesy and words <= _COURTESY | _STOP_WORDS))
 
 
 def split_statements(text: str) -> list[Statement]:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from agent.decision.judge import build_judge
 from agent.models.brain import OFFLINE_BRAIN
 from agent.run import TurnResult
 from core.settings import AgentSettings
+from database.queries.knowledge import Shelf
 from database.types import Passage
 from tests.agent.builders import make_agent, make_passage, make_turn
 from tests.agent.models.asking import LOOK, make_brain, run_with
@@ -39,6 +41,45 @@ async def test_what_a_customer_once_asked_carries_no_answer() -> None:
     article = make_passage("Plans are fixed.", title=title, heading="", kind="article")
     assert (await run_model(YES, passage, judge_seconds=0)).decision.rule == "ungrounded"
     assert (await run_model(YES, article, judge_seconds=0)).decision.rule == "grounded_answer"
+
+
+BOARDS = make_passage(
+    "Open the board and select Archive.", title="Archive a board", heading="", score=0.4, lexical=0.1, similarity=0.3
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "citations", "rule"),
+    [
+        ("Open the board and select Archive. [2]", [2], "low_confidence"),
+        ("Open the board and select Archive. [2]", [1, 2], "low_confidence"),
+        ("Thank you for asking. [1] Open the board and select Archive. [2]", [1, 2], "low_confidence"),
+        ("Select Forgot password on the sign-in page. [1]", [1], "grounded_answer"),
+        ("Select Forgot password on the sign-in page. [1]", [1, 2], "grounded_answer"),
+        (
+            "Select Forgot password on the sign-in page. [1] Open the board and select Archive. [2]",
+            [1, 2],
+            "grounded_answer",
+        ),
+    ],
+)
+async def test_the_confidence_is_that_of_what_is_sent(text: str, citations: list[int], rule: str) -> None:
+    answer = function_call("send_response", {"text": text, "citations": citations}, call_id="call_1")
+    agent = make_agent(passages=[make_passage(), BOARDS], model=ScriptedModel([[SEARCH], [answer]]))
+    result = await agent.run_turn(make_turn())
+    assert result.decision.rule == rule
+    assert (result.decision.confidence >= result.decision.required_confidence) == (result.decision.action == "answer")
+
+
+async def test_what_was_found_only_for_a_models_own_words_answers_nothing() -> None:
+    answer = function_call("send_response", {"text": f"{BOARDS.content} [2]", "citations": [2]}, call_id="call_1")
+
+    async def search(query: str, *, shelf: Shelf) -> list[Passage]:
+        return [replace(BOARDS, score=1.1, similarity=0.9, lexical=1.0)] if query == QUESTION else [make_passage()]
+
+    agent = make_agent(model=ScriptedModel([[SEARCH], [answer]]))
+    agent._search_knowledge = search
+    assert (await agent.run_turn(make_turn())).decision.rule == "low_confidence"
 
 
 @pytest.mark.parametrize(("verdict", "action"), [("none", "answer"), ("1", "hand_over")])

@@ -97,6 +97,49 @@ def test_a_sentence_that_breaks_off_is_word_for_word_only_where_we_have_cut_it()
     assert Grounder().check("Guests whom an owner…", sources, may_be_cut=True).unsupported != ()
 
 
+TERMS = (
+    "Refunds are possible within 30 days of the purchase. Refunds are not possible for gift cards. "
+    "Go to Settings and choose Plan."
+)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Yes, you can. [1]",
+        "No, you cannot. [1]",
+        "Sorry, no. [1]",
+        "You can do this yourself. [1]",
+        "No, you must not do that. [1]",
+        "You can do it more than once. [1]",
+        "You should not have to do anything. [1]",
+        "We hope you will not have to do this again. [1]",
+    ],
+)
+def test_a_sentence_of_small_words_is_a_statement_as_well(reply: str) -> None:
+    grounding = check(f"Refunds are possible within 30 days of the purchase. [1] {reply}", TERMS)
+    assert [found.sentence for found in grounding.doubtful] == [reply.removesuffix(" [1]")]
+    assert len(grounding.open_questions) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        ("Refunds are possible for gift cards.", "the opposite"),
+        ("Refunds are possible within 30 days of the purchase for gift cards.", "the opposite"),
+        ("Gift cards are possible within 30 days of the purchase.", "the opposite"),
+        ("Go to Plan and choose Settings.", "sources do not say"),
+    ],
+)
+@pytest.mark.parametrize("with_meaning", [False, True], ids=["words", "meaning"])
+def test_words_of_the_sources_put_together_anew_are_not_sent_unjudged(
+    reply: str, problem: str, with_meaning: bool, request: pytest.FixtureRequest
+) -> None:
+    embedder: Embedder | None = request.getfixturevalue("embedder") if with_meaning else None
+    grounding = Grounder(embedder).check(reply, {1: TERMS})
+    assert [problem in found.problem for found in grounding.unsupported] == [True]
+
+
 @pytest.mark.parametrize("title", ["Can I change my plan during the year?", "Can I change my plan during the year"])
 def test_a_question_is_no_evidence(title: str) -> None:
     source = f"{title}\nNo. Plans are fixed until they end."
