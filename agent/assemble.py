@@ -30,9 +30,12 @@ from database.types import ConversationState
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _MAX_SENTENCES = 12
-_MAX_CHARACTERS = 24_000
+_WINDOW = 24_000  # characters that patterns read at a time: up to 0.2 s, in a thread beside the other turns
+_OVERLAP = 1_000  # no pattern spans more
+_MAX_WINDOWS = 24  # more than two messages of 256 KiB
 _MIN_SENTENCE_WORDS = 3
 _SHORT_WORDS = 30
+_TOO_LONG = PolicyMatch("too_long_to_read", "general", "always", "more text than is read at once")
 
 
 async def build_agent(
@@ -90,19 +93,28 @@ class PolicyChecker:
 
         Words that name a mandatory matter settle it; only without them is likeness to the seeds asked.
         """
-        texts = [cut_for_policy(text) for text in texts]
-        found = {match.rule: match for text in texts for match in self._guard.check(text, None)}
+        windows = list(dict.fromkeys(window for text in texts for window in cut_windows(text)))
+        found: dict[str, PolicyMatch] = {}
+        for window in windows[:_MAX_WINDOWS]:
+            for match in await asyncio.to_thread(self._guard.check, window, None):
+                found.setdefault(match.rule, match)
+        if len(windows) > _MAX_WINDOWS:
+            return (*self._guard.order(found.values()), _TOO_LONG)
         if self._embedder is not None and not any(match.level == "always" for match in found.values()):
-            pieces = list(dict.fromkeys(piece for text in texts for piece in split_for_policy(text)))
+            pieces = list(dict.fromkeys(piece for text in texts for piece in split_for_policy(text[:_WINDOW])))
             for piece, vector in zip(pieces, await self._embedder.embed(pieces), strict=True):
                 for match in self._guard.check(piece, vector):
                     found.setdefault(match.rule, match)
         return self._guard.order(found.values())
 
 
-def cut_for_policy(text: str) -> str:
-    """The beginning and the end of what nobody has typed: patterns on 100 kB would hold up every other turn."""
-    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS // 2]}\n{text[-_MAX_CHARACTERS // 2 :]}"
+def cut_windows(text: str) -> list[str]:
+    """The whole text in windows that overlap, from the last to the first.
+
+    Counted from the end, so that a text has its windows in common with the same text under a subject.
+    """
+    ends = range(len(text), _OVERLAP, _OVERLAP - _WINDOW) if len(text) > _WINDOW else [len(text)]
+    return [text[max(0, end - _WINDOW) : end] for end in ends]
 
 
 def split_for_policy(text: str) -> list[str]:

@@ -7,6 +7,9 @@ from database.types import Channel, Passage
 
 REPLY_CHARACTERS: dict[Channel, int] = {"gmail": 2_000, "mailbox": 2_000, "web": 1_500, "whatsapp": 200}
 SUMMARY_CHARACTERS = 280
+# Behind a cut answer a channel may say how to get the rest.
+_MORE_CHARACTERS = 60
+_CUT = "…"
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9“\"'(])")
 _MARKER = re.compile(r"\[(\d+)\]")
@@ -23,17 +26,25 @@ def select_passages(passages: Sequence[Passage], best: Passage) -> list[int]:
 
 
 def compose_reply(passages: Sequence[Passage], numbers: Sequence[int], channel: Channel) -> str:
-    """The chosen passages, each cut at a line or sentence to what the channel takes, with its citation marker."""
+    """The chosen passages, each cut at a line or sentence to what the channel takes, with its citation marker.
+
+    What was cut ends with “…”: step 1 of 5 must not look like all there is to do.
+    """
     room = REPLY_CHARACTERS[channel]
     parts: list[str] = []
     for number in numbers:
         content = passages[number - 1].content
         if parts and room < len(content):
             break  # the summary stands well alone; half of its details would not
-        text = shorten(content, room)
+        text = content if len(content) <= room else _cut(content, room - _MORE_CHARACTERS)
         parts.append(f"{text} [{number}]")
         room -= len(text)
     return "\n\n".join(parts)
+
+
+def _cut(text: str, limit: int) -> str:
+    kept = shorten(text, limit)
+    return kept if kept.endswith(_CUT) else f"{kept} {_CUT}"
 
 
 def find_markers(text: str) -> list[int]:

@@ -42,10 +42,10 @@ async def check_draft(
     if trap is not None:
         return _hand_over(decision, "suspicious", trap)
     confidence = context.rate([cited[number] for number in find_bearing(context.draft.text, cited.keys())])
-    if confidence < decision.required_confidence:
-        reason = f"confidence {confidence:.2f} in what the answer rests on is below the required {decision.required_confidence:.2f}"
-        return _hand_over(replace(decision, confidence=confidence), "low_confidence", reason)
-    decision = replace(decision, confidence=confidence)
+    decision, required = replace(decision, confidence=confidence), decision.required_confidence
+    if confidence < required:
+        reason = f"confidence {confidence:.2f} in what the answer rests on is below the required {required:.2f}"
+        return _hand_over(decision, "low_confidence", reason)
     ground = {number: _write_ground(passage) for number, passage in cited.items()}
     grounding = await asyncio.to_thread(grounder.check, context.draft.text, ground, may_be_cut=is_copied)
     return await _settle(decision, grounding, list(ground.values()), judge)

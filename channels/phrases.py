@@ -28,6 +28,7 @@ class Phrases(BaseModel):
     web_more: _Phrase
     web_handover: _Phrase
     web_ticket: _Phrase
+    chat_more: _Phrase
     chat_handover: _Phrase
     chat_handover_nobody: _Phrase
     not_spoken: _Phrase

@@ -6,6 +6,7 @@ MAX_CHARACTERS = 200
 _MAX_WORDS = 12
 _WORD = re.compile(r"[^\W\d_]+")
 _ASKS = re.compile(r"[?？¿\d@]|https?:|www\.", re.IGNORECASE)
+_ASKS_BACK = re.compile(r"[?？]")
 _GESTURES = re.compile("^[\\s👍🙏🙌👌👏💯🎉😊🙂😀❤♥\ufe0f\U0001f3fb-\U0001f3ff]+$")
 
 
@@ -49,22 +50,46 @@ _GOES_ON = (
     - _FOR
 )
 
+_THANKS = "thanks|thank|thx|ty|cheers|danke|dank|gracias|merci|obrigado|obrigada|grazie|bedankt|dankjewel"
+# Whoever asks, closes with thanks or says what helped in the end has not said that it failed.
+_NO_FAILURE = re.compile(
+    rf"\b(?:{_THANKS})(?: \w+){{0,2}}$"
+    r"|\b(?:but|until) (?:(?!not |never |\w*n t )\w+ ){1,3}(?:helped|helps|works|worked|(?:fixed|solved) (?:it|that))\b"
+)
+_NOT = r"(?:(?:did|does|do|has|have|is|was|s)(?: not|nt|n t)|never)"
+_WRONG = r"(?:wrong|incorrect|useless|unhelpful|not (?:correct|right|true|helpful|useful)|no (?:help|use))"
+
 # That what was answered was of no use: "it" is the answer, and "still" looks back on it. What merely does not work may
 # be a new matter.
 _FAILED = re.compile(
     r"\b(?:"
-    r"(?:it|that|this)(?: still| just| really)? (?:(?:did|does|do|has|have|is|was)(?:nt| not)|never)(?: \w+){0,2}"
-    r" (?:work|help|solve|fix|change|working|helped|worked|helpful|solved|fixed|changed|answer)"
-    r"|(?:is|it|that|this|am|are) still (?:not|the same|broken|failing|stuck)"
-    r"|still (?:not working|does not|doesnt|cannot|cant|not possible|no luck|get the same|the same)"
-    r"|no luck|did not help|didnt help|not what i (?:asked|meant)"
+    rf"(?:it|that|this)(?: still| just| really)? {_NOT}(?: \w+){{0,2}}"
+    r" (?:work|help|solve|fix|working|helped|worked|helpful|solved|fixed|answer|changed? (?:anything|a thing|much))"
+    r"|(?:is|it|s|that|this|am|are) still (?:not|the same|broken|failing|stuck)"
+    r"|still (?:not working|does not|doesnt|doesn t|cannot|cant|can t|not possible|no luck|get the same|the same)"
+    r"|no luck|(?:did not|didnt|didn t) help|not what i (?:asked|meant)"
+    rf"|(?:your|the last|this|that) (?:answer|reply|response|advice|solution) (?:is|was|s)(?: \w+)? {_WRONG}"
+    r"|i (?:have |ve )?(?:already )?(?:tried|did) (?:that|this|it|everything|all of (?:that|it))(?: and| but)? nothing"
     r"|(?:das|es) (?:hat|funktioniert|geht|hilft|klappt)(?: \w+){0,2} nicht|immer noch (?:nicht|kein|das gleiche)"
     r"|(?:eso |esto )?no (?:me )?(?:ha funcionado|funcionó|sirvió|ayuda|ayudó)|sigue sin"
-    r"|(?:ça|cela) ne (?:marche|fonctionne|change|aide)(?: \w+)? (?:pas|rien)|toujours pas"
+    r"|(?:ça|cela) ne (?:marche|fonctionne|change|aide)(?: \w+)? (?:pas|rien)|(?:ça|cela) n a (?:pas|rien)|toujours pas"
     r"|isso não (?:funcionou|ajudou|funciona)|continua sem|ainda não (?:funciona|consigo)"
     r"|(?:questo )?non (?:ha funzionato|mi aiuta|ha aiutato)|ancora non funziona"
     r"|(?:dat|het) (?:werkt|helpt)(?: \w+){0,2} niet|nog steeds niet"
     r")\b"
+)
+# The same without a word for what failed, where nothing else is said: "no funciona mi impresora" is a new matter.
+_FAILED_ALONE = re.compile(
+    r"(?:(?:no|nope|nah|well|hm+|sorry|unfortunately|still|ok|hi|hello|nein|leider|immer|noch|nee|helaas|lo siento|désolé"
+    r"|desculpe|purtroppo|ça|it|that|this|s|is|was|das|es|ist|eso|está|c est|isso|questo|è|dat|het) ?)*?"
+    rf"(?:{_NOT} (?:work|help|working|helpful|solved|fixed)|not (?:working|solved|fixed)|{_WRONG}"
+    r"|(?:funktioniert|geht|klappt|hilft|stimmt)(?: \w+){0,2} nicht|falsch|nutzlos"
+    r"|no (?:funciona|funcionó|sirve|ayuda|es correcto)|incorrecto|inútil"
+    r"|(?:ne )?(?:marche|fonctionne|aide)(?: toujours)? pas|faux|inutile"
+    r"|não (?:funciona|funcionou|ajuda|ajudou)|errado|non (?:funziona|aiuta|è corretto)|sbagliato"
+    r"|(?:werkt|helpt|klopt)(?: \w+){0,2} niet|nutteloos)"
+    r"(?: (?:at all|for me|either|here|sorry|unfortunately|though|on my \w+|leider|bei mir|para mí|pour moi|para mim"
+    r"|per me|bij mij))*"
 )
 
 
@@ -91,7 +116,12 @@ def sounds_like_closing(text: str) -> bool:
 
 def says_it_failed(text: str) -> bool:
     """Whether somebody who was answered says in a short message that the answer was of no use."""
-    return len(text) <= MAX_CHARACTERS and _FAILED.search(" ".join(_split(text))) is not None
+    if len(text) > MAX_CHARACTERS or _ASKS_BACK.search(text):
+        return False
+    plain = " ".join(_WORD.findall(text.lower()))
+    if _NO_FAILURE.search(plain):
+        return False
+    return _FAILED.search(plain) is not None or _FAILED_ALONE.fullmatch(plain) is not None
 
 
 def may_end_quietly(text: str) -> bool:

@@ -35,8 +35,8 @@ _COURTESY = frozenset(
 # Beside courtesies alone they state something: "Sorry, no", "Yes, thank you", "we might have anything else".
 _ASSERTIONS = frozenset(
     _WORD.findall(
-        "yes no nor not never cannot can't don't doesn't isn't aren't won't didn't can could may might must shall should"
-        " will would we'll i'll"
+        "yes no nor not never cannot can't don't doesn't isn't aren't won't didn't can could may might must shall"
+        " should will would we'll i'll"
     )
 )
 # Whole sentences that only keep a letter together. No part of them is free: what was said there went out unchecked.

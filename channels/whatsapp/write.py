@@ -8,6 +8,7 @@ from channels.whatsapp.split import split_text
 from database.types import Citation
 
 MAX_CHARACTERS = 299
+_CUT = "…"
 _MARKER = re.compile(r"\s*\[\d+\]")
 
 
@@ -15,10 +16,13 @@ class WhatsAppWriter:
     """Short messages without a letter's ceremony."""
 
     def write_answer(self, text: str, citations: list[Citation], letter: Letter) -> str:
-        """The answer, cut at a word where it must be, and the title it rests on."""
+        """The answer, cut at a word where it must be, and the title it rests on. A cut one says how to get the rest."""
+        body = _MARKER.sub("", text).rstrip()
         source = f"\n📖 {_cut(citations[0].title, 60)}" if citations else ""
         tail = f"{source}\n{letter.ticket_ref}"
-        return _cut(_MARKER.sub("", text), MAX_CHARACTERS - len(tail)) + tail
+        if body.endswith(_CUT) or len(body) > MAX_CHARACTERS - len(tail):
+            tail = f"\n{find_phrases(letter.language).chat_more}{tail}"
+        return _cut(body, MAX_CHARACTERS - len(tail)) + tail
 
     def write_handover(self, team: str, letter: Letter) -> str:
         """Who has it now."""
@@ -40,4 +44,4 @@ class WhatsAppWriter:
 def _cut(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
-    return text[: limit - 1].rsplit(" ", 1)[0].rstrip() + "…"
+    return text[: limit - 1].rsplit(" ", 1)[0].rstrip() + _CUT

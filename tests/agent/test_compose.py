@@ -40,6 +40,19 @@ def test_details_that_do_not_fit_are_left_out_whole() -> None:
     assert compose_reply([summary, details], [1, 2], "whatsapp") == "Short answer. [1]"
 
 
+STEPS = "".join(f"{number}. Open the settings of board number {number} and save it.\n" for number in range(1, 6))
+
+
+def test_an_answer_that_was_cut_never_looks_whole() -> None:
+    reply = compose_reply([make_passage(STEPS)], [1], "whatsapp")
+    assert reply.startswith("1. Open the settings of board number 1 and save it.")
+    assert reply.endswith(" … [1]")
+    assert len(reply) <= 150
+    endless = compose_reply([make_passage("word " * 100)], [1], "whatsapp")
+    assert endless.endswith("word… [1]")
+    assert "…" not in compose_reply([make_passage(STEPS)], [1], "web")
+
+
 @given(st.text(min_size=1, max_size=3_000), st.integers(20, 500))
 def test_a_cut_text_never_exceeds_its_limit_and_adds_no_words(text: str, limit: int) -> None:
     cut = shorten(text, limit)

@@ -141,6 +141,18 @@ def test_a_long_whatsapp_answer_is_cut_between_words_and_says_so(words: int) -> 
     assert len(written) > 250, "far less was sent than there was room for"
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("text", ["1. Open the page. … [1]", "word " * 100], ids=["cut before", "cut here"])
+def test_a_cut_whatsapp_answer_says_how_to_get_the_rest(text: str, language: str) -> None:
+    letter = replace(make_letter(), language=language)
+    more = find_phrases(language).chat_more
+    body, said, *_ = WhatsAppWriter().write_answer(text, SOURCES, letter).splitlines()
+    assert body.endswith("…")
+    assert said == more
+    assert len(more) < 65
+    assert more not in WhatsAppWriter().write_answer(ANSWER, SOURCES, letter)
+
+
 def test_a_whatsapp_answer_of_one_endless_word_is_cut_all_the_same() -> None:
     written = WhatsAppWriter().write_answer("x" * 5000, SOURCES, make_letter())
     assert len(written) < 300

@@ -4,8 +4,11 @@ No sentence stands in policy.yaml or in the evaluation suite.
 """
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from agent.assemble import PolicyChecker
+from agent import assemble
+from agent.assemble import PolicyChecker, cut_windows
 from agent.decision.policy import POLICY_FILE, load_guard, normalise, read_policy
 from agent.evaluation.suite import read_suite
 from agent.knowledge.embed import AsyncEmbedder
@@ -136,6 +139,31 @@ async def test_the_end_of_a_very_long_letter_is_read_too() -> None:
     checker = PolicyChecker(load_guard(None), None)
     matches = await checker.check(["It all began so well. " * 10_000 + "My lawyer will sue you."])
     assert [match.rule for match in matches] == ["legal_threat"]
+
+
+@pytest.mark.parametrize("before", [300, 1_100, 5_000, 7_000])
+async def test_the_middle_of_a_very_long_letter_is_read_too(before: int) -> None:
+    checker = PolicyChecker(load_guard(None), None)
+    letter = "It all began so well. " * before + "My lawyer will sue you. " + "And so it went on. " * 5_000
+    matches = await checker.check([letter, f"A long story\n{letter}"])
+    assert [match.rule for match in matches] == ["legal_threat"]
+
+
+@settings(deadline=None, database=None, max_examples=30)
+@given(st.integers(0, 120_000), st.integers(2, 900))
+def test_wherever_words_stand_a_window_has_them_whole(place: int, length: int) -> None:
+    words = "x" * length
+    text = "." * place + words + "." * (120_000 - place)
+    assert any(words in window for window in cut_windows(text))
+    assert sum(map(len, cut_windows(text))) < 1.1 * len(text) + 1_000
+
+
+async def test_what_is_too_long_to_be_read_goes_to_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assemble, "_MAX_WINDOWS", 1)
+    checker = PolicyChecker(load_guard(None), None)
+    assert await checker.check(["It began well. " * 1_000]) == ()
+    [match] = await checker.check(["It began well. " * 2_000])
+    assert (match.rule, match.level) == ("too_long_to_read", "always")
 
 
 @pytest.fixture(scope="module")
