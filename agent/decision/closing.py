@@ -80,8 +80,8 @@ _FAILED = re.compile(
 )
 # The same without a word for what failed, where nothing else is said: "no funciona mi impresora" is a new matter.
 _FAILED_ALONE = re.compile(
-    r"(?:(?:no|nope|nah|well|hm+|sorry|unfortunately|still|ok|hi|hello|nein|leider|immer|noch|nee|helaas|lo siento|désolé"
-    r"|desculpe|purtroppo|ça|it|that|this|s|is|was|das|es|ist|eso|está|c est|isso|questo|è|dat|het) ?)*?"
+    r"(?:(?:no|nope|nah|well|hm+|sorry|unfortunately|still|ok|hi|hello|nein|leider|immer|noch|nee|helaas|lo siento"
+    r"|désolé|desculpe|purtroppo|ça|it|that|this|s|is|was|das|es|ist|eso|está|c est|isso|questo|è|dat|het) ?)*?"
     rf"(?:{_NOT} (?:work|help|working|helpful|solved|fixed)|not (?:working|solved|fixed)|{_WRONG}"
     r"|(?:funktioniert|geht|klappt|hilft|stimmt)(?: \w+){0,2} nicht|falsch|nutzlos"
     r"|no (?:funciona|funcionó|sirve|ayuda|es correcto)|incorrecto|inútil"

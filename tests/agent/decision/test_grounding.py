@@ -129,6 +129,8 @@ def test_a_sentence_of_small_words_is_a_statement_as_well(reply: str) -> None:
         ("Refunds are possible within 30 days of the purchase for gift cards.", "the opposite"),
         ("Gift cards are possible within 30 days of the purchase.", "the opposite"),
         ("Go to Plan and choose Settings.", "sources do not say"),
+        ("Go to Settings and choose Purchase.", "one word replaced"),
+        ("Refunds are possible within 30 days of the renewal.", "one word replaced"),
     ],
 )
 @pytest.mark.parametrize("with_meaning", [False, True], ids=["words", "meaning"])
