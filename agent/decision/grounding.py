@@ -16,8 +16,8 @@ from agent.decision.polarity import changes_scope, is_contested, is_flipped
 from agent.decision.statements import Statement, read_content, simplify, split_statements
 from agent.knowledge.embedder import Embedder
 
-# What a sentence needs that nobody judged. On the tuning half of tests/agent/decision/grounding.yaml one carried sentence
-# falls short by meaning and three by words alone; words put together anew fall far below.
+# What a sentence needs that nobody judged. On the tuning half of tests/agent/decision/grounding.yaml one carried
+# sentence falls short by meaning and three by words alone; words put together anew fall far below.
 MIN_SUPPORT = 0.73
 MIN_SUPPORT_BY_WORDS = 0.7
 _MIN_SWAPPED = 3  # content words: of two, one that differs says nothing
@@ -184,8 +184,8 @@ def measure_words(statement: str, sentences: Sequence[str]) -> float:
 def swaps_word(statement: str, sentences: Sequence[str]) -> bool:
     """Whether a statement is a stretch of a source but for one content word: “within 30 days of the *renewal*”.
 
-    The rest of it is so much alike that neither words nor meaning tell. A word that stands elsewhere in the same sentence
-    only shortens it, and figures are compared to the letter elsewhere.
+    The rest of it is so much alike that neither words nor meaning tell. A word that stands elsewhere in the same
+    sentence only shortens it, and figures are compared to the letter elsewhere.
     """
     words = read_content(statement)
     if len(words) < _MIN_SWAPPED:
