@@ -137,9 +137,10 @@ class TurnContext:
         known = {passage.id for passage in self.passages}
         self.passages += [passage for passage in found if passage.id not in known]
         is_asked = query in self.turn.queries or (self.can_translate and self._is_foreign(next(iter(found), None)))
+        confidence = 0.0
         if is_asked:
             self.searches.append((query, found))
-        confidence = estimate_answerability(query, found) if is_asked else 0.0
+            confidence = estimate_answerability(query, found)
         if found and (self.best is None or confidence > self.confidence):
             self.best, self.confidence = found[0], confidence
 
