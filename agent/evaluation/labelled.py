@@ -64,12 +64,12 @@ def read_labelled_file(path: Path, test_path: Path | None = None) -> IntentSet:
         divisions = [divide_examples(examples, folds == fold) for fold in range(tested)]
     else:
         divisions = [divide_examples(examples, np.array([row.part == TEST for row in kept]))]
-    if not all(division.train and division.test for division in divisions):
-        raise OperatorError(f"{path}: there must be examples to train on and examples to test")
     if any(len({example.label for example in division.train}) < _LEAST_LABELS for division in divisions):
         raise OperatorError(
             f"{path}: what is left to train on has fewer than two labels; each label needs several different examples"
         )
+    if not all(division.test for division in divisions):
+        raise OperatorError(f"{path}: there must be examples to test")
     return IntentSet(path.stem, tuple(divisions), tuple(_list_notes(rows, spelling, divisions)))
 
 

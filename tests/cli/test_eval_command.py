@@ -68,4 +68,4 @@ def test_a_file_of_one_label_ends_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("text,label,split\nwhere,late,train\nwhen,late,test")
     result = run("eval", "intents", str(path), folder=tmp_path, **MISSING_MODEL)
-    assert_clear_error(result, "at least two labels")
+    assert_clear_error(result, "fewer than two labels")

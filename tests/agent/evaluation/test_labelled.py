@@ -128,7 +128,7 @@ def test_of_a_large_file_no_more_folds_are_tested_than_are_enough(tmp_path: Path
         ("text,label,split\na,x,train\nb,y,later", "must say train, test or validation, not 'later'"),
         ("text,label,split\na,x,train\nb,y,", "must say train, test or validation, not ''"),
         ("text,label,split\na,x,train\nb,y,train", "examples to test"),
-        ("text,label,split\na,x,test\nb,oos,train", "examples to train on"),
+        ("text,label,split\na,x,test\nb,oos,train", "fewer than two labels"),
         ("text,label,split\na,x,train\nb,x,train\nc,y,test", "fewer than two labels"),
         (
             "text,label\nwhere is it,late\nnot here yet,late\nstill waiting,late\nno parcel,late\nmoney,refund",
