@@ -11,6 +11,7 @@ from cli.context import CommandError, open_database, prepare, run_on
 from core.ids import new_id
 from database.pool import Conn
 from database.queries import conversations, feedback
+from database.queries.identities import find_conversation_of_ticket
 from database.types import MessageId, TicketCategory
 
 # Something said of the ticket with this reference; False where there is none.
@@ -78,10 +79,9 @@ async def _take_steps(conn: Conn, ref: str, steps: Sequence[Step]) -> None:
 
 
 async def _record_answer(conn: Conn, ref: str, text: str) -> bool:
-    conversation_id = await feedback.find_conversation(conn, ref)
-    if conversation_id is None:
+    conversation_id = await find_conversation_of_ticket(conn, ref)
+    if conversation_id is None or not await feedback.note_answer(conn, ref, text):
         return False
-    await feedback.note_answer(conn, ref, text)
     await conversations.add_message(conn, MessageId(new_id()), conversation_id, "person", text)
     return True
 

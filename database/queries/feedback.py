@@ -156,12 +156,6 @@ async def correct_ticket(
     return True
 
 
-async def find_conversation(conn: Conn, ref: str) -> ConversationId | None:
-    """The conversation of a ticket, locked until the transaction ends."""
-    ticket = await _lock(conn, ref)
-    return ticket[1] if ticket else None
-
-
 async def label_overtaken(conn: Conn, run_id: RunId) -> None:
     """The agent would have answered, but a person had the conversation by then."""
     await _label(conn, run_id, "taken_over", "", is_right=None, given_by="person")
