@@ -7,9 +7,10 @@ import pytest
 from core.ids import new_id
 from database.notify import TICKET_CHANNEL
 from database.queries import runs
-from database.types import Citation, RunId
+from database.types import Citation
 from tests.api.service import Service, expect_problem, issue_key, name_fields
 from tests.api.turns import answer, deliver, take_turn, woken
+from tests.database.builders import make_run
 
 CITATION = Citation(number=1, passage_id=new_id(), source="reset.md", title="Reset a password", excerpt="Choose…")
 
@@ -28,21 +29,7 @@ async def answer_probe(service: Service) -> None:
     async with service.pool.acquire() as conn:
         await runs.add_run(
             conn,
-            runs.RunRecord(
-                id=RunId(new_id()),
-                conversation_id=turn.conversation_id,
-                attempt=1,
-                through_seq=1,
-                brain="offline",
-                model="rules",
-                prompt_hash="0" * 8,
-                outcome="answered",
-                decision={"action": "answer"},
-                stages={"queue": 1.0, "resolve": 2.0, "agent": 3.0},
-                input_tokens=0,
-                output_tokens=0,
-                tool_calls=[],
-            ),
+            make_run(turn.conversation_id, stages={"queue": 1.0, "resolve": 2.0, "agent": 3.0}),
         )
     await answer(service.pool, turn, "Choose “Forgot password” [1].", [CITATION])
     await deliver(service.pool, turn)

@@ -9,9 +9,10 @@ import pytest
 
 from core.ids import new_id
 from database.queries import feedback, runs
-from database.types import ConversationId, Outcome, RunId
+from database.types import ConversationId, Outcome
 from tests.api.service import FORM, Service, expect_problem, issue_key, submit
 from tests.api.turns import answer, deliver, hand_over, take_turn
+from tests.database.builders import make_run
 
 
 @pytest.fixture
@@ -23,21 +24,7 @@ async def staff(service: Service) -> dict[str, str]:
 def describe_run(conversation_id: ConversationId) -> runs.RunRecord:
     """A turn with one tool call."""
     call = runs.ToolCallRecord("search_knowledge_base", json.dumps({"query": "reset"}), "found", 1.5)
-    return runs.RunRecord(
-        id=RunId(new_id()),
-        conversation_id=conversation_id,
-        attempt=1,
-        through_seq=1,
-        brain="offline",
-        model="rules",
-        prompt_hash="0" * 8,
-        outcome="answered",
-        decision={"action": "answer"},
-        stages={"agent": 3.0},
-        input_tokens=0,
-        output_tokens=0,
-        tool_calls=[call],
-    )
+    return make_run(conversation_id, stages={"agent": 3.0}, tool_calls=[call])
 
 
 async def test_a_conversation_is_shown_with_messages_deliveries_and_runs(

@@ -1,7 +1,9 @@
 """Rows that the tests of the database and of the workers begin with."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from asyncpg import Record
@@ -10,6 +12,7 @@ from core.ids import new_id
 from database import outbox, queue
 from database.pool import Conn
 from database.queries import conversations, customers, tickets
+from database.queries.runs import RunRecord
 from database.types import (
     Channel,
     ConversationId,
@@ -20,6 +23,7 @@ from database.types import (
     Lease,
     MessageId,
     Published,
+    RunId,
     ThreadId,
     TicketRequest,
     WorkerId,
@@ -39,6 +43,26 @@ def make_request(ref: str = "TF-20261121-0001") -> TicketRequest:
     return TicketRequest(
         ref=ref, subject="Exporting my data", category="general", priority="medium", first_reply_due=DUE
     )
+
+
+def make_run(conversation_id: ConversationId, **values: Any) -> RunRecord:
+    """A turn of the offline brain that answered; `values` are what a test has otherwise."""
+    run = RunRecord(
+        id=RunId(new_id()),
+        conversation_id=conversation_id,
+        attempt=1,
+        through_seq=1,
+        brain="offline",
+        model="rules",
+        prompt_hash="0" * 8,
+        outcome="answered",
+        decision={"action": "answer"},
+        stages={},
+        input_tokens=0,
+        output_tokens=0,
+        tool_calls=[],
+    )
+    return replace(run, **values)
 
 
 def make_message(

@@ -8,9 +8,9 @@ from asyncpg import CheckViolationError
 from core.ids import new_id
 from database.pool import DbConnection
 from database.queries import conversations, feedback, learning, tickets
-from database.queries.runs import RunRecord, add_run
+from database.queries.runs import add_run
 from database.types import Author, ConversationId, MessageId, Outcome, RunId
-from tests.database.builders import open_conversation
+from tests.database.builders import make_run, open_conversation
 
 REF = "TF-20261121-0001"
 DRAFT = "Open the task, choose Move in its menu, and pick the other board. [1]"
@@ -36,22 +36,8 @@ async def run_agent(
         "confidence": confidence,
         "intent": {"label": "move_task", "trust": 0.8},
     }
-    run = RunRecord(
-        id=run_id,
-        conversation_id=conversation_id,
-        attempt=1,
-        through_seq=1,
-        brain="offline",
-        model="offline",
-        prompt_hash="h",
-        outcome=outcome,
-        decision=decision,
-        stages={},
-        input_tokens=0,
-        output_tokens=0,
-        tool_calls=[],
-        draft=None if draft is None else (draft, ["move.md"]),
-    )
+    left = None if draft is None else (draft, ["move.md"])
+    run = make_run(conversation_id, id=run_id, outcome=outcome, decision=decision, draft=left)
     await add_run(conn, run)
     # In one transaction every now() is the same.
     await conn.execute("UPDATE agent_runs SET created_at = clock_timestamp() WHERE id = $1", run_id)

@@ -16,6 +16,9 @@ from tests.agent.intents.desk import make_reader
 from tests.agent.intents.sample import WordEmbedder
 
 # What this desk's customers call their parcels; no example of the taxonomy has any of these words.
+ALL_CONFIRMED = (
+    "INSERT INTO run_labels (run_id, kind, is_right, given_by) SELECT id, 'confirmed', true, 'customer' FROM agent_runs"
+)
 NEW_WORDS = ("zorb", "quibble", "frandish", "wuggle", "snarp", "blimber", "crondle", "vextor")
 
 
@@ -109,10 +112,7 @@ async def test_nothing_is_learned_from_too_few_tickets_or_unproved_ones(pool: Db
     await add_tickets(pool, count=100, by="model")
     assert (await learn_now(pool, reader)).tickets == 0
     async with pool.acquire() as conn:
-        await conn.execute(
-            "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
-            " SELECT id, 'confirmed', true, 'customer' FROM agent_runs"
-        )
+        await conn.execute(ALL_CONFIRMED)
         await conn.execute(
             "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
             " SELECT id, 'reopened', false, 'customer' FROM agent_runs ORDER BY id LIMIT 30"
@@ -198,10 +198,7 @@ async def test_learned_thresholds_replace_those_before_and_reach_the_reader(pool
             "INSERT INTO decision_thresholds"
             " VALUES (gen_random_uuid(), 'old', NULL, 0.9, 0.98, 200, 0.98, now(), 'meaning')"
         )
-        await conn.execute(
-            "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
-            " SELECT id, 'confirmed', true, 'customer' FROM agent_runs"
-        )
+        await conn.execute(ALL_CONFIRMED)
     await learn_now(pool, reader)
     wanted = {("meaning", "parcel_late", "web"), ("meaning", "parcel_late", None), ("meaning", None, "web")}
     assert set(reader.thresholds) == wanted
@@ -219,10 +216,7 @@ async def test_one_process_learns_at_a_time(pool: DbPool) -> None:
     reader = await make_trained(pool)
     await add_tickets(pool, count=150, by="model")
     async with pool.acquire() as conn:
-        await conn.execute(
-            "INSERT INTO run_labels (run_id, kind, is_right, given_by)"
-            " SELECT id, 'confirmed', true, 'customer' FROM agent_runs"
-        )
+        await conn.execute(ALL_CONFIRMED)
     async with hold_training(pool):
         assert await learn(pool, reader, WordEmbedder()) is None
     assert reader.thresholds == {}, "two that replace the thresholds at the same time collide"

@@ -16,10 +16,10 @@ from core.ids import new_id
 from database.pool import DbPool
 from database.queries import conversations, feedback, knowledge, runs
 from database.queries.knowledge import Shelf
-from database.types import Citation, ConversationId, MessageId, Passage, RunId
+from database.types import Citation, ConversationId, MessageId, Passage
 from tests.agent.knowledge.desk import WordEmbedder, make_document, store
 from tests.agent.knowledge.test_resolutions import PLAIN, close_ticket
-from tests.database.builders import wait_until_blocked
+from tests.database.builders import make_run, wait_until_blocked
 
 REF, OTHER_REF = "TF-20261121-0001", "TF-20261121-0002"
 QUESTION = "How can I move a task to another board?"
@@ -58,26 +58,11 @@ async def answer(
         conversation_id = ConversationId(
             await conn.fetchval("SELECT conversation_id FROM tickets WHERE id = $1", ticket_id)
         )
-        run_id = RunId(new_id())
-        run = runs.RunRecord(
-            id=run_id,
-            conversation_id=conversation_id,
-            attempt=1,
-            through_seq=1,
-            brain="offline",
-            model="offline",
-            prompt_hash="h",
-            outcome="answered",
-            decision={},
-            stages={},
-            input_tokens=0,
-            output_tokens=0,
-            tool_calls=[
-                runs.ToolCallRecord("send_response", json.dumps({"text": text, "citations": [1]}), output, 1.0)
-                for text, output in drafts
-            ],
-        )
-        await runs.add_run(conn, run)
+        calls = [
+            runs.ToolCallRecord("send_response", json.dumps({"text": text, "citations": [1]}), output, 1.0)
+            for text, output in drafts
+        ]
+        await runs.add_run(conn, make_run(conversation_id, tool_calls=calls))
         citation = Citation(number=1, passage_id=cited.id, source=cited.source, title="Move a task", excerpt=PLAIN)
         letter = f"Hi Alice,\n\n{PLAIN} [1]\n\nSources:\n[1] Move a task"
         await conversations.add_message(
