@@ -9,10 +9,9 @@ import typer
 from cli.context import CommandError, open_database, prepare
 from database.pool import connect
 from database.queries.operations import add_api_key
+from database.types import SCOPES
 
 app = typer.Typer(help="API keys for staff and machines.", no_args_is_help=True)
-
-SCOPES = ("admin", "conversations:read", "conversations:write", "customers:read")
 
 
 @app.command("create")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
-from api.access import OpenTicket, require_scope
+from api.access import OpenTicket, allow
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from channels.media import SAFE_TYPES, UNKNOWN, is_inline
@@ -17,7 +17,7 @@ router = APIRouter(tags=["attachments"])
 _NOT_FOUND = "There is no such file."
 
 
-@router.get("/attachments/{file_id}", dependencies=[Depends(require_scope("conversations:read"))])
+@router.get("/attachments/{file_id}", dependencies=[Depends(allow("tickets:read"))])
 async def read_attachment(file_id: UUID, desk: DeskDep) -> Response:
     """The content of one file."""
     return await _serve(desk, await _find(desk, file_id))

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from api.access import require_scope
+from api.access import allow
 from api.desk import DeskDep
 from api.problems import Problem
 from database import outbox
@@ -37,7 +37,7 @@ class Notices(BaseModel):
     notices: list[dict[str, Any]]
 
 
-@router.get("/deliveries", dependencies=[Depends(require_scope("conversations:read"))])
+@router.get("/deliveries", dependencies=[Depends(allow("tickets:read"))])
 async def list_undelivered(
     desk: DeskDep,
     state: Annotated[Literal["failed", "unknown", "needs_template"] | None, Query()] = None,
@@ -48,7 +48,7 @@ async def list_undelivered(
         return Undelivered(deliveries=await outbox.list_undelivered(conn, state, max_rows=limit))
 
 
-@router.post("/deliveries/{reply_id}/verdict", dependencies=[Depends(require_scope("conversations:write"))])
+@router.post("/deliveries/{reply_id}/verdict", dependencies=[Depends(allow("tickets:write"))])
 async def settle_delivery(reply_id: UUID, verdict: Verdict, desk: DeskDep) -> Undelivered:
     """A person has looked. `sent` closes the matter; `not_sent` sends the reply once more. Answers what is left."""
     message_id = MessageId(reply_id)
@@ -62,7 +62,7 @@ async def settle_delivery(reply_id: UUID, verdict: Verdict, desk: DeskDep) -> Un
     return Undelivered(deliveries=left)
 
 
-@router.get("/notices", dependencies=[Depends(require_scope("conversations:read"))])
+@router.get("/notices", dependencies=[Depends(allow("tickets:read"))])
 async def read_notices(
     desk: DeskDep, team: Annotated[str | None, Query(max_length=100)] = None, limit: MaxRows = 100
 ) -> Notices:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, EmailStr, Field, StringConstraints
 
-from api.access import OpenTicket, require_scope
+from api.access import OpenTicket, allow
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from database.notify import OUTBOX_CHANNEL
@@ -63,7 +63,7 @@ async def confirm_address(code: Code, ref: OpenTicket, desk: DeskDep) -> Proof:
 @router.post(
     "/conversations/{conversation_id}/identity",
     status_code=202,
-    dependencies=[Depends(require_scope("conversations:write"))],
+    dependencies=[Depends(allow("tickets:write"))],
 )
 async def claim_for_customer(conversation_id: UUID, claim: Claim, desk: DeskDep) -> CodeSent:
     """The same for a customer on any channel, who then simply writes the six digits there."""

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
+from api.access import ANYONE
 from api.problems import Problem
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(ANYONE)])
 
 PAGES = Path(__file__).parents[2] / "web" / "dist"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from api.access import require_scope
+from api.access import allow
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from api.schemas import Probe, ProbeReport
@@ -25,7 +25,7 @@ PROBE_INBOX = "probe"
 _RECHECK_SECONDS = 0.5
 
 
-@router.post("/test/queue", dependencies=[Depends(require_scope("admin"))])
+@router.post("/test/queue", dependencies=[Depends(allow("admin"))])
 async def probe_queue(desk: DeskDep, body: Probe | None = None) -> ProbeReport:
     """Push one message through the whole pipeline and report what each stage took. Needs a key with `admin`.
 

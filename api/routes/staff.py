@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import EmailStr
 
-from api.access import require_scope
+from api.access import allow
 from api.desk import DeskDep
 from api.problems import Problem
 from api.schemas import ConversationView, CustomerLookup, CustomerMatch
@@ -17,7 +17,7 @@ from database.types import ConversationId
 router = APIRouter(tags=["staff"])
 
 
-@router.get("/conversations/{conversation_id}", dependencies=[Depends(require_scope("conversations:read"))])
+@router.get("/conversations/{conversation_id}", dependencies=[Depends(allow("tickets:read"))])
 async def read_conversation(conversation_id: UUID, desk: DeskDep) -> ConversationView:
     """Messages, deliveries, and every run of the agent with its decision and tool calls."""
     async with desk.pool.acquire() as conn:
@@ -27,7 +27,7 @@ async def read_conversation(conversation_id: UUID, desk: DeskDep) -> Conversatio
     return ConversationView(**view)
 
 
-@router.get("/customers/lookup", dependencies=[Depends(require_scope("customers:read"))])
+@router.get("/customers/lookup", dependencies=[Depends(allow("customers:read"))])
 async def look_up(email: Annotated[EmailStr, Query(max_length=254)], desk: DeskDep) -> CustomerLookup:
     """Customers who hold this address, with the level at which they hold it."""
     async with desk.pool.acquire() as conn:

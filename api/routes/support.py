@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.access import OpenTicket
+from api.access import ANYONE, OpenTicket
 from api.desk import Desk, DeskDep
 from api.feed import TooManyStreams
 from api.problems import Problem
@@ -34,7 +34,7 @@ IdempotencyKey = Annotated[
 STREAM_RECHECK_SECONDS = 10.0
 
 
-@router.post("/submit", status_code=202)
+@router.post("/submit", status_code=202, dependencies=[Depends(ANYONE)])
 async def submit(body: Submission, desk: DeskDep, idempotency_key: IdempotencyKey = None) -> Accepted:
     """Open a ticket. Answered only when the message is committed; the reply follows on the ticket."""
     email = body.email.lower()

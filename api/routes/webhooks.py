@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
+from api.access import VENDOR
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from channels.base import BadSignature, MalformedSource, Receiver, VendorAway, WebhookRequest
@@ -18,7 +19,7 @@ from database.queries import sources
 from database.types import Parsed, Source, SourceId
 
 _log = get_logger(__name__)
-router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Depends(VENDOR)])
 
 _UNKNOWN = "No channel takes webhooks at this address; is it configured?"
 

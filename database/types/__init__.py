@@ -3,6 +3,7 @@
 Import from here; the modules behind it are split by subject.
 """
 
+from database.types.access import ROLE_SCOPES, SCOPES, Role, Scope, UserId
 from database.types.conversations import ConversationState
 from database.types.inbound import (
     Attachment,
@@ -51,6 +52,8 @@ from database.types.sources import Consent, Parsed, Source
 
 __all__ = [
     "EARLIER_ANSWER",
+    "ROLE_SCOPES",
+    "SCOPES",
     "Attachment",
     "Audience",
     "Author",
@@ -80,8 +83,10 @@ __all__ = [
     "Published",
     "QueuedMessage",
     "ReplyPath",
+    "Role",
     "RunId",
     "Scale",
+    "Scope",
     "Source",
     "SourceId",
     "StatusUpdate",
@@ -90,6 +95,7 @@ __all__ = [
     "TicketRequest",
     "TicketStatus",
     "UnreadableMessage",
+    "UserId",
     "WhatsAppPath",
     "WhatsAppProvider",
     "WorkerId",

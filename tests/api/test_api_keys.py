@@ -9,13 +9,13 @@ import pytest
 from tests.api.service import Service, expect_problem, hold_token, issue_key, submit
 
 ROUTES = [
-    ("GET", f"/conversations/{uuid4()}", "conversations:read", 404),
+    ("GET", f"/conversations/{uuid4()}", "tickets:read", 404),
     ("GET", "/customers/lookup?email=a@example.com", "customers:read", 200),
-    ("GET", "/deliveries", "conversations:read", 200),
-    ("GET", "/notices", "conversations:read", 200),
-    ("GET", f"/attachments/{uuid4()}", "conversations:read", 404),
-    ("POST", f"/deliveries/{uuid4()}/verdict", "conversations:write", 422),
-    ("POST", f"/conversations/{uuid4()}/identity", "conversations:write", 422),
+    ("GET", "/deliveries", "tickets:read", 200),
+    ("GET", "/notices", "tickets:read", 200),
+    ("GET", f"/attachments/{uuid4()}", "tickets:read", 404),
+    ("POST", f"/deliveries/{uuid4()}/verdict", "tickets:write", 422),
+    ("POST", f"/conversations/{uuid4()}/identity", "tickets:write", 422),
     ("POST", "/test/queue", "admin", 504),
 ]
 EACH_ROUTE = pytest.mark.parametrize(
@@ -51,7 +51,7 @@ async def test_nobody_enters_with_a_wrong_key(
 async def test_nobody_enters_with_a_key_without_the_scope(
     service: Service, method: str, path: str, scope: str, inside: int
 ) -> None:
-    others = {"conversations:read", "customers:read"} - {scope}
+    others = {"tickets:read", "customers:read"} - {scope}
     key = await issue_key(service.pool, *others, f"{scope}:more", scope[:-1], scope.upper())
     response = await call(service.client, method, path, {"X-API-Key": key})
     assert scope in expect_problem(response, 403)["detail"]

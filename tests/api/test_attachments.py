@@ -33,7 +33,7 @@ HOSTILE_NAMES = {
 
 @pytest.fixture
 async def staff(service: Service) -> dict[str, str]:
-    return {"X-API-Key": await issue_key(service.pool, "conversations:read")}
+    return {"X-API-Key": await issue_key(service.pool, "tickets:read")}
 
 
 async def attach(service: Service, accepted: dict[str, Any], file: Attachment) -> UUID:
@@ -93,7 +93,7 @@ async def test_a_tickets_token_does_not_open_the_staffs_path(service: Service) -
 
 async def test_a_key_without_the_scope_opens_nothing(service: Service) -> None:
     _, file_id = await store(service)
-    headers = {"X-API-Key": await issue_key(service.pool, "customers:read", "conversations:write")}
+    headers = {"X-API-Key": await issue_key(service.pool, "customers:read", "tickets:write")}
     expect_problem(await service.client.get(f"/attachments/{file_id}", headers=headers), 403)
 
 

@@ -68,7 +68,7 @@ class Staff:
 
 @pytest.fixture
 async def staff(fresh: Service) -> Staff:
-    key = await issue_key(fresh.pool, "conversations:read", "conversations:write")
+    key = await issue_key(fresh.pool, "tickets:read", "tickets:write")
     async with fresh.pool.acquire() as conn:
         conversation_id = await open_conversation(conn, "alice@example.com", channel="gmail", inbox=INBOX)
     return Staff(fresh, {"X-API-Key": key}, conversation_id)
@@ -201,7 +201,7 @@ async def test_whoever_may_only_read_settles_nothing(staff: Staff) -> None:
     reply_id = await staff.doubt()
     reader = Staff(
         staff.service,
-        {"X-API-Key": await issue_key(staff.service.pool, "conversations:read")},
+        {"X-API-Key": await issue_key(staff.service.pool, "tickets:read")},
         staff.conversation_id,
     )
     expect_problem(await reader.settle(reply_id, "sent"), 403)

@@ -223,7 +223,7 @@ async def test_the_open_page_tells_states_and_counts_of_channels_and_no_address_
         assert private not in response.text
 
 
-@pytest.mark.parametrize("scope", ["admin", "conversations:read"])
+@pytest.mark.parametrize("scope", ["admin", "tickets:read"])
 @pytest.mark.parametrize("header", ["X-API-Key", "Authorization"])
 async def test_whoever_may_read_conversations_sees_each_inbox_and_what_its_vendor_says(
     scope: str, header: str, fresh: Service
@@ -254,7 +254,7 @@ async def test_an_inbox_that_cannot_send_makes_the_desk_degraded(fresh: Service)
 
 
 async def test_a_key_that_is_none_or_may_not_read_is_refused_rather_than_shown_less(fresh: Service) -> None:
-    weak = await issue_key(fresh.pool, "conversations:write")
+    weak = await issue_key(fresh.pool, "tickets:write")
     for key, status in (("nothing", 401), (weak, 403)):
         expect_problem(await fresh.client.get("/health/detailed", headers={"X-API-Key": key}), status)
 

@@ -128,7 +128,7 @@ async def test_the_code_is_in_no_answer(customer: Customer) -> None:
     response = await customer.claim()
     code = await customer.read_code()
     ticket = await customer.service.client.get(customer.accepted["status_url"])
-    staff = {"X-API-Key": await issue_key(customer.service.pool, "conversations:read")}
+    staff = {"X-API-Key": await issue_key(customer.service.pool, "tickets:read")}
     view = await customer.service.client.get(f"/conversations/{customer.turn.conversation_id}", headers=staff)
     for text in (response.text, view.text, ticket.text):
         assert not re.search(rf"(?<![\w-]){code}(?![\w-])", text)
@@ -277,7 +277,7 @@ async def test_a_ticket_that_no_worker_has_seen_is_asked_to_wait(desk: Service) 
 
 
 async def test_staff_asks_on_behalf_of_a_customer(customer: Customer) -> None:
-    headers = {"X-API-Key": await issue_key(customer.service.pool, "conversations:write")}
+    headers = {"X-API-Key": await issue_key(customer.service.pool, "tickets:write")}
     path = f"/conversations/{customer.turn.conversation_id}/identity"
     response = await customer.service.client.post(path, json={"email": HERS}, headers=headers)
     assert response.status_code == 202

@@ -18,7 +18,7 @@ from tests.database.builders import make_run
 @pytest.fixture
 async def staff(service: Service) -> dict[str, str]:
     """The headers of somebody who may read everything."""
-    return {"X-API-Key": await issue_key(service.pool, "conversations:read", "customers:read")}
+    return {"X-API-Key": await issue_key(service.pool, "tickets:read", "customers:read")}
 
 
 def describe_run(conversation_id: ConversationId) -> runs.RunRecord:

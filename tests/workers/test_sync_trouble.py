@@ -65,7 +65,7 @@ async def test_an_inbox_that_needs_sign_in_says_so_until_it_works_again(
         open_service(settings, database_url, clock=lambda: NOW) as service,
     ):
         await pauses.wait_for_next()
-        headers = {"X-API-Key": await issue_key(service.pool, "conversations:read")}
+        headers = {"X-API-Key": await issue_key(service.pool, "tickets:read")}
         health = (await service.client.get("/health/detailed", headers=headers)).json()
         assert health["status"] == "degraded"
         assert health["inboxes"][0]["read_problem"] == "needs sign-in: the token was revoked"
