@@ -1,7 +1,7 @@
-"""Who may call what. Every route declares it with one of the four kinds of `Access`; a test finds those that do not.
+"""Who may call what. Every route declares it with one kind of `Access`; a test finds those that do not.
 
 Anyone; a vendor, whose signature the route checks; the holder of a ticket's token; or a caller who is known: a person
-who signed in or a machine with an API key, each with scopes.
+who signed in or a machine with an API key, each with scopes; or a person alone, whatever their scopes.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,10 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 
 from api.desk import Desk, DeskDep
 from api.problems import Problem
-from database.queries.operations import use_api_key
-from database.types import CustomerId, Scope
+from api.tokens import read_access_token
+from database.queries.api_keys import KEY_PREFIX, use_api_key
+from database.queries.sessions import find_signed_in
+from database.types import ROLE_SCOPES, CustomerId, Scope, SessionId, Tier
 
 _bearer = HTTPBearer(
     auto_error=False, description="An access token, an API key, or on ticket routes the ticket's token."
@@ -36,6 +38,8 @@ class Caller:
     name: str
     scopes: frozenset[str]
     customer_id: CustomerId | None = None
+    session_id: SessionId | None = None
+    tier: Tier = "standard"
 
     def has(self, scope: Scope) -> bool:
         """Whether this caller may do what the scope stands for."""
@@ -92,7 +96,7 @@ class Allow(Access):
 
     async def __call__(self, request: Request, desk: DeskDep, bearer: Bearer, header: KeyHeader) -> Caller:
         """The caller. Raises Problem 401 without a valid token or key, and 403 without the scope."""
-        caller = await identify(desk, header or (bearer.credentials if bearer else None))
+        caller = await identify(desk, bearer, header)
         request.state.caller = caller
         if not caller.has(self.scope) and not (self.own and caller.customer_id is not None):
             raise Problem(403, f"This takes the scope {self.scope}, which you do not have.")
@@ -104,15 +108,49 @@ def allow(scope: Scope, *, own: bool = False) -> Allow:
     return Allow(f"{scope}, own" if own else scope, scope, own)
 
 
-async def identify(desk: Desk, given: str | None) -> Caller:
-    """Whoever holds this access token or API key. Raises Problem 401."""
+@dataclass(frozen=True, slots=True)
+class _Person(Access):
+    async def __call__(self, request: Request, desk: DeskDep, bearer: Bearer) -> Caller:
+        """A person who signed in, with any role. Raises Problem 401 without a valid token, and 403 for a machine."""
+        caller = await identify(desk, bearer, None)
+        request.state.caller = caller
+        if caller.kind != "user":
+            raise Problem(403, "This is for people who signed in; an API key has no account.")
+        return caller
+
+
+SIGNED_IN = _Person("anyone who signed in")
+
+
+async def identify(desk: Desk, bearer: HTTPAuthorizationCredentials | None, header: str | None) -> Caller:
+    """Whoever holds this access token or API key. X-API-Key goes first and takes keys alone. Raises Problem 401."""
+    given = header or (bearer.credentials if bearer else None)
     if not given:
         raise Problem(
             401, "An access token or an API key is required, as `Authorization: Bearer …`.", headers=_ASK_FOR_TOKEN
         )
-    if len(given) <= MAX_SECRET_CHARACTERS:
-        async with desk.pool.acquire() as conn:
-            key = await use_api_key(conn, given)
-        if key is not None:
-            return Caller("key", key.id, key.name, key.scopes)
-    raise Problem(401, "This access token or API key is not valid.", headers=_ASK_FOR_TOKEN)
+    caller = None
+    if given.startswith(KEY_PREFIX) and len(given) <= MAX_SECRET_CHARACTERS:
+        caller = await _identify_machine(desk, given)
+    elif not header and len(given) <= MAX_SECRET_CHARACTERS:
+        caller = await _identify_person(desk, given)
+    if caller is None:
+        raise Problem(401, "This access token or API key is not valid.", headers=_ASK_FOR_TOKEN)
+    return caller
+
+
+async def _identify_machine(desk: Desk, given: str) -> Caller | None:
+    async with desk.pool.acquire() as conn:
+        key = await use_api_key(conn, given)
+    return None if key is None else Caller("key", key.id, key.name, key.scopes, tier=key.tier)
+
+
+async def _identify_person(desk: Desk, given: str) -> Caller | None:
+    token = read_access_token(desk.secret_key, given, now=desk.clock())
+    if token is None:
+        return None
+    async with desk.pool.acquire() as conn:
+        person = await find_signed_in(conn, token.session_id, token.user_id, key_id=token.key_id, now=desk.clock())
+    if person is None:
+        return None
+    return Caller("user", person.id, person.name, ROLE_SCOPES[person.role], person.customer_id, token.session_id)

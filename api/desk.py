@@ -11,6 +11,7 @@ from api.feed import TicketFeed
 from channels.base import Receiver
 from core.clock import Clock
 from core.ids import derive_token, matches_token
+from core.passwords import Passwords
 from core.settings import Settings
 from database.files import FileStore
 from database.notify import Notifier
@@ -29,6 +30,7 @@ class Desk:
     clock: Clock
     files: FileStore
     receivers: Mapping[str, Receiver]
+    passwords: Passwords
     ignored: Counter[str] = field(default_factory=Counter)  # events of webhooks that were nothing to us, by kind
 
     def make_ticket_token(self, ref: str) -> str:

@@ -9,12 +9,26 @@ from api.desk import Desk
 from api.edge import BodyLimit, SecurityHeaders
 from api.feed import TicketFeed
 from api.problems import MEDIA_TYPE, install_problem_handlers
-from api.routes import attachments, deliveries, health, identity, pages, probe, staff, support, webhooks
+from api.routes import (
+    api_keys,
+    attachments,
+    auth,
+    deliveries,
+    health,
+    identity,
+    pages,
+    probe,
+    staff,
+    support,
+    users,
+    webhooks,
+)
 from api.schemas import ProblemDetails
 from api.version import VERSION
 from channels.registry import build_receivers
 from core.background import run_in_background
 from core.clock import Clock, read_system_clock
+from core.passwords import COST, Passwords
 from core.settings import Settings
 from database.files import PostgresFiles
 from database.notify import TICKET_CHANNEL, Notifier, listen
@@ -25,8 +39,16 @@ STATEMENT_SECONDS = 3
 ACQUIRE_SECONDS = 3.0
 
 
-def create_app(settings: Settings, *, database_url: str, secret_key: str, clock: Clock = read_system_clock) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    database_url: str,
+    secret_key: str,
+    clock: Clock = read_system_clock,
+    password_cost: int = COST,
+) -> FastAPI:
     """The application, ready for a server; it connects to the database when the server starts it."""
+    passwords = Passwords(password_cost)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -40,7 +62,15 @@ def create_app(settings: Settings, *, database_url: str, secret_key: str, clock:
             notifier = Notifier(database_url)
             feed = TicketFeed(settings.api.max_streams)
             app.state.desk = Desk(
-                settings, secret_key, pool, notifier, feed, clock, PostgresFiles(pool), build_receivers(settings)
+                settings,
+                secret_key,
+                pool,
+                notifier,
+                feed,
+                clock,
+                PostgresFiles(pool),
+                build_receivers(settings),
+                passwords,
             )
             following = listen(database_url, {TICKET_CHANNEL: feed.announce}, feed.announce_all)
             async with run_in_background(notifier.run(), following):
@@ -58,7 +88,20 @@ def create_app(settings: Settings, *, database_url: str, secret_key: str, clock:
     app.add_middleware(BodyLimit, max_bytes=settings.api.max_body_bytes)
     app.add_middleware(SecurityHeaders)
     install_problem_handlers(app)
-    for routes in (health, support, staff, probe, deliveries, identity, attachments, webhooks, pages):
+    for routes in (
+        health,
+        auth,
+        users,
+        api_keys,
+        support,
+        staff,
+        probe,
+        deliveries,
+        identity,
+        attachments,
+        webhooks,
+        pages,
+    ):
         app.include_router(routes.router)
     pages.mount_assets(app)
     return app

@@ -17,6 +17,7 @@ from database.pool import DATABASE_ERRORS
 _log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+INVALID = "The request is not valid; see errors for each field."
 
 
 class Problem(HTTPException):
@@ -32,6 +33,11 @@ class Problem(HTTPException):
     ) -> None:
         super().__init__(status, detail, dict(headers or {}))
         self.errors = list(errors)
+
+
+def refuse_field(field: str, message: str) -> Problem:
+    """The problem 422 of one field that only the route itself could check."""
+    return Problem(422, INVALID, errors=[{"field": field, "message": message}])
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -79,7 +85,7 @@ _DETAILS = {
 async def _answer_invalid_request(_request: Request, error: Exception) -> JSONResponse:
     error = cast("RequestValidationError", error)
     errors = [{"field": _name_field(item["loc"]), "message": _explain(item)} for item in error.errors()[:20]]
-    return build_problem(422, "The request is not valid; see errors for each field.", errors=errors)
+    return build_problem(422, INVALID, errors=errors)
 
 
 def _name_field(location: Sequence[int | str]) -> str:

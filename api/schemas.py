@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
 
 from channels.web.parse import clean_text
+from core.passwords import MAX_CHARACTERS
 from database.types import Author, Priority, TicketCategory, TicketStatus
 
 
@@ -16,6 +17,10 @@ def _clean(value: object) -> object:
 
 def _clean_line(value: object) -> object:
     return " ".join(clean_text(_require_unicode(value)).split()) if isinstance(value, str) else value
+
+
+def _keep_whole(value: object) -> object:
+    return _require_unicode(value) if isinstance(value, str) else value
 
 
 def _require_unicode(text: str) -> str:
@@ -31,6 +36,8 @@ Name = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length
 Subject = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length=1, max_length=200)]
 MessageText = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=10_000)]
 Email = Annotated[EmailStr, BeforeValidator(_clean_line), Field(max_length=254)]
+# As it was typed: nothing is trimmed or cleaned.
+Password = Annotated[SecretStr, BeforeValidator(_keep_whole), Field(min_length=1, max_length=MAX_CHARACTERS)]
 
 
 class Request(BaseModel):

@@ -3,13 +3,16 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
 from core.errors import OperatorError
 from core.logging import configure_logging
@@ -66,6 +69,21 @@ def show_progress() -> Progress:
     """A bar for each task with how far it is and how long it will take; on standard error, gone at the end."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def build_table(title: str, rows: Sequence[Mapping[str, object]]) -> Table:
+    """A table of these rows, with a column for each name in the first."""
+    table = Table(title=title, title_justify="left")
+    for name in rows[0] if rows else ():
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(format_cell(value)) for value in row.values()))
+    return table
+
+
+def format_time(moment: datetime | None) -> str:
+    """To the minute, in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "–"
 
 
 def format_cell(value: object) -> str:

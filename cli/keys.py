@@ -1,45 +1,69 @@
 """API keys for staff and machines."""
 
-import asyncio
-import secrets
 from typing import Annotated
+from uuid import UUID
 
 import typer
+from rich.console import Console
 
-from cli.context import CommandError, open_database, prepare
-from database.pool import connect
-from database.queries.operations import add_api_key
-from database.types import SCOPES
+from cli.context import CommandError, build_table, format_time, open_database, prepare, run_on
+from database.queries.api_keys import add_api_key, list_api_keys, make_key, revoke_api_key
+from database.types import SCOPES, TIERS, Tier
 
 app = typer.Typer(help="API keys for staff and machines.", no_args_is_help=True)
+
+_SHOWN_ROWS = 1_000
 
 
 @app.command("create")
 def create_key(
     name: Annotated[str, typer.Argument(help="Who or what will use the key.")],
     scope: Annotated[list[str], typer.Option(help=f"May be repeated. One of: {', '.join(SCOPES)}.")],
+    tier: Annotated[str, typer.Option(help=f"How much it may ask for. One of: {', '.join(TIERS)}.")] = "standard",
+    days: Annotated[int | None, typer.Option(min=1, max=3_650, help="Days it is good for. (default: for good)")] = None,
 ) -> None:
     """Make a key and show it once; only its hash is stored."""
     unknown = sorted(set(scope) - set(SCOPES))
     if unknown:
         raise CommandError(f"unknown scope {', '.join(unknown)}; expected {', '.join(SCOPES)}")
-    settings = prepare("key", is_quiet=True)
+    chosen = _require_tier(tier)
     key = make_key()
-    with open_database(settings) as url:
-        asyncio.run(store_key(url, name, key, scope))
+    with open_database(prepare("key", is_quiet=True)) as url:
+        run_on(url, lambda conn: add_api_key(conn, name, key, scope, tier=chosen, days=days))
     typer.echo(key)
     typer.secho("Keep it now: it cannot be shown again.", err=True)
 
 
-def make_key() -> str:
-    """A fresh key with 256 random bits; the prefix lets scanners find one that leaked."""
-    return f"nd_{secrets.token_hex(32)}"
+@app.command("list")
+def list_keys() -> None:
+    """Every key, the newest first: what it may do, and when it was last used."""
+    with open_database(prepare("key", is_quiet=True)) as url:
+        found = run_on(url, lambda conn: list_api_keys(conn, max_rows=_SHOWN_ROWS))
+    if not found:
+        typer.echo("No API keys.")
+        return
+    rows = [
+        row
+        | {"scopes": " ".join(row["scopes"])}
+        | {name: format_time(row[name]) for name in row if name.endswith("_at")}
+        for row in found
+    ]
+    Console().print(build_table("API keys", rows))
 
 
-async def store_key(url: str, name: str, key: str, scopes: list[str]) -> None:
-    """Register a key."""
-    conn = await connect(url, application="nightdesk key")
-    try:
-        await add_api_key(conn, name, key, scopes)
-    finally:
-        await conn.close()
+@app.command("revoke")
+def revoke_key(
+    key_id: Annotated[UUID, typer.Argument(help="Id of the key, as `nightdesk key list` shows it.")],
+) -> None:
+    """Close a key at once and for good."""
+    with open_database(prepare("key", is_quiet=True)) as url:
+        if not run_on(url, lambda conn: revoke_api_key(conn, key_id)):
+            raise CommandError(f"there is no key {key_id}; `nightdesk key list` shows them")
+    typer.echo("revoked")
+
+
+def _require_tier(given: str) -> Tier:
+    for tier in TIERS:
+        if tier == given:
+            return tier
+    raise CommandError(f"unknown tier {given}; expected {', '.join(TIERS)}")

@@ -6,7 +6,7 @@ from typing import NoReturn
 import asyncpg
 import typer
 
-from cli import ask, bench, gmail, kb, keys, learn, queue, replay, serve, up
+from cli import ask, bench, gmail, kb, keys, learn, queue, replay, serve, up, user
 from cli import eval as evaluation
 from core.errors import OperatorError
 from database.pool import DATABASE_ERRORS
@@ -32,6 +32,7 @@ app.add_typer(kb.app, name="kb")
 app.add_typer(keys.app, name="key")
 app.add_typer(learn.app, name="learn")
 app.add_typer(queue.app, name="queue")
+app.add_typer(user.app, name="user")
 
 
 def main() -> None:

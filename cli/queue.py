@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import sources
-from cli.context import CommandError, format_cell, open_database, prepare, run_on
+from cli.context import CommandError, build_table, format_cell, open_database, prepare, run_on
 from database import queue
 from database.notify import WAKE_CHANNEL
 from database.pool import Conn
@@ -40,11 +40,11 @@ def show_stats(as_json: AsJson = False) -> None:
         return
     console = Console()
     if stats["channels"]:
-        console.print(_build_table("Threads", stats["channels"]))
+        console.print(build_table("Threads", stats["channels"]))
     else:
         console.print("Nothing waits and nothing is in work.")
     if stats["workers"]:
-        console.print(_build_table("Workers", stats["workers"]))
+        console.print(build_table("Workers", stats["workers"]))
     else:
         console.print("No worker runs; `nightdesk worker` starts one.")
     count = stats["dead_letters"]
@@ -60,7 +60,7 @@ def show_list(
     if as_json:
         _print_json(letters)
     elif letters:
-        Console().print(_build_table("Dead letters", [_shorten(letter) for letter in letters]))
+        Console().print(build_table("Dead letters", [_shorten(letter) for letter in letters]))
     else:
         typer.echo("No dead letters: every message was answered or is with a person.")
 
@@ -80,7 +80,7 @@ def show_letter(letter: Annotated[UUID, typer.Argument(help="Id of a dead letter
         head.add_row(name.replace("_", " "), Text(format_cell(found[name] if found[name] is not None else "–")))
     console.print(head)
     columns = ("attempt", "failed_at", "worker", "error_class", "message")
-    console.print(_build_table("Attempts", [{name: error[name] for name in columns} for error in found["errors"]]))
+    console.print(build_table("Attempts", [{name: error[name] for name in columns} for error in found["errors"]]))
     for message in found["messages"]:
         console.print(Text(f"Message {message['id']}, received {message['received_at']}", style="bold"))
         console.print_json(data=message["payload"])
@@ -152,15 +152,6 @@ def _shorten(letter: dict[str, Any]) -> dict[str, Any]:
         "attempts": letter["attempts"],
         "error": letter["error_class"],
     }
-
-
-def _build_table(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name in rows[0] if rows else ():
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(format_cell(value)) for value in row.values()))
-    return table
 
 
 def _print_json(value: object) -> None:

@@ -20,12 +20,11 @@ from rich.console import Console
 
 from cli.context import CommandError, open_database, prepare, read_or_create_secret, read_secret_key
 from cli.kb import load_folder
-from cli.keys import make_key, store_key
 from core.settings import Settings
 from database.init_db import init_db
 from database.pool import connect
+from database.queries.api_keys import add_api_key, make_key, use_api_key
 from database.queries.knowledge import count_articles
-from database.queries.operations import use_api_key
 
 SAMPLE_KNOWLEDGE = Path(__file__).parents[1] / "docs" / "sample-knowledge"
 START_SECONDS = 60.0
@@ -87,11 +86,10 @@ async def _ensure_admin_key(settings: Settings, url: str) -> None:
     key = read_or_create_secret(_admin_key_file(settings), make_key())
     conn = await connect(url, application="nightdesk up")
     try:
-        known = await use_api_key(conn, key)
+        if await use_api_key(conn, key) is None:
+            await add_api_key(conn, "this machine", key, ["admin"])
     finally:
         await conn.close()
-    if known is None:
-        await store_key(url, "this machine", key, ["admin"])
 
 
 def _admin_key_file(settings: Settings) -> Path:

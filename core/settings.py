@@ -60,6 +60,14 @@ class ApiSettings(BaseModel):
     max_streams: PositiveInt = 500
 
 
+class AuthSettings(BaseModel):
+    """How long people stay signed in: an access token is renewed by itself until the session ends."""
+
+    # A signing key is dropped a day after its successor began, so no token may live longer.
+    access_minutes: Annotated[int, Field(ge=1, le=60)] = 15
+    session_days: Annotated[int, Field(ge=1, le=365)] = 30
+
+
 class WorkerSettings(BaseModel):
     """The worker process."""
 
@@ -185,6 +193,7 @@ class Settings(BaseSettings):
     agent: AgentSettings = AgentSettings()
     api: ApiSettings = ApiSettings()
     attachment: AttachmentSettings = AttachmentSettings()
+    auth: AuthSettings = AuthSettings()
     company: CompanySettings = CompanySettings()
     database: DatabaseSettings = DatabaseSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()

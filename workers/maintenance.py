@@ -7,7 +7,7 @@ from collections.abc import Callable
 from core.logging import RareLog, get_logger
 from database import outbox
 from database.pool import DATABASE_ERRORS, DbConnection, connect
-from database.queries import inboxes, operations
+from database.queries import inboxes, operations, sessions, sign_ins
 from database.queries.notices import report_undelivered
 from database.queue import upkeep
 
@@ -71,6 +71,7 @@ class Maintenance:
         await operations.forget_silent_workers(conn)
         await self._look_for_stuck_threads(conn)
         await self._look_for_troubled_inboxes(conn)
+        await self._renew_signing_key(conn)
         await self._delete_old(conn)
 
     async def _work_while_elected(self, conn: DbConnection) -> None:
@@ -109,6 +110,10 @@ class Maintenance:
             name = f"{troubled['channel']} {troubled['inbox']}"
             self._overdue_logs[name].warning("an inbox needs attention", **troubled)
 
+    async def _renew_signing_key(self, conn: DbConnection) -> None:
+        if renewed := await sessions.renew_signing_key(conn):
+            _log.info("a new key signs access tokens", key_id=str(renewed))
+
     async def _delete_old(self, conn: DbConnection) -> None:
         total = 0
         for _ in range(_BATCHES_PER_ROUND):
@@ -118,8 +123,9 @@ class Maintenance:
                 break
         total += await upkeep.delete_history(conn, self._retention_days)
         total += await upkeep.delete_arrivals(conn, self._retention_days)
+        total += await sessions.delete_old_sessions(conn) + await sign_ins.delete_old_tries(conn)
         if self._rounds % _ROUNDS_PER_ORPHAN_HUNT == 0:
             total += await upkeep.delete_orphans(conn, self._retention_days)
         self._rounds += 1
         if total:
-            _log.info("old queue rows deleted", rows=total)
+            _log.info("old rows deleted", rows=total)

@@ -79,7 +79,7 @@ async def _has_key(desk: Desk, request: Request) -> bool:
     bearer, header = await _find_bearer(request), request.headers.get("X-API-Key")
     if bearer is None and header is None:
         return False
-    caller = await identify(desk, header or (bearer.credentials if bearer else None))
+    caller = await identify(desk, bearer, header)
     if not caller.has("tickets:read"):
         raise Problem(403, "This takes the scope tickets:read, which you do not have.")
     return True

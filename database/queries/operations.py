@@ -1,10 +1,8 @@
-"""What operators look at and set up: workers, channel configurations, the database itself, API keys."""
+"""What operators look at and set up: workers, channel configurations, the database itself."""
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from core.ids import hash_secret, new_id
 from database.pool import Conn
 from database.statements import load_statements
 from database.types import WorkerId
@@ -19,15 +17,6 @@ class ChannelConfig:
     enabled: bool
     quiet_seconds: float | None
     signature: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """Who calls, and what they may do."""
-
-    id: UUID
-    name: str
-    scopes: frozenset[str]
 
 
 async def beat(
@@ -83,14 +72,3 @@ async def find_channel_config(conn: Conn, channel: str, inbox: str) -> ChannelCo
 async def describe_database(conn: Conn) -> dict[str, Any]:
     """Versions of the server and of pgvector, and whether it is a read-only replica."""
     return dict(await _SQL["describe_database"].fetch_row(conn) or {})
-
-
-async def add_api_key(conn: Conn, name: str, key: str, scopes: list[str]) -> None:
-    """Register a key; only its hash is stored."""
-    await _SQL["add_key"].execute(conn, id=new_id(), name=name, key_hash=hash_secret(key), scopes=scopes)
-
-
-async def use_api_key(conn: Conn, key: str) -> ApiKey | None:
-    """The holder of a key that is not revoked."""
-    row = await _SQL["use_key"].fetch_row(conn, key_hash=hash_secret(key))
-    return None if row is None else ApiKey(row["id"], row["name"], frozenset(row["scopes"]))

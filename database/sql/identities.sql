@@ -58,9 +58,11 @@ UPDATE conversations SET customer_id = :customer_id, identity_level = 'proven', 
  WHERE id = :conversation_id;
 
 -- name: move_proven
--- Everything that the customer of this conversation has proven elsewhere comes along.
+-- Everything that the customer of this conversation has proven elsewhere comes along, and whoever signs in as them.
 WITH moved AS (
     UPDATE customer_identifiers SET customer_id = :to_id WHERE customer_id = :from_id AND level = 'proven' RETURNING value
+), signing_in AS (
+    UPDATE users SET customer_id = :to_id WHERE customer_id = :from_id
 )
 UPDATE conversations SET customer_id = :to_id
  WHERE customer_id = :from_id AND identity_level = 'proven' AND EXISTS (SELECT FROM moved);

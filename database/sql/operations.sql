@@ -24,16 +24,3 @@ SELECT enabled, quiet_seconds, signature FROM channel_configs WHERE channel = :c
 -- name: describe_database
 SELECT current_setting('server_version') AS server_version, pg_is_in_recovery() AS read_only,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS pgvector_version;
-
--- name: add_key
-INSERT INTO api_keys (id, name, key_hash, scopes) VALUES (:id, :name, :key_hash, :scopes::text[]);
-
--- name: use_key
--- last_used_at is for people, a minute's precision is enough, and most calls then write nothing.
-WITH found AS (
-    SELECT id, name, scopes, last_used_at FROM api_keys WHERE key_hash = :key_hash AND revoked_at IS NULL
-), touched AS (
-    UPDATE api_keys k SET last_used_at = now() FROM found
-     WHERE k.id = found.id AND (found.last_used_at IS NULL OR found.last_used_at < now() - interval '1 minute')
-)
-SELECT id, name, scopes FROM found;

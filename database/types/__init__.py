@@ -3,7 +3,7 @@
 Import from here; the modules behind it are split by subject.
 """
 
-from database.types.access import ROLE_SCOPES, SCOPES, Role, Scope, UserId
+from database.types.access import ROLE_SCOPES, SCOPES, TIERS, Role, Scope, SessionId, Tier, UserId
 from database.types.conversations import ConversationState
 from database.types.inbound import (
     Attachment,
@@ -54,6 +54,7 @@ __all__ = [
     "EARLIER_ANSWER",
     "ROLE_SCOPES",
     "SCOPES",
+    "TIERS",
     "Attachment",
     "Audience",
     "Author",
@@ -87,6 +88,7 @@ __all__ = [
     "RunId",
     "Scale",
     "Scope",
+    "SessionId",
     "Source",
     "SourceId",
     "StatusUpdate",
@@ -94,6 +96,7 @@ __all__ = [
     "TicketCategory",
     "TicketRequest",
     "TicketStatus",
+    "Tier",
     "UnreadableMessage",
     "UserId",
     "WhatsAppPath",

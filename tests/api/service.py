@@ -18,11 +18,12 @@ from api.main import create_app
 from core.clock import Clock
 from core.settings import Settings
 from database.pool import DbPool, open_pool
-from database.queries import operations
+from database.queries.api_keys import add_api_key
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 SECRET_KEY = "s" * 32
 PROBLEM = "application/problem+json"
+LOWEST_COST = 4  # of bcrypt
 FORM = {
     "name": "Ada Byron",
     "email": "ada@example.com",
@@ -58,7 +59,7 @@ async def open_service(
     settings: Settings, database_url: str, *, clock: Clock = read_fixed_clock, secret_key: str = SECRET_KEY
 ) -> AsyncIterator[Service]:
     """The application in this process. A bug in it is answered as over the network, not raised into the test."""
-    app = create_app(settings, database_url=database_url, secret_key=secret_key, clock=clock)
+    app = create_app(settings, database_url=database_url, secret_key=secret_key, clock=clock, password_cost=LOWEST_COST)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
@@ -78,7 +79,9 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serve(settings: Settings, database_url: str) -> AsyncIterator[Service]:
     """The application behind uvicorn on a loopback port. The socket listens at once, so nobody waits for the start."""
-    app = create_app(settings, database_url=database_url, secret_key=SECRET_KEY, clock=read_fixed_clock)
+    app = create_app(
+        settings, database_url=database_url, secret_key=SECRET_KEY, clock=read_fixed_clock, password_cost=LOWEST_COST
+    )
     config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
     server = _Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -121,7 +124,7 @@ async def issue_key(pool: DbPool, *scopes: str) -> str:
     """A new API key with these scopes."""
     key = f"nd_{uuid4().hex}"
     async with pool.acquire() as conn:
-        await operations.add_api_key(conn, "test", key, list(scopes))
+        await add_api_key(conn, "test", key, list(scopes))
     return key
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from database.pool import connect
-from database.queries.operations import use_api_key
+from database.queries.api_keys import use_api_key
 from tests.cli.command import assert_clear_error, run, run_cold
 
 

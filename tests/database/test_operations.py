@@ -1,55 +1,11 @@
-"""Operations: keys that the database cannot give away, workers that are heard of, inboxes and the server."""
+"""Operations: workers that are heard of, inboxes and the server."""
 
 from uuid import uuid4
 
-import pytest
-
-from core.ids import hash_secret
 from database.pool import DbConnection
 from database.queries import operations
 from database.types import WorkerId
 from tests.database.builders import make_worker_id
-
-KEY = "nd_0123456789abcdef0123456789abcdef"
-
-
-async def test_a_key_is_stored_as_a_hash_and_nowhere_in_plain(conn: DbConnection) -> None:
-    await operations.add_api_key(conn, "ci", KEY, ["read"])
-    row = await conn.fetchval("SELECT to_jsonb(k)::text FROM api_keys k")
-    assert KEY not in row
-    assert hash_secret(KEY) in row
-
-
-async def test_a_key_opens_with_its_name_and_scopes(conn: DbConnection) -> None:
-    await operations.add_api_key(conn, "ci", KEY, ["read", "admin"])
-    key = await operations.use_api_key(conn, KEY)
-    assert key is not None
-    assert (key.name, key.scopes) == ("ci", frozenset({"read", "admin"}))
-
-
-@pytest.mark.parametrize("wrong", ["", KEY[:-1], KEY + " ", KEY.upper(), hash_secret(KEY)])
-async def test_nothing_but_the_key_itself_opens(wrong: str, conn: DbConnection) -> None:
-    await operations.add_api_key(conn, "ci", KEY, ["read"])
-    assert await operations.use_api_key(conn, wrong) is None
-
-
-async def test_a_revoked_key_is_refused(conn: DbConnection) -> None:
-    await operations.add_api_key(conn, "ci", KEY, ["read"])
-    await conn.execute("UPDATE api_keys SET revoked_at = now()")
-    assert await operations.use_api_key(conn, KEY) is None
-    assert await conn.fetchval("SELECT last_used_at FROM api_keys") is None
-
-
-async def test_the_last_use_is_recorded_to_the_minute(conn: DbConnection) -> None:
-    await operations.add_api_key(conn, "ci", KEY, ["read"])
-    await operations.use_api_key(conn, KEY)
-    assert await conn.fetchval("SELECT last_used_at = now() FROM api_keys") is True
-    await conn.execute("UPDATE api_keys SET last_used_at = now() - interval '30 seconds'")
-    await operations.use_api_key(conn, KEY)
-    assert await conn.fetchval("SELECT last_used_at < now() FROM api_keys") is True
-    await conn.execute("UPDATE api_keys SET last_used_at = now() - interval '61 seconds'")
-    await operations.use_api_key(conn, KEY)
-    assert await conn.fetchval("SELECT last_used_at = now() FROM api_keys") is True
 
 
 async def beat(conn: DbConnection, worker_id: WorkerId, *, pid: int, in_flight: int = 0) -> None:

@@ -1,0 +1,143 @@
+"""Accounts, for admins; and for staff the names of those a ticket may be given to."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from api.access import allow
+from api.desk import DeskDep
+from api.problems import Problem, refuse_field
+from api.schemas import Email, Name, Password
+from api.schemas import Request as RequestBody
+from core.passwords import WeakPassword, require_strong
+from database.queries import users
+from database.queries.users import User
+from database.types import Role, UserId
+
+router = APIRouter(tags=["users"])
+
+ADMIN = Depends(allow("admin"))
+Before = Annotated[UUID | None, Query(description="`next` of the page before.")]
+PageSize = Annotated[int, Query(ge=1, le=200)]
+
+
+class UserView(BaseModel):
+    """An account. One with the role `user` is a customer's, who sees their own tickets."""
+
+    id: UUID
+    email: str
+    name: str
+    role: Role
+    customer_id: UUID | None
+    is_disabled: bool
+    created_at: datetime
+    last_sign_in_at: datetime | None
+
+
+class UserPage(BaseModel):
+    """Accounts, the newest first; `next` gets the page after, and is null on the last."""
+
+    users: list[UserView]
+    next: UUID | None
+
+
+class NewUser(RequestBody):
+    """An account to open. The password is told to its owner by whoever opens it, and changed by its owner."""
+
+    email: Email
+    name: Name
+    role: Role
+    password: Password
+
+
+class UserChange(RequestBody):
+    """What shall be different; what is left out stays."""
+
+    name: Name | None = None
+    role: Role | None = None
+    disabled: Annotated[bool | None, Field(description="True signs out everywhere and lets nobody in.")] = None
+
+
+class AgentView(BaseModel):
+    """Somebody who may be given a ticket."""
+
+    id: UUID
+    name: str
+
+
+class Agents(BaseModel):
+    """Everybody who may be given a ticket, by name."""
+
+    agents: list[AgentView]
+
+
+@router.get("/users", dependencies=[ADMIN])
+async def list_users(desk: DeskDep, before: Before = None, limit: PageSize = 50) -> UserPage:
+    """All accounts, the newest first."""
+    async with desk.pool.acquire() as conn:
+        found = await users.list_users(conn, before=before, max_rows=limit)
+    return UserPage(users=[_view(user) for user in found], next=found[-1].id if len(found) == limit else None)
+
+
+@router.post("/users", status_code=201, dependencies=[ADMIN])
+async def open_account(body: NewUser, desk: DeskDep) -> UserView:
+    """Open an account. For a customer, the one who has proven this address is found or made: the admin vouches."""
+    email, password = body.email.lower(), body.password.get_secret_value()
+    try:
+        require_strong(password, email)
+    except WeakPassword as error:
+        raise refuse_field("password", str(error)) from None
+    password_hash = await desk.passwords.hash(password)
+    async with desk.pool.acquire() as conn:
+        try:
+            async with conn.transaction():
+                user = await users.add_user(
+                    conn, email=email, name=body.name, role=body.role, password_hash=password_hash
+                )
+        except users.EmailTaken:
+            raise Problem(409, "Somebody has an account with this address.") from None
+    return _view(user)
+
+
+@router.patch("/users/{user_id}", dependencies=[ADMIN])
+async def change_account(user_id: UUID, body: UserChange, desk: DeskDep) -> UserView:
+    """Change role or name, or disable the account. The last admin stays one."""
+    async with desk.pool.acquire() as conn:
+        try:
+            async with conn.transaction():
+                user = await users.change_user(
+                    conn,
+                    UserId(user_id),
+                    now=desk.clock(),
+                    name=body.name,
+                    role=body.role,
+                    is_disabled=body.disabled,
+                )
+        except users.LastAdmin:
+            raise Problem(409, "This is the last admin; make somebody else one first.") from None
+    if user is None:
+        raise Problem(404, "There is no such account.")
+    return _view(user)
+
+
+@router.get("/agents", dependencies=[Depends(allow("tickets:read"))])
+async def list_agents(desk: DeskDep) -> Agents:
+    """Everybody who may be given a ticket: agents and admins whose account is not disabled."""
+    async with desk.pool.acquire() as conn:
+        return Agents(agents=[AgentView(**row) for row in await users.list_agents(conn)])
+
+
+def _view(user: User) -> UserView:
+    return UserView(
+        id=user.id,
+        email=user.email,
+        name=user.name,
+        role=user.role,
+        customer_id=user.customer_id,
+        is_disabled=user.disabled_at is not None,
+        created_at=user.created_at,
+        last_sign_in_at=user.last_sign_in_at,
+    )
