@@ -16,6 +16,7 @@ from api.routes import (
     deliveries,
     health,
     identity,
+    metrics,
     pages,
     probe,
     staff,
@@ -99,6 +100,7 @@ def create_app(
         deliveries,
         identity,
         attachments,
+        metrics,
         webhooks,
         pages,
     ):
