@@ -105,7 +105,7 @@ class RatingSummary(BaseModel):
 
 
 class Waiting(BaseModel):
-    """What waits now, whatever period was asked for: `overdue` tickets have no answer by the time they were promised."""
+    """What waits now, whatever period was asked for. `overdue`: nobody has answered by the time that was promised."""
 
     open: int
     escalated: int

@@ -1,4 +1,4 @@
-"""What one worker does for all: taking back sends of dead workers, retention, and looking for stuck threads."""
+"""What one worker does for all: taking back sends of dead workers, figures, retention, looking for stuck threads."""
 
 import asyncio
 from collections import defaultdict
@@ -8,6 +8,7 @@ from core.logging import RareLog, get_logger
 from database import outbox
 from database.pool import DATABASE_ERRORS, DbConnection, connect
 from database.queries import inboxes, operations, sessions, sign_ins
+from database.queries import channel_metrics, inboxes, operations
 from database.queries.notices import report_undelivered
 from database.queue import upkeep
 
@@ -15,6 +16,7 @@ _log = get_logger(__name__)
 
 _BATCHES_PER_ROUND = 20
 _ROUNDS_PER_ORPHAN_HUNT = 240
+_HOURS_PER_BATCH = 24
 _COMMAND_SECONDS = 60.0
 OVERDUE_SECONDS = 600.0
 _SILENT_ROUNDS = 3  # then the elected worker is taken to be paused or frozen, and another is elected
@@ -72,6 +74,7 @@ class Maintenance:
         await self._look_for_stuck_threads(conn)
         await self._look_for_troubled_inboxes(conn)
         await self._renew_signing_key(conn)
+        await self._count_figures(conn)
         await self._delete_old(conn)
 
     async def _work_while_elected(self, conn: DbConnection) -> None:
@@ -113,6 +116,19 @@ class Maintenance:
     async def _renew_signing_key(self, conn: DbConnection) -> None:
         if renewed := await sessions.renew_signing_key(conn):
             _log.info("a new key signs access tokens", key_id=str(renewed))
+    async def _count_figures(self, conn: DbConnection) -> None:
+        # Before anything is deleted: what was counted outlives its rows.
+        counted = 0
+        for _ in range(_BATCHES_PER_ROUND):
+            async with conn.transaction():
+                hours = await channel_metrics.count_next_hours(conn, max_hours=_HOURS_PER_BATCH)
+            counted += hours
+            if hours < _HOURS_PER_BATCH:
+                break
+        async with conn.transaction():
+            recounted = await channel_metrics.recount_hours(conn, max_hours=_HOURS_PER_BATCH)
+        if counted or recounted:
+            _log.info("hours counted", hours=counted, again=recounted)
 
     async def _delete_old(self, conn: DbConnection) -> None:
         total = 0

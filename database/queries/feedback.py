@@ -88,7 +88,9 @@ async def rate_ticket(conn: Conn, ref: str, *, rating: int, is_resolved: bool, c
     if is_resolved:
         await _SQL["close_ticket"].execute(conn, conversation_id=conversation_id)
     else:
-        await _SQL["give_to_person"].execute(conn, conversation_id=conversation_id, reason=_NOT_HELPED)
+        await _SQL["give_to_person"].execute(
+            conn, conversation_id=conversation_id, reason=_NOT_HELPED, is_reopening=True
+        )
     return True
 
 
@@ -165,7 +167,7 @@ async def _take_over(conn: Conn, conversation_id: ConversationId, latest: _Lates
     if latest is not None and latest.is_last_answer and not latest.is_confirmed:
         await _label(conn, latest.id, "taken_over", "", is_right=False, given_by="person")
         await _withdraw_resolutions(conn, conversation_id)
-    await _SQL["give_to_person"].execute(conn, conversation_id=conversation_id, reason=_TAKEN_OVER)
+    await _SQL["give_to_person"].execute(conn, conversation_id=conversation_id, reason=_TAKEN_OVER, is_reopening=False)
 
 
 async def _withdraw_resolutions(conn: Conn, conversation_id: ConversationId) -> None:

@@ -35,11 +35,13 @@ WITH closed AS (
 UPDATE conversations v SET owner = 'agent', automatic_replies = 0, updated_at = now() FROM closed WHERE v.id = closed.conversation_id;
 
 -- name: give_to_person
--- The conversation is a person's from now on, and its ticket waits with the team it had, or that of its category.
+-- The conversation is a person's from now on, and its ticket waits with the team it had, or that of its category. A
+-- customer who says that it is not settled after all opens it again.
 WITH taken AS (UPDATE conversations SET owner = 'person', updated_at = now() WHERE id = :conversation_id)
 UPDATE tickets t
    SET status = 'escalated', route = r.category, team = r.team, handover_reason = :reason,
-       handover_summary = coalesce(t.handover_summary, t.subject), updated_at = now()
+       handover_summary = coalesce(t.handover_summary, t.subject), updated_at = now(),
+       reopenings = t.reopenings + (:is_reopening::boolean AND t.status <> 'open')::int
   FROM escalation_routes r
  WHERE t.conversation_id = :conversation_id AND t.status <> 'escalated'
    AND r.category = (SELECT e.category FROM escalation_routes e WHERE e.category IN (t.route, t.category, 'general')

@@ -40,11 +40,11 @@ UPDATE tickets SET intent = :intent, intent_trust = :trust, intent_by = 'model'
    AND (intent_trust IS NULL OR intent_trust <= :trust);
 
 -- name: reopen
-UPDATE tickets SET reopened_from = status, status = 'open', updated_at = now()
+UPDATE tickets SET reopened_from = status, status = 'open', reopenings = reopenings + 1, updated_at = now()
  WHERE conversation_id = :conversation_id AND status IN ('auto_resolved', 'closed');
 
 -- name: undo_reopening
-UPDATE tickets SET status = reopened_from, updated_at = now()
+UPDATE tickets SET status = reopened_from, reopenings = greatest(reopenings - 1, 0), updated_at = now()
  WHERE conversation_id = :conversation_id AND status = 'open' AND reopened_from IS NOT NULL;
 
 -- name: resolve_automatically

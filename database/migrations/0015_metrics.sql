@@ -1,0 +1,168 @@
+-- Metrics: what counts, when, and the sums of hours and days that are kept when the rows are gone.
+
+-- How often a customer had to write once more about what was settled. Thanks take their own reopening back.
+ALTER TABLE tickets ADD COLUMN reopenings integer NOT NULL DEFAULT 0;
+UPDATE tickets SET reopenings = 1 WHERE reopened_from IS NOT NULL AND status <> reopened_from;
+
+-- The facts of a time are found by that time.
+CREATE INDEX messages_created ON messages (created_at);
+CREATE INDEX tickets_came ON tickets (created_at);
+CREATE INDEX outbox_created ON outbox (created_at);
+CREATE INDEX outbox_sent ON outbox (sent_at) WHERE sent_at IS NOT NULL;
+CREATE INDEX ticket_feedback_created ON ticket_feedback (created_at);
+DROP INDEX agent_metrics_channel;
+CREATE INDEX agent_metrics_created ON agent_metrics (created_at);
+
+-- In which bucket of a histogram a latency falls: each ends a tenth above where it begins, so that whatever falls into
+-- one is at most 4.8 % away from its middle, 2 / (1 + 1 / 1.1) times its beginning.
+CREATE FUNCTION latency_bucket(milliseconds float8) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN floor(ln(least(greatest(milliseconds, 1), 1e12)) / ln(1.1::float8))::integer;
+
+-- One row for each thing that counts: the only place that says what counts, and in which hour. The inbox of probes is
+-- the desk talking to itself. Tickets count in the hour in which they came in, replies in that in which they were
+-- written, a rating only as long as its ticket has no later one. A notice that a person will answer is no first reply.
+CREATE VIEW channel_facts (channel, at, fact, bucket, value) AS
+SELECT v.channel, m.created_at, CASE m.author WHEN 'customer' THEN 'message_in' ELSE 'message_out' END, 0, 1::float8
+  FROM messages m JOIN conversations v ON v.id = m.conversation_id
+ WHERE v.inbox <> 'probe'
+UNION ALL
+SELECT v.channel, t.created_at, f.fact, 0, 1
+  FROM tickets t JOIN conversations v ON v.id = t.conversation_id
+ CROSS JOIN LATERAL (VALUES
+    ('ticket', true),
+    ('auto_resolved', t.status IN ('auto_resolved', 'closed') AND t.handover_reason IS NULL),
+    ('escalated', t.handover_reason IS NOT NULL),
+    ('reopened', t.reopenings > 0)) f (fact, is_so)
+ WHERE v.inbox <> 'probe' AND f.is_so
+UNION ALL
+SELECT o.channel, o.created_at, f.fact, 0, 1
+  FROM outbox o CROSS JOIN LATERAL (VALUES ('reply', true), ('failed_reply', o.state = 'failed')) f (fact, is_so)
+ WHERE o.inbox <> 'probe' AND o.kind = 'reply' AND f.is_so
+UNION ALL
+SELECT o.channel, o.sent_at, 'first_reply', latency_bucket(w.milliseconds), w.milliseconds
+  FROM outbox o JOIN messages r ON r.id = o.id
+ CROSS JOIN LATERAL (
+    SELECT 1000 * extract(epoch FROM o.sent_at - min(m.created_at))::float8 AS milliseconds
+      FROM messages m WHERE m.conversation_id = o.conversation_id AND m.author = 'customer') w
+ WHERE o.inbox <> 'probe' AND o.sent_at IS NOT NULL AND o.kind = 'reply' AND r.author IN ('assistant', 'person')
+   AND w.milliseconds IS NOT NULL
+   AND NOT EXISTS (
+       SELECT FROM messages e JOIN outbox s ON s.id = e.id
+        WHERE e.conversation_id = o.conversation_id AND e.author IN ('assistant', 'person') AND s.kind = 'reply'
+          AND (s.sent_at, s.id) < (o.sent_at, o.id))
+UNION ALL
+SELECT a.channel, a.created_at, f.fact, f.bucket, f.value
+  FROM agent_metrics a
+ CROSS JOIN LATERAL (VALUES
+    ('turn', latency_bucket(a.agent_ms), a.agent_ms::float8), ('sentiment', 0, a.sentiment::float8))
+    f (fact, bucket, value)
+ WHERE a.inbox <> 'probe' AND (f.fact <> 'turn' OR a.agent_ms > 0)  -- 0: no brain was asked
+UNION ALL
+SELECT v.channel, r.created_at, f.fact, 0, f.value
+  FROM agent_runs r JOIN conversations v ON v.id = r.conversation_id
+ CROSS JOIN LATERAL (VALUES
+    ('input_tokens', r.input_tokens::float8), ('cached_tokens', r.cached_tokens), ('output_tokens', r.output_tokens),
+    ('cost', r.cost_usd::float8), ('unpriced', CASE WHEN r.cost_usd IS NULL THEN 1 END)) f (fact, value)
+ WHERE v.inbox <> 'probe' AND f.value > 0
+UNION ALL
+SELECT v.channel, f.created_at, 'rating', 0, f.rating
+  FROM ticket_feedback f JOIN tickets t ON t.id = f.ticket_id JOIN conversations v ON v.id = t.conversation_id
+ WHERE v.inbox <> 'probe'
+   AND NOT EXISTS (SELECT FROM ticket_feedback l
+                    WHERE l.ticket_id = f.ticket_id AND (l.created_at, l.id) > (f.created_at, f.id));
+
+-- The facts of whole hours and days, in UTC: how many, and their sum. Only latencies have buckets.
+CREATE TABLE channel_figures (
+    width   text NOT NULL CHECK (width IN ('hour', 'day')),
+    at      timestamptz NOT NULL,
+    channel text NOT NULL,
+    fact    text NOT NULL,
+    bucket  integer NOT NULL,
+    count   integer NOT NULL,
+    total   float8 NOT NULL,
+    PRIMARY KEY (width, at, channel, fact, bucket)
+);
+
+-- Every hour before this one has its figures; NULL until a worker looks for the first time.
+CREATE TABLE channel_figures_horizon (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    hour    timestamptz
+);
+INSERT INTO channel_figures_horizon DEFAULT VALUES;
+
+-- Hours about which something became known when they were over: they are counted again. Not unique, so that nobody
+-- waits for anybody.
+CREATE TABLE channel_figures_stale (hour timestamptz NOT NULL);
+CREATE INDEX channel_figures_stale_hour ON channel_figures_stale (hour);
+
+-- Hours of which rows were deleted: their figures stay as they are, because counting again would forget.
+CREATE TABLE channel_figures_frozen (hour timestamptz PRIMARY KEY);
+
+CREATE FUNCTION begin_of_hour(at timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN date_bin('1 hour', at, '2000-01-01 00:00+00');
+
+-- The triggers' WHEN keeps what happens within its hour, which is nearly everything, from ever calling these.
+CREATE FUNCTION note_stale() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO channel_figures_stale (hour)
+    VALUES (begin_of_hour((to_jsonb(NEW) ->> TG_ARGV[0])::timestamptz));
+    RETURN NULL;
+END $$;
+
+-- A message or a sent reply that comes late may change which reply of its conversation was the first, and how late it was.
+CREATE FUNCTION note_stale_replies() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO channel_figures_stale (hour)
+    SELECT begin_of_hour((to_jsonb(NEW) ->> TG_ARGV[0])::timestamptz)
+    UNION
+    SELECT begin_of_hour(o.sent_at) FROM messages m JOIN outbox o ON o.id = m.id
+     WHERE m.conversation_id = NEW.conversation_id AND o.sent_at IS NOT NULL;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION note_further_rating() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO channel_figures_stale (hour)
+    SELECT DISTINCT begin_of_hour(created_at) FROM ticket_feedback WHERE ticket_id = NEW.ticket_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION freeze_hour() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO channel_figures_frozen (hour)
+    SELECT begin_of_hour((to_jsonb(OLD) ->> TG_ARGV[0])::timestamptz) AS hour FROM channel_figures_horizon h
+     WHERE begin_of_hour((to_jsonb(OLD) ->> TG_ARGV[0])::timestamptz) < h.hour
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER message_is_late AFTER INSERT ON messages FOR EACH ROW
+    WHEN (begin_of_hour(NEW.created_at) < begin_of_hour(clock_timestamp())) EXECUTE FUNCTION note_stale_replies('created_at');
+CREATE TRIGGER ticket_is_late AFTER INSERT ON tickets FOR EACH ROW
+    WHEN (begin_of_hour(NEW.created_at) < begin_of_hour(clock_timestamp())) EXECUTE FUNCTION note_stale('created_at');
+CREATE TRIGGER ticket_changes_late AFTER UPDATE OF status, handover_reason, reopenings ON tickets FOR EACH ROW
+    WHEN (begin_of_hour(NEW.created_at) < begin_of_hour(clock_timestamp())) EXECUTE FUNCTION note_stale('created_at');
+CREATE TRIGGER reply_is_late AFTER INSERT ON outbox FOR EACH ROW
+    WHEN (begin_of_hour(NEW.created_at) < begin_of_hour(clock_timestamp())) EXECUTE FUNCTION note_stale('created_at');
+CREATE TRIGGER reply_fails_late AFTER UPDATE OF state ON outbox FOR EACH ROW
+    WHEN ((OLD.state = 'failed') <> (NEW.state = 'failed')
+          AND begin_of_hour(NEW.created_at) < begin_of_hour(clock_timestamp())) EXECUTE FUNCTION note_stale('created_at');
+CREATE TRIGGER reply_was_sent AFTER UPDATE OF sent_at ON outbox FOR EACH ROW
+    WHEN (OLD.sent_at IS DISTINCT FROM NEW.sent_at
+          AND begin_of_hour(NEW.sent_at) < begin_of_hour(clock_timestamp())) EXECUTE FUNCTION note_stale_replies('sent_at');
+CREATE TRIGGER reply_was_sent_before AFTER INSERT ON outbox FOR EACH ROW
+    WHEN (begin_of_hour(NEW.sent_at) < begin_of_hour(clock_timestamp())) EXECUTE FUNCTION note_stale_replies('sent_at');
+CREATE TRIGGER turn_is_late AFTER INSERT ON agent_metrics FOR EACH ROW
+    WHEN (begin_of_hour(NEW.created_at) < begin_of_hour(clock_timestamp())) EXECUTE FUNCTION note_stale('created_at');
+CREATE TRIGGER run_is_late AFTER INSERT ON agent_runs FOR EACH ROW
+    WHEN (begin_of_hour(NEW.created_at) < begin_of_hour(clock_timestamp())) EXECUTE FUNCTION note_stale('created_at');
+CREATE TRIGGER rating_replaces AFTER INSERT ON ticket_feedback FOR EACH ROW EXECUTE FUNCTION note_further_rating();
+
+CREATE TRIGGER message_is_gone AFTER DELETE ON messages FOR EACH ROW EXECUTE FUNCTION freeze_hour('created_at');
+CREATE TRIGGER ticket_is_gone AFTER DELETE ON tickets FOR EACH ROW EXECUTE FUNCTION freeze_hour('created_at');
+CREATE TRIGGER reply_is_gone AFTER DELETE ON outbox FOR EACH ROW EXECUTE FUNCTION freeze_hour('created_at');
+CREATE TRIGGER sent_reply_is_gone AFTER DELETE ON outbox FOR EACH ROW WHEN (OLD.sent_at IS NOT NULL)
+    EXECUTE FUNCTION freeze_hour('sent_at');
+CREATE TRIGGER turn_is_gone AFTER DELETE ON agent_metrics FOR EACH ROW EXECUTE FUNCTION freeze_hour('created_at');
+CREATE TRIGGER run_is_gone AFTER DELETE ON agent_runs FOR EACH ROW EXECUTE FUNCTION freeze_hour('created_at');
+CREATE TRIGGER rating_is_gone AFTER DELETE ON ticket_feedback FOR EACH ROW EXECUTE FUNCTION freeze_hour('created_at');

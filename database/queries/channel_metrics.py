@@ -1,0 +1,146 @@
+"""The figures of channels: rows where they are fresh, sums of whole hours and days where they are not.
+
+What counts, and in which hour, stands in the view `channel_facts` and nowhere else. Counting functions are called
+inside a transaction; they lock the horizon, so that one counts at a time. What becomes known of an hour that was
+counted marks it, and it is counted again.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from database.pool import Conn
+from database.statements import load_statements
+from database.types import Channel
+
+_SQL = load_statements("channel_metrics")
+
+Width = Literal["hour", "day"]
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+_A_MONDAY = datetime(2000, 1, 3, tzinfo=UTC)  # where buckets count from, in the statement as well
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A period in buckets, with the one of the same length before it. Whole hours, or buckets of minutes."""
+
+    starts_at: datetime
+    ends_at: datetime
+    bucket: timedelta
+
+    @property
+    def previous_at(self) -> datetime:
+        """Where the period before begins."""
+        return self.starts_at - (self.ends_at - self.starts_at)
+
+    def list_buckets(self) -> Iterator[datetime]:
+        """Where each bucket begins, in UTC; the first may begin before the period."""
+        at = round_down(self.starts_at, self.bucket)
+        while at < self.ends_at:
+            yield at
+            at += self.bucket
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A time of which there are sums of this width."""
+
+    width: Width
+    starts_at: datetime
+    ends_at: datetime
+
+
+def round_down(at: datetime, width: timedelta) -> datetime:
+    """The beginning of the minutes, hours, day or week that `at` lies in, in UTC."""
+    return _A_MONDAY + (at - _A_MONDAY) // width * width
+
+
+async def read_figures(conn: Conn, window: Window, channels: Collection[Channel]) -> list[dict[str, Any]]:
+    """For the period (`is_now`) and the one before: figures in all (`channel` is None) and by channel.
+
+    For the period also by bucket (`at`, else None). What had no facts is left out.
+    """
+    row = await _SQL["find_horizon"].fetch_row(conn)
+    horizon = row["hour"] if row else None
+    is_by_the_hour = window.bucket >= HOUR
+    counted = max(window.previous_at, min(horizon or window.previous_at, window.ends_at))
+    rows_from = counted if is_by_the_hour else window.previous_at
+    spans = [
+        *_list_spans(window.previous_at, min(window.starts_at, rows_from), with_days=True),
+        *_list_spans(window.starts_at, rows_from, with_days=window.bucket >= DAY),
+    ]
+    figures = await _SQL["read_figures"].fetch(
+        conn,
+        widths=[span.width for span in spans],
+        starts=[span.starts_at for span in spans],
+        ends=[span.ends_at for span in spans],
+        rows_from=rows_from,
+        rows_until=window.ends_at,
+        middle=window.starts_at,
+        bucket_seconds=round(window.bucket.total_seconds()),
+        channels=list(channels),
+    )
+    return [dict(figure) for figure in figures]
+
+
+async def read_desk(
+    conn: Conn, *, starts_at: datetime | None, ends_at: datetime | None, now: datetime
+) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+    """Tickets by status, the average of the ratings, and what waits now; without times, of all time."""
+    tickets = await _SQL["count_tickets"].fetch(conn, starts_at=starts_at, ends_at=ends_at)
+    [ratings] = await _SQL["average_ratings"].fetch(conn, starts_at=starts_at, ends_at=ends_at)
+    [waiting] = await _SQL["count_waiting"].fetch(conn, now=now)
+    return [dict(row) for row in tickets], dict(ratings), dict(waiting)
+
+
+async def count_next_hours(conn: Conn, *, max_hours: int) -> int:
+    """Count the oldest hours that are over and not counted yet. Returns how many there were."""
+    [(horizon, possible)] = await _SQL["lock_horizon"].fetch(conn)
+    starts_at = horizon or await _SQL["find_first"].fetch_value(conn) or possible
+    ends_at = max(starts_at, min(starts_at + max_hours * HOUR, possible))
+    if starts_at < ends_at:
+        await _count(conn, starts_at, ends_at)
+        await _count_days(conn, [starts_at + n * HOUR for n in range((ends_at - starts_at) // HOUR)])
+    if ends_at != horizon:
+        await _SQL["move_horizon"].execute(conn, hour=ends_at)
+    return int((ends_at - starts_at) / HOUR)
+
+
+async def recount_hours(conn: Conn, *, max_hours: int) -> int:
+    """Count hours again about which something became known since. Returns how many there were.
+
+    Hours that lost rows to a retention or an erasure keep the figures they had.
+    """
+    await _SQL["lock_horizon"].fetch(conn)
+    hours = [row["hour"] for row in await _SQL["take_stale"].fetch(conn, max_hours=max_hours)]
+    for hour in hours:
+        await _count(conn, hour, hour + HOUR)
+    await _count_days(conn, hours)
+    return len(hours)
+
+
+async def _count(conn: Conn, starts_at: datetime, ends_at: datetime) -> None:
+    await _SQL["forget_hours"].execute(conn, starts_at=starts_at, ends_at=ends_at)
+    await _SQL["count_hours"].execute(conn, starts_at=starts_at, ends_at=ends_at)
+
+
+async def _count_days(conn: Conn, hours: Sequence[datetime]) -> None:
+    await _SQL["forget_days"].execute(conn, hours=hours)
+    await _SQL["count_days"].execute(conn, hours=hours)
+
+
+def _list_spans(starts_at: datetime, ends_at: datetime, *, with_days: bool) -> list[_Span]:
+    """The fewest sums that make up a time: whole days where they may be used, and hours around them."""
+    first_day = round_down(starts_at + DAY - timedelta.resolution, DAY)
+    last_day = round_down(ends_at, DAY)
+    if not with_days or first_day >= last_day:
+        first_day = last_day = ends_at
+    spans = [
+        _Span("hour", starts_at, first_day),
+        _Span("day", first_day, last_day),
+        _Span("hour", last_day, ends_at),
+    ]
+    return [span for span in spans if span.starts_at < span.ends_at]
