@@ -10,6 +10,7 @@ from api.edge import BodyLimit, SecurityHeaders
 from api.feed import TicketFeed
 from api.problems import MEDIA_TYPE, install_problem_handlers
 from api.routes import (
+<<<<<<< HEAD
     api_keys,
     attachments,
     auth,
@@ -22,6 +23,20 @@ from api.routes import (
     staff,
     support,
     users,
+=======
+    attachments,
+    deliveries,
+    feedback,
+    health,
+    identity,
+    pages,
+    probe,
+    resolutions,
+    staff,
+    support,
+    ticket_actions,
+    tickets,
+>>>>>>> 0aa2ec2 (Declare the routes of tickets and feedback with their schemas)
     webhooks,
 )
 from api.schemas import ProblemDetails
@@ -91,16 +106,27 @@ def create_app(
     install_problem_handlers(app)
     for routes in (
         health,
+<<<<<<< HEAD
         auth,
         users,
         api_keys,
         support,
+=======
+        support,
+        tickets,
+        ticket_actions,
+        resolutions,
+        feedback,
+>>>>>>> 0aa2ec2 (Declare the routes of tickets and feedback with their schemas)
         staff,
         probe,
         deliveries,
         identity,
         attachments,
+<<<<<<< HEAD
         metrics,
+=======
+>>>>>>> 0aa2ec2 (Declare the routes of tickets and feedback with their schemas)
         webhooks,
         pages,
     ):

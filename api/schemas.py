@@ -35,6 +35,10 @@ def _require_unicode(text: str) -> str:
 Name = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length=1, max_length=120)]
 Subject = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length=1, max_length=200)]
 MessageText = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=10_000)]
+Reason = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length=1, max_length=500)]
+Comment = Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=2_000)]
+# A name out of a list that the desk keeps, such as that of an intent or a route.
+Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Email = Annotated[EmailStr, BeforeValidator(_clean_line), Field(max_length=254)]
 # As it was typed: nothing is trimmed or cleaned.
 Password = Annotated[SecretStr, BeforeValidator(_keep_whole), Field(min_length=1, max_length=MAX_CHARACTERS)]
