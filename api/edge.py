@@ -5,9 +5,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.headers import NO_STORE, SECURITY_HEADERS
 from api.problems import Problem, build_problem
+from database.types.jobs import MAX_UPLOAD_BYTES
 
 # Meta sends batches of up to 3 MB. https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks
 WEBHOOK_BYTES = 3 * 1024 * 1024
+UPLOAD_PATH = "/knowledge/uploads"
+_FORM_BYTES = 64 * 1024  # what a form may hold beside the file
 _TOO_LARGE = "The request is larger than the {limit} KiB the server accepts."
 
 
@@ -48,7 +51,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = WEBHOOK_BYTES if scope["path"].startswith("/webhooks/") else self._max_bytes
+        limit = self._find_limit(scope["path"])
         detail = _TOO_LARGE.format(limit=limit // 1024)
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdigit() and int(announced) > limit:
@@ -65,3 +68,8 @@ class BodyLimit:
             return message
 
         await self._app(scope, receive_within_limit, send)
+
+    def _find_limit(self, path: str) -> int:
+        if path.startswith("/webhooks/"):
+            return WEBHOOK_BYTES
+        return MAX_UPLOAD_BYTES + _FORM_BYTES if path == UPLOAD_PATH else self._max_bytes

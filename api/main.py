@@ -10,25 +10,16 @@ from api.edge import BodyLimit, SecurityHeaders
 from api.feed import TicketFeed
 from api.problems import MEDIA_TYPE, install_problem_handlers
 from api.routes import (
-<<<<<<< HEAD
     api_keys,
     attachments,
     auth,
     deliveries,
-    health,
-    identity,
-    metrics,
-    pages,
-    probe,
-    staff,
-    support,
-    users,
-=======
-    attachments,
-    deliveries,
     feedback,
     health,
     identity,
+    knowledge,
+    knowledge_jobs,
+    metrics,
     pages,
     probe,
     resolutions,
@@ -36,7 +27,7 @@ from api.routes import (
     support,
     ticket_actions,
     tickets,
->>>>>>> 0aa2ec2 (Declare the routes of tickets and feedback with their schemas)
+    users,
     webhooks,
 )
 from api.schemas import ProblemDetails
@@ -47,7 +38,7 @@ from core.clock import Clock, read_system_clock
 from core.passwords import COST, Passwords
 from core.settings import Settings
 from database.files import PostgresFiles
-from database.notify import TICKET_CHANNEL, Notifier, listen
+from database.notify import DONE_CHANNEL, TICKET_CHANNEL, Notifier, listen
 from database.pool import open_pool
 
 # Somebody waits for every answer: better to be told soon to come again than to be kept.
@@ -88,7 +79,8 @@ def create_app(
                 build_receivers(settings),
                 passwords,
             )
-            following = listen(database_url, {TICKET_CHANNEL: feed.announce}, feed.announce_all)
+            wakers = {TICKET_CHANNEL: feed.announce, DONE_CHANNEL: feed.announce}
+            following = listen(database_url, wakers, feed.announce_all)
             async with run_in_background(notifier.run(), following):
                 yield
 
@@ -106,27 +98,22 @@ def create_app(
     install_problem_handlers(app)
     for routes in (
         health,
-<<<<<<< HEAD
         auth,
         users,
         api_keys,
-        support,
-=======
         support,
         tickets,
         ticket_actions,
         resolutions,
         feedback,
->>>>>>> 0aa2ec2 (Declare the routes of tickets and feedback with their schemas)
         staff,
         probe,
         deliveries,
         identity,
         attachments,
-<<<<<<< HEAD
         metrics,
-=======
->>>>>>> 0aa2ec2 (Declare the routes of tickets and feedback with their schemas)
+        knowledge,
+        knowledge_jobs,
         webhooks,
         pages,
     ):

@@ -15,7 +15,8 @@ def _clean(value: object) -> object:
     return clean_text(_require_unicode(value)) if isinstance(value, str) else value
 
 
-def _clean_line(value: object) -> object:
+def clean_line(value: object) -> object:
+    """A text on one line without what no column takes, before it is measured; anything else as it is."""
     return " ".join(clean_text(_require_unicode(value)).split()) if isinstance(value, str) else value
 
 
@@ -32,14 +33,14 @@ def _require_unicode(text: str) -> str:
     return text
 
 
-Name = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length=1, max_length=120)]
-Subject = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length=1, max_length=200)]
+Name = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=120)]
+Subject = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=200)]
 MessageText = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=10_000)]
-Reason = Annotated[str, BeforeValidator(_clean_line), StringConstraints(min_length=1, max_length=500)]
+Reason = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=500)]
 Comment = Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=2_000)]
 # A name out of a list that the desk keeps, such as that of an intent or a route.
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Email = Annotated[EmailStr, BeforeValidator(_clean_line), Field(max_length=254)]
+Email = Annotated[EmailStr, BeforeValidator(clean_line), Field(max_length=254)]
 # As it was typed: nothing is trimmed or cleaned.
 Password = Annotated[SecretStr, BeforeValidator(_keep_whole), Field(min_length=1, max_length=MAX_CHARACTERS)]
 

@@ -16,6 +16,8 @@ _log = get_logger(__name__)
 WAKE_CHANNEL = "nightdesk_queue"  # a thread has become claimable
 OUTBOX_CHANNEL = "nightdesk_outbox"  # a reply may go out that could not before
 INBOX_CHANNEL = "nightdesk_inbox"  # payload: an inbox that has something new
+JOB_CHANNEL = "nightdesk_job"  # payload: the kind of a job that waits for a worker
+DONE_CHANNEL = "nightdesk_done"  # payload: the id of a job that somebody waits for
 TICKET_CHANNEL = "nightdesk_ticket"  # payload: the contact of the thread whose ticket has changed
 
 _MIN_INTERVAL_SECONDS = 0.004

@@ -163,9 +163,9 @@ async def unpublish_article(conn: Conn, article_id: UUID) -> bool:
     return await _note_change(conn, await _SQL["unpublish"].fetch(conn, article_id=article_id))
 
 
-async def drop_draft(conn: Conn, article_id: UUID) -> None:
-    """Delete an article that was never published."""
-    await _SQL["drop_draft"].execute(conn, article_id=article_id)
+async def drop_draft(conn: Conn, article_id: UUID) -> bool:
+    """Delete an article that was never published; False if it was, because answers may rest on it."""
+    return await _SQL["drop_draft"].fetch_value(conn, article_id=article_id) is not None
 
 
 async def list_passages(conn: Conn, revision_id: UUID) -> list[dict[str, Any]]:

@@ -91,7 +91,8 @@ UPDATE learned_tickets SET outcome = 'withdrawn', decided_at = now()
 -- An answer that nobody was ever told.
 DELETE FROM knowledge_articles a
  WHERE a.id = :article_id
-   AND NOT EXISTS (SELECT FROM knowledge_revisions r WHERE r.article_id = a.id AND NOT isempty(r.published));
+   AND NOT EXISTS (SELECT FROM knowledge_revisions r WHERE r.article_id = a.id AND NOT isempty(r.published))
+RETURNING a.id;
 
 -- name: list_passages
 SELECT title, heading, content FROM knowledge_base WHERE revision_id = :revision_id ORDER BY position;
