@@ -14,6 +14,7 @@ from api.routes import (
     attachments,
     auth,
     deliveries,
+    desk_settings,
     feedback,
     health,
     identity,
@@ -114,6 +115,7 @@ def create_app(
         metrics,
         knowledge,
         knowledge_jobs,
+        desk_settings,
         webhooks,
         pages,
     ):

@@ -105,15 +105,17 @@ UploadState = Literal["queued", "reading", "embedding", "done", "failed"]
 class UploadView(BaseModel):
     """A file on its way to become an article.
 
-    `passages` of it are to be embedded, which is known once it is read; `embedded` of them are. `problem` says why it
-    failed. A file that says what the article says already is `is_unchanged` and makes no new revision.
+    `to_embed` are its texts that the models embed, which is known once it is read, and `embedded` how many are;
+    `passages` is what came of it. `problem` says why it failed. A file that says what the article says already is
+    `is_unchanged` and makes no new revision.
     """
 
     id: UUID
     name: str
     state: UploadState
-    passages: int | None
+    to_embed: int | None
     embedded: int
+    passages: int | None
     problem: str | None
     article_id: UUID | None
     is_unchanged: bool

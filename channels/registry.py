@@ -4,8 +4,12 @@ from collections.abc import Mapping
 
 from channels import gmail, mailbox, web, whatsapp
 from channels.base import Channels, Receiver, Sender
+from channels.web.parse import FORM_INBOX
 from channels.web.send import WebSender
+from channels.whatsapp.meta import is_configured as is_meta_configured
+from channels.whatsapp.twilio import is_configured as is_twilio_configured
 from core.settings import Settings
+from database.types import Channel
 
 # Messages that the desk sends to itself, on any channel: the reply is only recorded, never sent out.
 LOCAL_INBOXES = frozenset({"ask", "probe"})
@@ -27,6 +31,18 @@ def build_receivers(settings: Settings) -> Mapping[str, Receiver]:
     return {
         address: receiver for kit in build_channels(settings).values() for address, receiver in kit.receivers.items()
     }
+
+
+def list_inboxes(settings: Settings) -> list[tuple[Channel, str]]:
+    """Every inbox that the settings name, by channel."""
+    found: list[tuple[Channel, str | None]] = [
+        ("gmail", settings.gmail.address),
+        ("mailbox", settings.mailbox.address),
+        ("web", FORM_INBOX),
+        ("whatsapp", settings.twilio.number if is_twilio_configured(settings.twilio) else None),
+        ("whatsapp", settings.meta.phone_number_id if is_meta_configured(settings.meta) else None),
+    ]
+    return [(channel, inbox) for channel, inbox in found if inbox is not None]
 
 
 def find_sender(channels: Channels, channel: str, inbox: str) -> Sender | None:

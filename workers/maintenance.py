@@ -9,6 +9,7 @@ from database import outbox
 from database.pool import DATABASE_ERRORS, DbConnection, connect
 from database.queries import inboxes, operations, sessions, sign_ins
 from database.queries import channel_metrics, inboxes, operations
+from database.queries import inboxes, jobs, operations
 from database.queries.notices import report_undelivered
 from database.queue import upkeep
 
@@ -140,6 +141,7 @@ class Maintenance:
         total += await upkeep.delete_history(conn, self._retention_days)
         total += await upkeep.delete_arrivals(conn, self._retention_days)
         total += await sessions.delete_old_sessions(conn) + await sign_ins.delete_old_tries(conn)
+        total += await jobs.delete_old(conn)
         if self._rounds % _ROUNDS_PER_ORPHAN_HUNT == 0:
             total += await upkeep.delete_orphans(conn, self._retention_days)
         self._rounds += 1

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from agent.assemble import build_agent
+from agent.knowledge.embed import wrap_embedder
 from agent.knowledge.load import load_embedders
+from agent.knowledge.search import KnowledgeSearch
 from agent.run import SupportAgent
 from channels.base import Channels
 from channels.registry import build_channels
@@ -15,7 +17,7 @@ from core.logging import get_logger
 from core.settings import Settings
 from database import outbox, queue
 from database.files import PostgresFiles
-from database.notify import INBOX_CHANNEL, OUTBOX_CHANNEL, TICKET_CHANNEL, WAKE_CHANNEL, Notifier, listen
+from database.notify import INBOX_CHANNEL, JOB_CHANNEL, OUTBOX_CHANNEL, TICKET_CHANNEL, WAKE_CHANNEL, Notifier, listen
 from database.outbox import Doubtful
 from database.pool import DbPool, open_pool
 from database.queries import attachments
@@ -26,6 +28,7 @@ from workers.delivery import Deliverer
 from workers.heartbeat import Heartbeat
 from workers.inboxes import Inboxes
 from workers.intents import IntentKeeper
+from workers.jobs import JobKeeper
 from workers.knowledge import KnowledgeKeeper
 from workers.leases import Leases
 from workers.maintenance import Maintenance
@@ -56,12 +59,23 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
     ):
         notifier = Notifier(database_url)
         worker = Worker(settings, database_url, pool, agent, notifier)
+        keepers = [IntentKeeper(pool, agent.intents, embedders.local).run()] if agent.intents else []
+        search = KnowledgeSearch(pool, wrap_embedder(embedders.local), wrap_embedder(embedders.remote))
+        jobs = JobKeeper(
+            pool,
+            embedders,
+            search,
+            build_channels(settings),
+            confidence_threshold=settings.agent.confidence_threshold,
+            notify=notifier.notify,
+            poll_seconds=settings.worker.poll_seconds,
+        )
         wakers: dict[str, Callable[[str], None]] = {
             WAKE_CHANNEL: worker.turns.wake,
             OUTBOX_CHANNEL: worker.deliveries.wake,
             INBOX_CHANNEL: worker.inboxes.wake,
+            JOB_CHANNEL: jobs.wake,
         }
-        keepers = [IntentKeeper(pool, agent.intents, embedders.local).run()] if agent.intents else []
         async with run_in_background(
             notifier.run(),
             worker.heartbeat.run(),
@@ -69,6 +83,7 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
             listen(database_url, wakers, worker.wake),
             worker.inboxes.run(),
             KnowledgeKeeper(database_url, pool, embedders, settings.knowledge).run(),
+            jobs.run(),
             *keepers,
             on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
         ):

@@ -18,9 +18,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from agent.knowledge.embedder import Embedder
+from database.types import Route
 
 Level = Literal["always", "likely"]
-Route = Literal["billing", "legal", "security", "technical", "account", "general"]
 Vectors = npt.NDArray[np.float32]
 
 POLICY_FILE = Path(__file__).with_name("policy.yaml")

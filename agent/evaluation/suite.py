@@ -10,11 +10,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.context import Turn
-from agent.decision.policy import Route
 from agent.models.brain import OFFLINE_BRAIN
 from agent.run import SupportAgent
 from core.ids import new_id
-from database.types import Channel, ConversationId, ConversationState, CustomerId
+from database.types import Channel, ConversationId, ConversationState, CustomerId, Route
 
 TICKETS_FOLDER = Path(__file__).with_name("tickets")
 KNOWLEDGE_FOLDER = "sample-knowledge/"  # how the sources of the sample articles begin

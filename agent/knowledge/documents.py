@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
+from pathlib import Path, PurePath
 from typing import Annotated, Literal
 
 import yaml
@@ -69,8 +70,13 @@ def read_document(path: Path) -> Document:
     """Read one file; raises DocumentError when it is too large, damaged or empty."""
     if path.stat().st_size > MAX_DOCUMENT_BYTES:
         raise DocumentError(f"{path}: larger than {MAX_DOCUMENT_BYTES // 2**20} MiB")
+    return read_content(path, path.read_bytes())
+
+
+def read_content(path: PurePath, content: bytes) -> Document:
+    """Read what a file of this name holds; raises DocumentError when it is damaged or empty."""
     try:
-        document = _READERS[path.suffix.lower()](path)
+        document = _READERS[path.suffix.lower()](path, content)
     except (UnicodeDecodeError, PyPdfError, yaml.YAMLError) as error:
         raise DocumentError(f"{path}: cannot be read ({type(error).__name__})") from error
     if not any(section.text for section in document.sections):
@@ -78,9 +84,8 @@ def read_document(path: Path) -> Document:
     return document
 
 
-def _read_markdown(path: Path) -> Document:
-    text = path.read_text(encoding="utf-8")
-    meta, text = _read_front_matter(path, text)
+def _read_markdown(path: PurePath, content: bytes) -> Document:
+    meta, text = _read_front_matter(path, _decode(content))
     lines = list(_walk_markdown(MarkdownIt("commonmark").enable("table").parse(text)))
     title = meta.title or next((line.strip() for level, line in lines if level and line.strip()), _title_of(path))
     sections = _merge_sections(lines, title)
@@ -117,7 +122,7 @@ class FrontMatter(BaseModel):
     questions: tuple[Question, ...] = ()
 
 
-def _read_front_matter(path: Path, text: str) -> tuple[FrontMatter, str]:
+def _read_front_matter(path: PurePath, text: str) -> tuple[FrontMatter, str]:
     match = _FRONT_MATTER.match(text)
     if match is None:
         return FrontMatter(), text
@@ -181,13 +186,16 @@ def _merge_sections(lines: Iterable[tuple[int, str]], title: str) -> list[Sectio
     return [section for section in merged if section.text]
 
 
-def _read_text(path: Path) -> Document:
-    text = path.read_text(encoding="utf-8").replace("\r\n", "\n").strip()
-    return Document(_title_of(path), path.parent.name or "general", (Section("", text),))
+def _decode(content: bytes) -> str:
+    return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _read_html(path: Path) -> Document:
-    tree = LexborHTMLParser(path.read_text(encoding="utf-8"))
+def _read_text(path: PurePath, content: bytes) -> Document:
+    return Document(_title_of(path), path.parent.name or "general", (Section("", _decode(content).strip()),))
+
+
+def _read_html(path: PurePath, content: bytes) -> Document:
+    tree = LexborHTMLParser(_decode(content))
     tree.strip_tags(["script", "style", "nav", "header", "footer", "form", "template"])
     title = tree.css_first("h1") or tree.css_first("title")
     name = " ".join(title.text().split()) if title is not None else _title_of(path)
@@ -203,19 +211,19 @@ def _read_html(path: Path) -> Document:
     return Document(name, path.parent.name or "general", tuple(_merge_sections(lines, name)))
 
 
-def _read_pdf(path: Path) -> Document:
-    reader = PdfReader(path)
+def _read_pdf(path: PurePath, content: bytes) -> Document:
+    reader = PdfReader(BytesIO(content))
     pages = [(page.extract_text() or "").strip() for page in reader.pages]
     title = (reader.metadata.title if reader.metadata else None) or _title_of(path)
     sections = [Section(f"Page {number}", text) for number, text in enumerate(pages, start=1) if text]
     return Document(str(title), path.parent.name or "general", tuple(sections))
 
 
-def _title_of(path: Path) -> str:
+def _title_of(path: PurePath) -> str:
     return re.sub(r"[-_]+", " ", path.stem).strip().capitalize()
 
 
-_READERS: dict[str, Callable[[Path], Document]] = {
+_READERS: dict[str, Callable[[PurePath, bytes], Document]] = {
     ".md": _read_markdown,
     ".markdown": _read_markdown,
     ".txt": _read_text,

@@ -1,8 +1,8 @@
 """Loading documents into the knowledge base: read, cut, embed, store, compare; unchanged ones are skipped."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
@@ -12,7 +12,7 @@ from agent.knowledge.documents import Document, DocumentError, read_document
 from agent.knowledge.embedder import Embedder, Embedders
 from agent.knowledge.hints import Hint, keep_hints
 from agent.knowledge.passages import cut_passages
-from agent.knowledge.vectors import embed_texts
+from agent.knowledge.vectors import TellProgress, embed_texts, tell_nobody
 from database.pool import Conn, DbPool
 from database.queries import knowledge
 from database.queries.knowledge import NewArticle
@@ -30,6 +30,13 @@ class Ingested:
     is_draft: bool = False
     problem: str | None = None
     hints: tuple[Hint, ...] = ()
+
+
+Settle = Callable[[Conn, UUID, Ingested], Awaitable[None]]
+
+
+async def settle_nothing(_conn: Conn, _article_id: UUID, _stored: Ingested) -> None:
+    """For documents that no job stands for."""
 
 
 async def ingest_documents(
@@ -74,22 +81,35 @@ async def tell_languages(pool: DbPool) -> int:
         total += len(told)
 
 
-async def store_document(pool: DbPool, embedders: Embedders, source: str, document: Document) -> Ingested:
-    """Store what a document says now, publish it unless it is a draft, and compare it with the others."""
+async def store_document(
+    pool: DbPool,
+    embedders: Embedders,
+    source: str,
+    document: Document,
+    *,
+    tell: TellProgress = tell_nobody,
+    settle: Settle = settle_nothing,
+) -> Ingested:
+    """Store what a document says now, publish it unless it is a draft, and compare it with the others.
+
+    `settle` is called in the transaction that stores it; what it raises takes all of it back.
+    """
     article = await asyncio.to_thread(_make_article, source, document)
     # Before it is stored: whatever can be found by words can be found by meaning as well.
-    await embed_texts(pool, embedders, article.texts)
+    await embed_texts(pool, embedders, article.texts, tell=tell)
     async with pool.acquire() as conn:
         async with conn.transaction():
             known = await knowledge.find_article(conn, source)
             is_draft = not known.is_published if document.is_draft is None and known else bool(document.is_draft)
-            if known and known.content_hash == article.content_hash:
-                await _set_draft(conn, known, is_draft=is_draft)
-                return Ingested(source, len(article.passages), is_unchanged=True, is_draft=is_draft)
-            stored = await knowledge.add_revision(conn, article, model=embedders.first_name)
-            await _set_draft(conn, stored, is_draft=is_draft)
-        hints = await keep_hints(conn, stored.revision_id, embedders.local)
-    return Ingested(source, len(article.passages), is_draft=is_draft, hints=tuple(hints))
+            is_unchanged = known is not None and known.content_hash == article.content_hash
+            if known is None or not is_unchanged:
+                known = await knowledge.add_revision(conn, article, model=embedders.first_name)
+            await _set_draft(conn, known, is_draft=is_draft)
+            stored = Ingested(source, len(article.passages), is_unchanged=is_unchanged, is_draft=is_draft)
+            await settle(conn, known.id, stored)
+        if is_unchanged:
+            return stored
+        return replace(stored, hints=tuple(await keep_hints(conn, known.revision_id, embedders.local)))
 
 
 async def _set_draft(conn: Conn, article: knowledge.KnownArticle, *, is_draft: bool) -> None:

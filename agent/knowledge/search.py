@@ -37,7 +37,7 @@ class KnowledgeSearch:
         """
         words = query[:MAX_QUERY_CHARACTERS]
         found = await self._search(words, shelf, max_passages)
-        meant = await self._mend(words)
+        meant = await self.mend(words)
         if meant == words:
             return found
         best: dict[UUID, Passage] = {}
@@ -54,7 +54,8 @@ class KnowledgeSearch:
             patience_seconds=READ_SECONDS,
         )
 
-    async def _mend(self, words: str) -> str:
+    async def mend(self, words: str) -> str:
+        """The question as it was meant, where words of it seem mistyped and the knowledge has what they may mean."""
         strange = await asyncio.to_thread(find_strange_words, words)
         if not any(strange.values()):
             return words

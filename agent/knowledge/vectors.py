@@ -1,7 +1,7 @@
 """Making the vectors that are missing: for new passages at once, for a new model in the background."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from agent.knowledge.embedder import Embedder, Embedders, EmbeddingFailed
@@ -16,8 +16,16 @@ _rare_log = RareLog(_log, seconds=600)
 BATCH_PASSAGES = 64
 _FORGOTTEN_AT_ONCE = 1_000
 _LOOKED_AT_ONCE = 2_000
+_TEXTS_AT_ONCE = 32  # so that somebody who waits sees progress every second or two
 _LOCK_KEY = 0x6E64_6B76  # "ndkv": one process keeps the knowledge at a time
 _COMMAND_SECONDS = 60.0
+
+
+TellProgress = Callable[[int, int], Awaitable[None]]
+
+
+async def tell_nobody(_embedded: int, _total: int) -> None:
+    """For texts that nobody waits for."""
 
 
 @asynccontextmanager
@@ -36,11 +44,19 @@ async def keep_alone(url: str) -> AsyncIterator[bool]:
         conn.terminate()
 
 
-async def embed_texts(pool: DbPool, embedders: Embedders, texts: Sequence[str]) -> None:
-    """Have every model embed what it has not embedded before. A remote one that fails catches up in the background."""
-    for embedder in embedders.all:
+async def embed_texts(
+    pool: DbPool, embedders: Embedders, texts: Sequence[str], *, tell: TellProgress = tell_nobody
+) -> None:
+    """Have every model embed what it has not embedded before. A remote one that fails catches up in the background.
+
+    `tell` is told how many of all texts are embedded, from 0 on.
+    """
+    total = len(texts) * len(embedders.all)
+    for position, embedder in enumerate(embedders.all):
         try:
-            await _embed(pool, embedder, texts)
+            for start in range(0, len(texts), _TEXTS_AT_ONCE):
+                await tell(position * len(texts) + start, total)
+                await _embed(pool, embedder, texts[start : start + _TEXTS_AT_ONCE])
         except EmbeddingFailed as error:
             _rare_log.warning("texts will be embedded later", model=embedder.name, error=str(error))
             async with pool.acquire() as conn:

@@ -9,7 +9,7 @@ CREATE TABLE jobs (
     request      jsonb NOT NULL,
     content      bytea CHECK (octet_length(content) <= 10485760),  -- until it has been read
     content_hash bytea,
-    total        integer,  -- passages to embed; NULL until the file has been read
+    total        integer,  -- texts to embed; NULL until the file has been read
     embedded     integer NOT NULL DEFAULT 0,
     answer       jsonb,
     problem      text,

@@ -8,7 +8,7 @@ from core.ids import new_id
 from database.pool import Conn
 from database.statements import load_statements
 from database.storable import clean
-from database.types.jobs import Job, JobId, JobKind, JobView, SearchRequest, TestMessageRequest, UploadRequest
+from database.types.jobs import Job, JobId, JobKind, JobView, SearchRequest, TrialMessage, UploadRequest
 
 _SQL = load_statements("jobs")
 
@@ -44,7 +44,7 @@ async def add_search(conn: Conn, request: SearchRequest) -> JobId:
     return job_id
 
 
-async def add_test_message(conn: Conn, request: TestMessageRequest) -> JobId:
+async def add_test_message(conn: Conn, request: TrialMessage) -> JobId:
     """Let a worker send a test message. Needs a transaction. Raises TooManyTests."""
     await _SQL["lock_tests"].execute(conn)
     recent: int = await _SQL["count_recent"].fetch_value(conn, kind="test_message", seconds=_TEST_SECONDS)

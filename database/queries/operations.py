@@ -5,7 +5,7 @@ from typing import Any
 
 from database.pool import Conn
 from database.statements import load_statements
-from database.types import WorkerId
+from database.types import Route, WorkerId
 
 _SQL = load_statements("operations")
 
@@ -67,6 +67,25 @@ async def find_channel_config(conn: Conn, channel: str, inbox: str) -> ChannelCo
     """The configuration of an inbox; one that nobody configured is enabled, with its channel's quiet period."""
     row = await _SQL["find_channel"].fetch_row(conn, channel=channel, inbox=inbox)
     return ChannelConfig(**dict(row)) if row else ChannelConfig(enabled=True, quiet_seconds=None, signature=None)
+
+
+async def configure_channel(
+    conn: Conn, channel: str, inbox: str, *, enabled: bool | None, sets_quiet: bool, quiet_seconds: float | None
+) -> None:
+    """Change how an inbox behaves. `enabled` None leaves that, and so does `sets_quiet` False the quiet period."""
+    await _SQL["configure_channel"].execute(
+        conn, channel=channel, inbox=inbox, enabled=enabled, sets_quiet=sets_quiet, quiet_seconds=quiet_seconds
+    )
+
+
+async def list_routes(conn: Conn) -> list[dict[str, Any]]:
+    """To which team each kind of matter goes when a person is needed, and what that team is told."""
+    return [dict(row) for row in await _SQL["list_routes"].fetch(conn)]
+
+
+async def change_route(conn: Conn, category: Route, *, team: str, instructions: str) -> None:
+    """Another team, or other instructions, for tickets that are handed over from now on."""
+    await _SQL["change_route"].execute(conn, category=category, team=team, instructions=instructions)
 
 
 async def describe_database(conn: Conn) -> dict[str, Any]:

@@ -24,3 +24,16 @@ SELECT enabled, quiet_seconds, signature FROM channel_configs WHERE channel = :c
 -- name: describe_database
 SELECT current_setting('server_version') AS server_version, pg_is_in_recovery() AS read_only,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS pgvector_version;
+
+-- name: configure_channel
+INSERT INTO channel_configs AS c (channel, inbox, enabled, quiet_seconds)
+VALUES (:channel, :inbox, coalesce(:enabled::boolean, true), :quiet_seconds)
+ON CONFLICT (channel, inbox) DO UPDATE
+   SET enabled = coalesce(:enabled::boolean, c.enabled),
+       quiet_seconds = CASE WHEN :sets_quiet::boolean THEN excluded.quiet_seconds ELSE c.quiet_seconds END;
+
+-- name: list_routes
+SELECT category, team, instructions FROM escalation_routes ORDER BY category;
+
+-- name: change_route
+UPDATE escalation_routes SET team = :team, instructions = :instructions WHERE category = :category;

@@ -88,7 +88,7 @@ class SearchAnswer(_Frozen):
     milliseconds: float
 
 
-class TestMessageRequest(_Frozen):
+class TrialMessage(_Frozen):
     """A message that only shows that an inbox can send: no conversation, no customer, no turn."""
 
     channel: Channel
@@ -98,7 +98,7 @@ class TestMessageRequest(_Frozen):
     text: str
 
 
-class TestMessageAnswer(_Frozen):
+class TrialReceipt(_Frozen):
     """The vendor took it, under this name of its own."""
 
     vendor_id: str | None

@@ -19,6 +19,8 @@ IdentifierKind = Literal["email", "phone", "whatsapp"]
 Author = Literal["customer", "assistant", "person", "system"]
 TicketStatus = Literal["open", "auto_resolved", "escalated", "closed"]
 TicketCategory = Literal["general", "account", "billing", "technical", "security", "orders", "feedback"]
+# The matters that people are responsible for: where a ticket goes that is handed over.
+Route = Literal["billing", "legal", "security", "technical", "account", "general"]
 # What an answer's confidence was measured by: two scales that are not to be compared.
 Scale = Literal["meaning", "words"]
 Priority = Literal["low", "medium", "high", "urgent"]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
-from agent.decision.policy import POLICY_FILE, Route, read_policy
+from agent.decision.policy import POLICY_FILE, read_policy
 from agent.knowledge.embedder import Embedder
-from database.types import TicketCategory
+from database.types import Route, TicketCategory
 
 TAXONOMY_FILE = Path(__file__).parents[3] / "agent" / "intents" / "taxonomy.yaml"
 MIN_EXAMPLES = 30
