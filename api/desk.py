@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.feed import TicketFeed
+from api.figures import Figures
 from channels.base import Receiver
 from core.clock import Clock
 from core.ids import derive_token, matches_token
@@ -20,13 +21,14 @@ from database.pool import DbPool
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Pool, notifications, live feed, time and secrets of this process."""
+    """Pool, notifications, live feed, figures, time and secrets of this process."""
 
     settings: Settings
     secret_key: str = field(repr=False)
     pool: DbPool
     notifier: Notifier
     feed: TicketFeed
+    figures: Figures
     clock: Clock
     files: FileStore
     receivers: Mapping[str, Receiver]

@@ -16,11 +16,11 @@ class TicketFeed:
     def __init__(self, max_followers: int) -> None:
         self._max_followers = max_followers
         self._count = 0
-        self._followers: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._followers: dict[str | None, set[asyncio.Event]] = defaultdict(set)
 
     @contextmanager
-    def follow(self, ref: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the ticket may have changed."""
+    def follow(self, ref: str | None) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the ticket may have changed; without a reference, whenever any may."""
         if self._count >= self._max_followers:
             raise TooManyStreams
         changed = asyncio.Event()
@@ -36,7 +36,7 @@ class TicketFeed:
 
     def announce(self, ref: str) -> None:
         """The ticket may have changed."""
-        for changed in self._followers.get(ref, ()):
+        for changed in (*self._followers.get(ref, ()), *self._followers.get(None, ())):
             changed.set()
 
     def announce_all(self) -> None:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from api.desk import Desk
 from api.edge import BodyLimit, SecurityHeaders
 from api.feed import TicketFeed
+from api.figures import Figures
 from api.problems import MEDIA_TYPE, install_problem_handlers
 from api.routes import (
     api_keys,
@@ -15,6 +16,7 @@ from api.routes import (
     auth,
     deliveries,
     desk_settings,
+    events,
     feedback,
     health,
     identity,
@@ -79,6 +81,10 @@ def create_app(
                 PostgresFiles(pool),
                 build_receivers(settings),
                 passwords,
+                Figures(pool),
+                clock,
+                PostgresFiles(pool),
+                build_receivers(settings),
             )
             wakers = {TICKET_CHANNEL: feed.announce, DONE_CHANNEL: feed.announce}
             following = listen(database_url, wakers, feed.announce_all)
@@ -116,6 +122,7 @@ def create_app(
         knowledge,
         knowledge_jobs,
         desk_settings,
+        events,
         webhooks,
         pages,
     ):

@@ -50,14 +50,14 @@ class Deliverer:
         channels: Channels,
         settings: Settings,
         *,
-        on_sent: Callable[[str], None],
+        on_result: Callable[[str], None],
         announce: Announce = announce_nothing,
         clock: Clock = read_system_clock,
     ) -> None:
         self._pool = pool
         self._channels = channels
         self._settings = settings
-        self._on_sent = on_sent
+        self._on_result = on_result
         self._announce = announce
         self._clock = clock
         self._outage_log = RareLog(_log)
@@ -114,7 +114,7 @@ class Deliverer:
             await self._record(lambda conn: self._accept(conn, reply, receipt))
             self._announce(Step.RECORDED)
             _log.info("reply sent", channel=reply.channel)
-            self._on_sent(reply.thread_contact)
+            self._on_result(reply.thread_contact)
 
     async def _accept(self, conn: Conn, reply: OutboundMessage, receipt: Receipt) -> None:
         await record_receipt(conn, reply, receipt)
@@ -204,6 +204,7 @@ class Deliverer:
     async def _fail(self, reply: OutboundMessage, reason: str) -> None:
         await self._record(lambda conn: undelivered.fail(conn, reply, reason))
         _log.error("reply not delivered, a person must look", state="failed", reason=reason)
+        self._on_result(reply.thread_contact)
 
     async def _doubt(self, reply: OutboundMessage, reason: str) -> None:
         if reply.channel in self.askable_channels:
@@ -213,6 +214,7 @@ class Deliverer:
             return
         await self._record(lambda conn: undelivered.leave_in_doubt(conn, reply, reason))
         _log.error("reply not delivered, a person must look", state="unknown", reason=reason)
+        self._on_result(reply.thread_contact)
 
     async def _record(self, result: Callable[[Conn], Awaitable[object]]) -> None:
         await record_result(self._pool, result)

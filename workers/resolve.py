@@ -1,5 +1,6 @@
 """From claimed messages to a conversation: customer, conversation, ticket and inbound messages, idempotently."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from agent.decision.language import detect_language
@@ -41,8 +42,7 @@ async def resolve_thread(
     async with conn.transaction():
         await queue.fence(conn, lease)
         conversation_id = await _find_or_begin(conn, lease, lease.messages[0].message, request)
-        for queued in lease.messages:
-            await _store(conn, conversation_id, queued, queued.message)
+        await _store_all(conn, conversation_id, [(queued, queued.message) for queued in lease.messages])
         await tickets.reopen_ticket(conn, conversation_id)
         announce(Step.RESOLVING)
         return await conversations.load_state(conn, conversation_id, waiting=[queued.id for queued in lease.messages])
@@ -60,8 +60,7 @@ async def resolve_anyway(conn: Conn, lease: Lease, settings: TicketSettings) -> 
     async with conn.transaction():
         await queue.fence(conn, lease)
         conversation_id = await _find_or_begin(conn, lease, first, request, may_be_stranger=True)
-        for queued in lease.messages:
-            await _store(conn, conversation_id, queued, read_anyway(lease, queued))
+        await _store_all(conn, conversation_id, [(queued, read_anyway(lease, queued)) for queued in lease.messages])
         return await conversations.load_state(conn, conversation_id, waiting=[queued.id for queued in lease.messages])
 
 
@@ -71,8 +70,7 @@ async def store_silently(conn: Conn, lease: Lease) -> bool:
         await queue.fence(conn, lease)
         conversation_id = await conversations.find_conversation(conn, lease.thread_id)
         if conversation_id is not None:
-            for queued in lease.messages:
-                await _store(conn, conversation_id, queued, queued.message)
+            await _store_all(conn, conversation_id, [(queued, queued.message) for queued in lease.messages])
     return conversation_id is not None
 
 
@@ -82,8 +80,7 @@ async def open_for_person(conn: Conn, lease: Lease, settings: TicketSettings) ->
     async with conn.transaction():
         await queue.fence(conn, lease)
         conversation_id = await _find_or_begin(conn, lease, lease.messages[0].message, request, may_be_stranger=True)
-        for queued in lease.messages:
-            await _store(conn, conversation_id, queued, queued.message)
+        await _store_all(conn, conversation_id, [(queued, queued.message) for queued in lease.messages])
         await tickets.escalate_ticket(
             conn,
             conversation_id,
@@ -146,6 +143,15 @@ def read_anyway(lease: Lease, queued: QueuedMessage) -> InboundMessage:
     if message.problem is None:
         return message
     return message.model_copy(update={"text": f"{UNREADABLE_TEXT}\n{message.problem}"})
+
+
+async def _store_all(
+    conn: Conn, conversation_id: ConversationId, messages: Sequence[tuple[QueuedMessage, InboundMessage]]
+) -> None:
+    for queued, message in messages:
+        await _store(conn, conversation_id, queued, message)
+    # Last: whoever reports a delivery locks the reply before its ticket, and so does this.
+    await tickets.touch_ticket(conn, conversation_id)
 
 
 async def _store(conn: Conn, conversation_id: ConversationId, queued: QueuedMessage, message: InboundMessage) -> None:

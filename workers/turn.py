@@ -186,8 +186,8 @@ class TurnProcessor:
         )
         if settled is Settled.REPLIED:
             self._on_reply()
-        elif settled is Settled.SILENT:
-            self._on_stored(turn.lease.contact)  # its ticket is no longer open
+        if settled is not Settled.REPLIED or not turn.conversation.is_reachable:
+            self._on_stored(turn.lease.contact)  # no delivery will tell that the ticket has changed
 
     async def _retry_or_give_up(self, lease: Lease, error: Exception) -> None:
         failure = describe_failure(error)

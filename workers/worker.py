@@ -113,7 +113,7 @@ class Worker:
         self._leases = Leases()
         self._channels = channels = channels or build_channels(settings)
         self._claims = Claims(self.id, channels=channels, lease_seconds=settings.worker.lease_seconds)
-        self._deliverer = Deliverer(pool, channels, settings, on_sent=self._notify, announce=announce)
+        self._deliverer = Deliverer(pool, channels, settings, on_result=self._notify, announce=announce)
         self.deliveries = Pump[OutboundMessage](
             "deliveries",
             claim=self._claim_replies,

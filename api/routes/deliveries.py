@@ -10,7 +10,7 @@ from api.access import allow
 from api.desk import DeskDep
 from api.problems import Problem
 from database import outbox
-from database.notify import OUTBOX_CHANNEL
+from database.notify import OUTBOX_CHANNEL, TICKET_CHANNEL
 from database.queries.notices import list_notices, settle_notices
 from database.types import MessageId
 
@@ -59,6 +59,7 @@ async def settle_delivery(reply_id: UUID, verdict: Verdict, desk: DeskDep) -> Un
         await settle_notices(conn, message_id)
         left = await outbox.list_undelivered(conn, None, max_rows=100)
     desk.notifier.notify(OUTBOX_CHANNEL)
+    desk.notifier.notify(TICKET_CHANNEL)
     return Undelivered(deliveries=left)
 
 

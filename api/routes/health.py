@@ -15,11 +15,9 @@ from api.version import VERSION
 from database import outbox, queue
 from database.pool import DATABASE_ERRORS
 from database.queries import inboxes, operations
+from database.queries.live import SILENT_SECONDS
 
 router = APIRouter(tags=["health"], dependencies=[Depends(ANYONE)])
-
-# Beyond one lease and a beat, a worker is dead rather than late.
-SILENT_SECONDS = 90
 
 # Not as dependencies: the page is open, and the documentation would say that it is not.
 _find_bearer = HTTPBearer(auto_error=False)

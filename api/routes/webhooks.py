@@ -13,7 +13,7 @@ from channels.base import BadSignature, MalformedSource, Receiver, VendorAway, W
 from core.logging import get_logger
 from database import intake
 from database.intake import TakenIn
-from database.notify import INBOX_CHANNEL, OUTBOX_CHANNEL, WAKE_CHANNEL
+from database.notify import INBOX_CHANNEL, OUTBOX_CHANNEL, TICKET_CHANNEL, WAKE_CHANNEL
 from database.patience import is_passing
 from database.queries import sources
 from database.types import Parsed, Source, SourceId
@@ -106,6 +106,7 @@ def _announce(desk: Desk, address: str, taken: TakenIn) -> None:
             desk.notifier.notify(WAKE_CHANNEL)
     if taken.has_moved:
         desk.notifier.notify(OUTBOX_CHANNEL)
+        desk.notifier.notify(TICKET_CHANNEL)
     for inbox in taken.woken:
         desk.notifier.notify(INBOX_CHANNEL, inbox)
     if taken.ignored or taken.unmatched:

@@ -91,6 +91,11 @@ async def reopen_ticket(conn: Conn, conversation_id: ConversationId) -> None:
     await _SQL["reopen"].execute(conn, conversation_id=conversation_id)
 
 
+async def touch_ticket(conn: Conn, conversation_id: ConversationId) -> None:
+    """Whoever follows the desk live shall look at this ticket again."""
+    await _SQL["touch"].execute(conn, conversation_id=conversation_id)
+
+
 async def undo_reopening(conn: Conn, conversation_id: ConversationId) -> None:
     """The message that opened the ticket again asked nothing: the ticket is what it was before."""
     await _SQL["undo_reopening"].execute(conn, conversation_id=conversation_id)

@@ -46,16 +46,21 @@ UPDATE outbox SET handed_at = now() WHERE id = :id AND lease_token = :token AND 
 
 -- name: mark_sent
 -- A callback may have been faster: what it said is not taken back, unless it spoke of an earlier attempt.
-UPDATE outbox
-   SET state = CASE WHEN state IN ('sending', 'unknown') THEN 'sent'
-                    WHEN state = 'failed' AND vendor_id <> :vendor_id THEN 'sent' ELSE state END,
-       hold_until = CASE WHEN state = 'sending' AND :hold_seconds::float8 > 0
-                         THEN now() + make_interval(secs => :hold_seconds::float8) END,
-       sent_at = coalesce(sent_at, clock_timestamp()), vendor_id = coalesce(:vendor_id, vendor_id),
-       mail_id = coalesce(:mail_id, mail_id), lease_token = NULL,
-       error = CASE WHEN state = 'sending' THEN NULL ELSE error END
- WHERE id = :id AND lease_token = :token
-RETURNING id;
+WITH moved AS (
+    UPDATE outbox
+       SET state = CASE WHEN state IN ('sending', 'unknown') THEN 'sent'
+                        WHEN state = 'failed' AND vendor_id <> :vendor_id THEN 'sent' ELSE state END,
+           hold_until = CASE WHEN state = 'sending' AND :hold_seconds::float8 > 0
+                             THEN now() + make_interval(secs => :hold_seconds::float8) END,
+           sent_at = coalesce(sent_at, clock_timestamp()), vendor_id = coalesce(:vendor_id, vendor_id),
+           mail_id = coalesce(:mail_id, mail_id), lease_token = NULL,
+           error = CASE WHEN state = 'sending' THEN NULL ELSE error END
+     WHERE id = :id AND lease_token = :token
+    RETURNING id, conversation_id
+), touched AS (
+    UPDATE tickets t SET updated_at = now() FROM moved WHERE t.conversation_id = moved.conversation_id
+)
+SELECT id FROM moved;
 
 -- name: mark_queued
 UPDATE outbox SET state = 'queued', lease_token = NULL, error = coalesce(:error, error),
@@ -69,11 +74,16 @@ UPDATE outbox SET state = :state, lease_token = NULL, error = :error, ready_at =
 RETURNING id;
 
 -- name: mark_doubtful
-UPDATE outbox SET state = 'unknown', lease_token = NULL, error = :error, checks = 0, absences = 0,
-       ready_at = CASE WHEN :check_seconds::float8 IS NULL THEN 'infinity'
-                       ELSE now() + make_interval(secs => :check_seconds::float8) END
- WHERE id = :id AND lease_token = :token AND state = 'sending'
-RETURNING id;
+WITH moved AS (
+    UPDATE outbox SET state = 'unknown', lease_token = NULL, error = :error, checks = 0, absences = 0,
+           ready_at = CASE WHEN :check_seconds::float8 IS NULL THEN 'infinity'
+                           ELSE now() + make_interval(secs => :check_seconds::float8) END
+     WHERE id = :id AND lease_token = :token AND state = 'sending'
+    RETURNING id, conversation_id
+), touched AS (
+    UPDATE tickets t SET updated_at = now() FROM moved WHERE t.conversation_id = moved.conversation_id
+)
+SELECT id FROM moved;
 
 -- name: requeue_expired
 -- Sends that died with their worker, before they could reach the vendor or where sending again is harmless.
@@ -162,22 +172,27 @@ SELECT id FROM outbox WHERE mail_id = :mail_id AND channel = :channel LIMIT 1;
 -- attempt, a name that it gave is that of an earlier one, and so is another name afterwards: what is said of those may
 -- come late or once more, and only that the customer has it counts. Nor does a refusal if a person has settled it; but a
 -- mail that comes back is news to that person, too.
-UPDATE outbox
-   SET state = :state::text, error = coalesce(:error, error), hold_until = NULL,
-       vendor_id = CASE WHEN state IN ('queued', 'sending', 'unknown') THEN coalesce(:vendor_id, vendor_id)
-                        ELSE coalesce(vendor_id, :vendor_id) END,
-       sent_at = CASE WHEN :state::text = 'failed' THEN sent_at ELSE coalesce(sent_at, clock_timestamp()) END
- WHERE id = :id AND channel = :channel
-   AND array_position(ARRAY['queued', 'sending', 'unknown', 'needs_template', 'sent', 'failed', 'delivered', 'read'],
-                      state)
-     < array_position(ARRAY['queued', 'sending', 'unknown', 'needs_template', 'sent', 'failed', 'delivered', 'read'],
-                      :state::text)
-   AND (:state::text NOT IN ('sent', 'failed')
-        OR (state <> 'needs_template'
-            AND coalesce((vendor_id = :vendor_id::text) <> (state IN ('queued', 'sending', 'unknown')), true)))
-   AND (:state::text <> 'failed'
-        OR (state <> 'queued' AND (settled_at IS NULL OR channel IN ('gmail', 'mailbox'))))
-RETURNING id, conversation_id, kind;
+WITH moved AS (
+    UPDATE outbox
+       SET state = :state::text, error = coalesce(:error, error), hold_until = NULL,
+           vendor_id = CASE WHEN state IN ('queued', 'sending', 'unknown') THEN coalesce(:vendor_id, vendor_id)
+                            ELSE coalesce(vendor_id, :vendor_id) END,
+           sent_at = CASE WHEN :state::text = 'failed' THEN sent_at ELSE coalesce(sent_at, clock_timestamp()) END
+     WHERE id = :id AND channel = :channel
+       AND array_position(ARRAY['queued', 'sending', 'unknown', 'needs_template', 'sent', 'failed', 'delivered', 'read'],
+                          state)
+         < array_position(ARRAY['queued', 'sending', 'unknown', 'needs_template', 'sent', 'failed', 'delivered', 'read'],
+                          :state::text)
+       AND (:state::text NOT IN ('sent', 'failed')
+            OR (state <> 'needs_template'
+                AND coalesce((vendor_id = :vendor_id::text) <> (state IN ('queued', 'sending', 'unknown')), true)))
+       AND (:state::text <> 'failed'
+            OR (state <> 'queued' AND (settled_at IS NULL OR channel IN ('gmail', 'mailbox'))))
+    RETURNING id, conversation_id, kind
+), touched AS (
+    UPDATE tickets t SET updated_at = now() FROM moved WHERE t.conversation_id = moved.conversation_id
+)
+SELECT id, conversation_id, kind FROM moved;
 
 -- name: retry_reported
 -- The vendor took it and then could not deliver it for now.
@@ -196,12 +211,17 @@ UPDATE outbox SET hold_until = NULL, vendor_id = coalesce(vendor_id, :vendor_id)
 -- name: close_window
 -- WhatsApp takes nothing but templates for this customer: the reply waits until they write again. The vendor may say so
 -- late or once more, as of any status: see apply_status.
-UPDATE outbox SET state = 'needs_template', lease_token = NULL, error = :error, ready_at = 'infinity',
-       hold_until = NULL, vendor_id = coalesce(:vendor_id, vendor_id)
- WHERE id = :id AND (lease_token = :token OR :token::uuid IS NULL) AND state IN ('sending', 'sent', 'unknown')
-   AND kind = 'reply' AND settled_at IS NULL
-   AND coalesce((vendor_id = :vendor_id::text) <> (state IN ('sending', 'unknown')), true)
-RETURNING id, conversation_id, in_reply_to, channel, inbox, kind;
+WITH moved AS (
+    UPDATE outbox SET state = 'needs_template', lease_token = NULL, error = :error, ready_at = 'infinity',
+           hold_until = NULL, vendor_id = coalesce(:vendor_id, vendor_id)
+     WHERE id = :id AND (lease_token = :token OR :token::uuid IS NULL) AND state IN ('sending', 'sent', 'unknown')
+       AND kind = 'reply' AND settled_at IS NULL
+       AND coalesce((vendor_id = :vendor_id::text) <> (state IN ('sending', 'unknown')), true)
+    RETURNING id, conversation_id, in_reply_to, channel, inbox, kind
+), touched AS (
+    UPDATE tickets t SET updated_at = now() FROM moved WHERE t.conversation_id = moved.conversation_id
+)
+SELECT id, conversation_id, in_reply_to, channel, inbox, kind FROM moved;
 
 -- name: find_invitation
 -- The template that has invited this customer back since they last wrote.

@@ -35,13 +35,17 @@ UPDATE tickets
  WHERE conversation_id = :conversation_id;
 
 -- name: note_intent
-UPDATE tickets SET intent = :intent, intent_trust = :trust, intent_by = 'model'
+UPDATE tickets SET intent = :intent, intent_trust = :trust, intent_by = 'model', updated_at = now()
  WHERE conversation_id = :conversation_id AND intent_by IS DISTINCT FROM 'person'
    AND (intent_trust IS NULL OR intent_trust <= :trust);
 
 -- name: reopen
 UPDATE tickets SET reopened_from = status, status = 'open', reopenings = reopenings + 1, updated_at = now()
  WHERE conversation_id = :conversation_id AND status IN ('auto_resolved', 'closed');
+
+-- name: touch
+-- Something that belongs to the ticket has changed. What this transaction has moved already is not written again.
+UPDATE tickets SET updated_at = now() WHERE conversation_id = :conversation_id AND updated_at <> now();
 
 -- name: undo_reopening
 UPDATE tickets SET status = reopened_from, reopenings = greatest(reopenings - 1, 0), updated_at = now()

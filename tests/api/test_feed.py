@@ -45,3 +45,14 @@ def test_a_follower_that_fails_leaves_its_place() -> None:
     with feed.follow("A") as changed:
         feed.announce("A")
         assert changed.is_set()
+
+
+def test_whoever_follows_all_tickets_is_woken_by_each() -> None:
+    feed = TicketFeed(10)
+    with feed.follow(None) as everything, feed.follow("B") as other:
+        feed.announce("A")
+        assert everything.is_set()
+        assert not other.is_set()
+        everything.clear()
+        feed.announce_all()
+        assert everything.is_set()

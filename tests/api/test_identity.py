@@ -59,7 +59,7 @@ class Customer:
         """What the worker sends, as its reader finds it."""
         settings = self.service.desk.settings.model_copy(update={"secret_key": SecretStr(SECRET_KEY)})
         kit = ChannelKit("gmail", MailWriter(), self.mailbox)
-        deliverer = Deliverer(self.service.pool, {"gmail": kit}, settings, on_sent=lambda _contact: None)
+        deliverer = Deliverer(self.service.pool, {"gmail": kit}, settings, on_result=lambda _contact: None)
         async with self.service.pool.acquire() as conn:
             replies = await outbox.claim(conn, max_replies=5, lease_seconds=60)
         for reply in replies:

@@ -33,7 +33,7 @@ class Desk:
         kit = ChannelKit("whatsapp", WhatsAppWriter(), sender, pollers=pollers, sends_per_minute=per_minute)
         settings = Settings.model_construct(secret_key=SecretStr(SECRET))
         kits = {"whatsapp": kit, "gmail": ChannelKit("gmail", WhatsAppWriter(), sender)}
-        self.deliverer = Deliverer(pool, kits, settings, on_sent=lambda _contact: None)
+        self.deliverer = Deliverer(pool, kits, settings, on_result=lambda _contact: None)
 
     async def open_chat(self, contact: str = PHONE) -> ConversationId:
         path = WhatsAppPath(provider="twilio", phone=contact).model_dump_json()

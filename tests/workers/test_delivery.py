@@ -65,7 +65,9 @@ async def open_post(pool: DbPool, sender: StubSender | None, *, inbox: str = "su
         await queue_reply(conn, conversation_id, "Here is how.", channel="gmail", inbox=inbox)
     announced: list[str] = []
     kit = ChannelKit("gmail", MailWriter(), sender)
-    return Post(pool, Deliverer(pool, {"gmail": kit}, Settings.model_construct(), on_sent=announced.append), announced)
+    return Post(
+        pool, Deliverer(pool, {"gmail": kit}, Settings.model_construct(), on_result=announced.append), announced
+    )
 
 
 async def test_an_accepted_reply_is_sent_and_announced(pool: DbPool) -> None:

@@ -63,7 +63,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         kit = ChannelKit("gmail", MailWriter(), self.vendor, self.vendor)
-        self.deliverer = Deliverer(self.pool, {"gmail": kit}, Settings.model_construct(), on_sent=self.sent.append)
+        self.deliverer = Deliverer(self.pool, {"gmail": kit}, Settings.model_construct(), on_result=self.sent.append)
         self.reconciliation = Reconciliation(
             self.pool, {"gmail": kit}, check_seconds=30, on_sent=self.sent.append, on_requeued=self._count
         )
