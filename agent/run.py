@@ -118,6 +118,11 @@ class SupportAgent:
         name = f"{self._brain.name} ({self._brain.model})"
         return f"{OFFLINE_BRAIN.name}, while {name} is away" if self._brain.breaker.is_open else name
 
+    @property
+    def is_model_away(self) -> bool:
+        """Whether the model is being left alone because it failed. May be read from any thread."""
+        return self._brain.breaker.is_open
+
     async def aclose(self) -> None:
         """End the model's connections; the agent thinks no more afterwards."""
         await self._brain.close()

@@ -14,6 +14,7 @@ from core.clock import Clock
 from core.ids import derive_token, matches_token
 from core.passwords import Passwords
 from core.settings import Settings
+from core.telemetry import ApiTelemetry
 from database.files import FileStore
 from database.notify import Notifier
 from database.pool import DbPool
@@ -29,11 +30,14 @@ class Desk:
     notifier: Notifier
     feed: TicketFeed
     figures: Figures
+    telemetry: ApiTelemetry
     clock: Clock
     files: FileStore
     receivers: Mapping[str, Receiver]
     passwords: Passwords
     ignored: Counter[str] = field(default_factory=Counter)  # events of webhooks that were nothing to us, by kind
+
+    scrapers: set[str] = field(default_factory=set)  # hashes of the API keys that have read the metrics
 
     def make_ticket_token(self, ref: str) -> str:
         """The token that opens this ticket, and no other."""

@@ -9,6 +9,7 @@ from api.desk import Desk
 from api.edge import BodyLimit, SecurityHeaders
 from api.feed import TicketFeed
 from api.figures import Figures
+from api.measure import Measured
 from api.problems import MEDIA_TYPE, install_problem_handlers
 from api.routes import (
     api_keys,
@@ -25,6 +26,7 @@ from api.routes import (
     metrics,
     pages,
     probe,
+    prometheus,
     resolutions,
     staff,
     support,
@@ -40,6 +42,7 @@ from core.background import run_in_background
 from core.clock import Clock, read_system_clock
 from core.passwords import COST, Passwords
 from core.settings import Settings
+from core.telemetry import ApiTelemetry
 from database.files import PostgresFiles
 from database.notify import DONE_CHANNEL, TICKET_CHANNEL, Notifier, listen
 from database.pool import open_pool
@@ -59,6 +62,7 @@ def create_app(
 ) -> FastAPI:
     """The application, ready for a server; it connects to the database when the server starts it."""
     passwords = Passwords(password_cost)
+    telemetry = ApiTelemetry()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -72,19 +76,17 @@ def create_app(
             notifier = Notifier(database_url)
             feed = TicketFeed(settings.api.max_streams)
             app.state.desk = Desk(
-                settings,
-                secret_key,
-                pool,
-                notifier,
-                feed,
-                clock,
-                PostgresFiles(pool),
-                build_receivers(settings),
-                passwords,
-                Figures(pool),
-                clock,
-                PostgresFiles(pool),
-                build_receivers(settings),
+                settings=settings,
+                secret_key=secret_key,
+                pool=pool,
+                notifier=notifier,
+                feed=feed,
+                figures=Figures(pool),
+                telemetry=telemetry,
+                clock=clock,
+                files=PostgresFiles(pool),
+                receivers=build_receivers(settings),
+                passwords=passwords,
             )
             wakers = {TICKET_CHANNEL: feed.announce, DONE_CHANNEL: feed.announce}
             following = listen(database_url, wakers, feed.announce_all)
@@ -102,6 +104,7 @@ def create_app(
     )
     app.add_middleware(BodyLimit, max_bytes=settings.api.max_body_bytes)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured, telemetry=telemetry)
     install_problem_handlers(app)
     for routes in (
         health,
@@ -123,6 +126,7 @@ def create_app(
         knowledge_jobs,
         desk_settings,
         events,
+        prometheus,
         webhooks,
         pages,
     ):

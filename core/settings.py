@@ -76,6 +76,8 @@ class WorkerSettings(BaseModel):
     poll_seconds: Annotated[float, Field(gt=0)] = 2.0
     max_attempts: PositiveInt = 5
     reconcile_seconds: Annotated[float, Field(gt=0)] = 30.0
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
 
 
 class QueueSettings(BaseModel):

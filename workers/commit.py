@@ -28,7 +28,8 @@ _LOOP = "the desk has written to this customer too often within an hour; this ma
 class Settled(Enum):
     """What became of a turn at its commit."""
 
-    REPLIED = "replied"
+    ANSWERED = "answered"
+    HANDED_OVER = "escalated"
     SILENT = "silent"
     SUPERSEDED = "superseded"
     PERSON_OWNS = "person_owns"
@@ -96,13 +97,13 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
     if turn.result.decision.action == "answer" and draft is not None:
         text = writer.write_answer(draft.text, list(draft.citations), letter)
         await _answer(conn, turn, channels, text, list(draft.citations))
-        run_id = await _record(conn, turn, "answered")
+        run_id, settled = await _record(conn, turn, "answered"), Settled.ANSWERED
     else:
         await _hand_over(conn, turn, channels, letter)
-        run_id = await _record(conn, turn, "escalated")
+        run_id, settled = await _record(conn, turn, "escalated"), Settled.HANDED_OVER
     await _measure(conn, turn, run_id)
     await _settle(conn, turn, handed_over=True)
-    return Settled.REPLIED
+    return settled
 
 
 async def _remember(conn: Conn, turn: TurnCommit) -> None:

@@ -22,6 +22,7 @@ from core.clock import Clock, read_system_clock
 from core.ids import derive_code
 from core.logging import RareLog, bind_log_context, get_logger
 from core.settings import Settings
+from core.telemetry import WorkerTelemetry
 from database import outbox, undelivered
 from database.patience import DatabaseAway, run_patiently
 from database.pool import Conn, DbPool
@@ -52,6 +53,7 @@ class Deliverer:
         *,
         on_result: Callable[[str], None],
         announce: Announce = announce_nothing,
+        telemetry: WorkerTelemetry | None = None,
         clock: Clock = read_system_clock,
     ) -> None:
         self._pool = pool
@@ -59,6 +61,7 @@ class Deliverer:
         self._settings = settings
         self._on_result = on_result
         self._announce = announce
+        self._telemetry = telemetry or WorkerTelemetry()
         self._clock = clock
         self._outage_log = RareLog(_log)
 
@@ -101,10 +104,12 @@ class Deliverer:
         wait = await self._wait_for_slot(reply)
         if wait > 0:
             await self._record(lambda conn: outbox.postpone(conn, reply, delay_seconds=wait))
+            self._telemetry.note_delivery(reply.channel, "postponed")
             return
         self._announce(Step.SENDING)
         try:
-            receipt = await sender.send(self._complete(reply))
+            with self._telemetry.time_send(reply.channel):
+                receipt = await sender.send(self._complete(reply))
         except (outbox.DeliveryLeaseLost, DatabaseAway):
             raise  # before it was handed over: whoever has it now, or the end of the lease, sends it
         except Exception as error:  # noqa: BLE001  # what it means is decided in one place
@@ -114,6 +119,7 @@ class Deliverer:
             await self._record(lambda conn: self._accept(conn, reply, receipt))
             self._announce(Step.RECORDED)
             _log.info("reply sent", channel=reply.channel)
+            self._telemetry.note_delivery(reply.channel, "sent")
             self._on_result(reply.thread_contact)
 
     async def _accept(self, conn: Conn, reply: OutboundMessage, receipt: Receipt) -> None:
@@ -154,6 +160,7 @@ class Deliverer:
             case WindowClosed() if reply.kind == "reply":
                 await self._record(lambda conn: undelivered.wait_for_customer(conn, reply.id, str(error), lease=reply))
                 _log.warning("the customer must write again first, a template asks them to")
+                self._telemetry.note_delivery(reply.channel, "waiting")
             case SignInNeeded():
                 await self._wait_for_sign_in(reply, error)
             case DeliveryFailed():
@@ -184,6 +191,7 @@ class Deliverer:
                 await outbox.pause(conn, reply.channel, reply.inbox, seconds=seconds)
 
         await self._record(put_off)
+        self._telemetry.note_delivery(reply.channel, "postponed" if is_blocked else "retried")
         _log.warning("send failed, will be retried", reason=str(error), delay_seconds=round(delay, 1))
 
     def _has_waited_long(self, reply: OutboundMessage) -> bool:
@@ -199,11 +207,13 @@ class Deliverer:
             await inboxes.note_problem(conn, reply.channel, reply.inbox, "send", f"needs sign-in: {error}")
 
         await self._record(put_off)
+        self._telemetry.note_delivery(reply.channel, "postponed")
         self._outage_log.warning("the inbox needs sign-in, replies wait", channel=reply.channel, inbox=reply.inbox)
 
     async def _fail(self, reply: OutboundMessage, reason: str) -> None:
         await self._record(lambda conn: undelivered.fail(conn, reply, reason))
         _log.error("reply not delivered, a person must look", state="failed", reason=reason)
+        self._telemetry.note_delivery(reply.channel, "failed")
         self._on_result(reply.thread_contact)
 
     async def _doubt(self, reply: OutboundMessage, reason: str) -> None:
@@ -211,9 +221,11 @@ class Deliverer:
             seconds = self._settings.worker.reconcile_seconds
             await self._record(lambda conn: outbox.mark_doubtful(conn, reply, reason, check_seconds=seconds))
             _log.warning("a send is in doubt, the vendor will be asked", reason=reason)
+            self._telemetry.note_delivery(reply.channel, "doubtful")
             return
         await self._record(lambda conn: undelivered.leave_in_doubt(conn, reply, reason))
         _log.error("reply not delivered, a person must look", state="unknown", reason=reason)
+        self._telemetry.note_delivery(reply.channel, "unknown")
         self._on_result(reply.thread_contact)
 
     async def _record(self, result: Callable[[Conn], Awaitable[object]]) -> None:

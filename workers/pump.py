@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from core.logging import RareLog, get_logger
+from core.telemetry import WorkerTelemetry
 from database.pool import DATABASE_ERRORS
 
 _log = get_logger(__name__)
@@ -31,6 +32,7 @@ class Pump(Generic[T]):
         concurrency: int,
         poll_seconds: float,
         find_next_due: Callable[[], Awaitable[float | None]] | None = None,
+        telemetry: WorkerTelemetry | None = None,
     ) -> None:
         self._name = name
         self._claim = claim
@@ -38,6 +40,8 @@ class Pump(Generic[T]):
         self._concurrency = concurrency
         self._poll_seconds = poll_seconds
         self._find_next_due = find_next_due
+        self._telemetry = telemetry or WorkerTelemetry()
+        self._telemetry.watch(name, lambda: self.in_flight)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -59,7 +63,7 @@ class Pump(Generic[T]):
             self._wake.clear()
             free = self._concurrency - len(self._running)
             try:
-                claimed = await self._claim(free) if free else []
+                claimed = await self._look(free) if free else []
                 failures = 0
             except DATABASE_ERRORS as error:
                 if failures == 0:
@@ -100,6 +104,10 @@ class Pump(Generic[T]):
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+    async def _look(self, free: int) -> Sequence[T]:
+        with self._telemetry.time_claim(self._name):
+            return await self._claim(free)
 
     async def _choose_pause(self) -> float:
         """Until the next poll, or until something becomes claimable by itself, of which nobody sends word."""

@@ -17,6 +17,7 @@ from agent.run import SupportAgent, TurnResult
 from channels.base import Channels
 from core.logging import RareLog, bind_log_context, get_logger
 from core.settings import Settings
+from core.telemetry import WorkerTelemetry
 from database import queue
 from database.patience import DatabaseAway, run_patiently
 from database.pool import Conn, DbPool
@@ -60,6 +61,7 @@ class TurnProcessor:
         on_reply: Callable[[], None],
         on_stored: Callable[[str], None],
         announce: Announce = announce_nothing,
+        telemetry: WorkerTelemetry | None = None,
     ) -> None:
         self._pool = pool
         self._agent = agent
@@ -68,6 +70,7 @@ class TurnProcessor:
         self._on_reply = on_reply
         self._on_stored = on_stored
         self._announce = announce
+        self._telemetry = telemetry or WorkerTelemetry()
         self._outage_log = RareLog(_log)
 
     async def process(self, lease: Lease) -> None:
@@ -136,6 +139,7 @@ class TurnProcessor:
         started = time.perf_counter()
         result = await self._agent.run_turn(turn)
         stages["agent"] = _elapsed_ms(started)
+        self._note_models(result)
         self._announce(Step.THOUGHT)
         record = TurnRecord.of(conversation, [queued.id for queued in asked], has_files=has_files)
         is_loop = self._is_loop(conversation)
@@ -170,8 +174,10 @@ class TurnProcessor:
                 self._announce(Step.COMMITTING)
                 return settled
 
-        settled = await self._patiently(write)
+        with self._telemetry.time_commit():
+            settled = await self._patiently(write)
         self._announce(Step.COMMITTED)
+        self._telemetry.note_turn(turn.lease.channel, settled.value, turn.stages)
         decision = turn.result.decision
         _log.info(
             "turn settled",
@@ -184,9 +190,10 @@ class TurnProcessor:
             ticket=turn.conversation.ticket_ref,
             **{f"{stage}_ms": round(value, 1) for stage, value in turn.stages.items()},
         )
-        if settled is Settled.REPLIED:
+        has_reply = settled in {Settled.ANSWERED, Settled.HANDED_OVER}
+        if has_reply:
             self._on_reply()
-        if settled is not Settled.REPLIED or not turn.conversation.is_reachable:
+        if not has_reply or not turn.conversation.is_reachable:
             self._on_stored(turn.lease.contact)  # no delivery will tell that the ticket has changed
 
     async def _retry_or_give_up(self, lease: Lease, error: Exception) -> None:
@@ -194,8 +201,10 @@ class TurnProcessor:
         if is_permanent(error) or lease.attempt >= self._settings.worker.max_attempts:
             _log.error("turn failed for good, a person takes over", error=failure.error_class, reason=failure.message)
             _log.debug("why the turn failed", exc_info=error)
+            self._telemetry.note_turn_failure(failure.error_class, is_final=True)
             await self._give_up_or_leave(lease, failure)
             return
+        self._telemetry.note_turn_failure(failure.error_class, is_final=False)
         delay = queue.delay_before_retry(lease.attempt, _jitter(), find_retry_after(error))
         _log.warning("turn failed, will be retried", error=failure.error_class, delay_seconds=round(delay, 1))
         _log.debug("why the turn failed", exc_info=error)
@@ -251,6 +260,21 @@ class TurnProcessor:
     async def _patiently(self, work: Callable[[Conn], Awaitable[T]]) -> T:
         # As long as the lease may last: what was thought out is not thought out again for a moment's outage.
         return await run_patiently(self._pool, work, patience_seconds=self._settings.worker.lease_seconds)
+
+    def _note_models(self, result: TurnResult) -> None:
+        if result.fallback is not None:
+            self._telemetry.note_fallback(result.fallback)
+        for call in result.model_calls:
+            self._telemetry.note_model_request(
+                call.model,
+                call.purpose,
+                error=call.error,
+                seconds=call.milliseconds / 1000,
+                input_tokens=call.input_tokens,
+                cached_tokens=call.cached_tokens,
+                output_tokens=call.output_tokens,
+                cost_usd=None if call.cost_usd is None else float(call.cost_usd),
+            )
 
     def _is_loop(self, conversation: ConversationState) -> bool:
         """On mail: a machine without any telling header begins a new thread with each letter."""

@@ -15,6 +15,7 @@ from core.background import run_in_background
 from core.ids import new_id
 from core.logging import get_logger
 from core.settings import Settings
+from core.telemetry import WorkerTelemetry
 from database import outbox, queue
 from database.files import PostgresFiles
 from database.notify import INBOX_CHANNEL, JOB_CHANNEL, OUTBOX_CHANNEL, TICKET_CHANNEL, WAKE_CHANNEL, Notifier, listen
@@ -33,6 +34,7 @@ from workers.knowledge import KnowledgeKeeper
 from workers.leases import Leases
 from workers.maintenance import Maintenance
 from workers.media import MediaKeeper
+from workers.metrics import serve_metrics
 from workers.pump import Pump
 from workers.reconcile import Reconciliation
 from workers.steps import Announce, announce_nothing
@@ -58,8 +60,8 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
         aclosing(await build_agent(settings, pool, embedders)) as agent,
     ):
         notifier = Notifier(database_url)
-        worker = Worker(settings, database_url, pool, agent, notifier)
-        keepers = [IntentKeeper(pool, agent.intents, embedders.local).run()] if agent.intents else []
+        telemetry = WorkerTelemetry()
+        worker = Worker(settings, database_url, pool, agent, notifier, telemetry=telemetry)
         search = KnowledgeSearch(pool, wrap_embedder(embedders.local), wrap_embedder(embedders.remote))
         jobs = JobKeeper(
             pool,
@@ -76,16 +78,20 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
             INBOX_CHANNEL: worker.inboxes.wake,
             JOB_CHANNEL: jobs.wake,
         }
-        async with run_in_background(
-            notifier.run(),
-            worker.heartbeat.run(),
-            worker.maintenance.run(),
-            listen(database_url, wakers, worker.wake),
-            worker.inboxes.run(),
-            KnowledgeKeeper(database_url, pool, embedders, settings.knowledge).run(),
-            jobs.run(),
-            *keepers,
-            on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
+        keepers = [IntentKeeper(pool, agent.intents, embedders.local).run()] if agent.intents else []
+        async with (
+            serve_metrics(telemetry.registry, settings.worker),
+            run_in_background(
+                notifier.run(),
+                worker.heartbeat.run(),
+                worker.maintenance.run(),
+                listen(database_url, wakers, worker.wake),
+                worker.inboxes.run(),
+                KnowledgeKeeper(database_url, pool, embedders, settings.knowledge).run(),
+                jobs.run(),
+                *keepers,
+                on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
+            ),
         ):
             await worker.run(stop)
 
@@ -104,8 +110,11 @@ class Worker:
         only_thread: ThreadId | None = None,
         channels: Channels | None = None,
         announce: Announce = announce_nothing,
+        telemetry: WorkerTelemetry | None = None,
     ) -> None:
         self.id = WorkerId(new_id())
+        telemetry = telemetry or WorkerTelemetry()
+        telemetry.watch_breaker(lambda: agent.is_model_away)
         self._settings = settings.worker
         self._pool = pool
         self._notifier = notifier
@@ -113,13 +122,16 @@ class Worker:
         self._leases = Leases()
         self._channels = channels = channels or build_channels(settings)
         self._claims = Claims(self.id, channels=channels, lease_seconds=settings.worker.lease_seconds)
-        self._deliverer = Deliverer(pool, channels, settings, on_result=self._notify, announce=announce)
+        self._deliverer = Deliverer(
+            pool, channels, settings, on_result=self._notify, announce=announce, telemetry=telemetry
+        )
         self.deliveries = Pump[OutboundMessage](
             "deliveries",
             claim=self._claim_replies,
             handle=self._deliverer.deliver,
             concurrency=settings.worker.concurrency,
             poll_seconds=settings.worker.poll_seconds,
+            telemetry=telemetry,
         )
         reconciliation = Reconciliation(
             pool,
@@ -134,6 +146,7 @@ class Worker:
             handle=reconciliation.settle,
             concurrency=_SIDE_CONCURRENCY,
             poll_seconds=min(settings.worker.poll_seconds, settings.worker.reconcile_seconds),
+            telemetry=telemetry,
         )
         files = PostgresFiles(pool)
         keeper = MediaKeeper(pool, files, channels, max_bytes=settings.attachment.max_bytes)
@@ -143,6 +156,7 @@ class Worker:
             handle=keeper.keep,
             concurrency=_SIDE_CONCURRENCY,
             poll_seconds=settings.worker.poll_seconds,
+            telemetry=telemetry,
         )
         self.inboxes = Inboxes(
             pool,
@@ -160,6 +174,7 @@ class Worker:
             on_reply=self.deliveries.wake,
             on_stored=self._notify,
             announce=announce,
+            telemetry=telemetry,
         )
         self.turns = Pump[Lease](
             "turns",
@@ -168,6 +183,7 @@ class Worker:
             concurrency=settings.worker.concurrency,
             poll_seconds=settings.worker.poll_seconds,
             find_next_due=self._find_next_due,
+            telemetry=telemetry,
         )
         self.maintenance = Maintenance(
             database_url,

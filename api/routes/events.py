@@ -77,14 +77,22 @@ async def follow_all(desk: DeskDep) -> AsyncIterator[asyncio.Event]:
         raise Problem(503, "Too many live connections; come again soon.", headers={"Retry-After": "5"}) from None
 
 
+async def find_position(
+    last_event_id: Annotated[Position | None, Header(description="The id of the last event that was received.")] = None,
+    after: Annotated[Position | None, Query(description="The same, where no header can be set.")] = None,
+) -> datetime | None:
+    """Up to where the caller has heard already."""
+    position = last_event_id or after
+    return _read_position(position) if position else None
+
+
 @router.get("/events", response_class=EventSourceResponse, dependencies=[Depends(allow("tickets:read"))])
 async def follow_desk(
     desk: DeskDep,
     changed: Annotated[asyncio.Event, Depends(follow_all)],
     bearer: Bearer,
     key: KeyHeader,
-    last_event_id: Annotated[Position | None, Header(description="The id of the last event that was received.")] = None,
-    after: Annotated[Position | None, Query(description="The same, where no header can be set.")] = None,
+    position: Annotated[datetime | None, Depends(find_position)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `ticket` (one has changed), `queue` (figures), `reset` (look at everything again).
 
@@ -92,8 +100,7 @@ async def follow_desk(
     to look again. The stream ends when the caller may no longer read tickets.
     """
     given = key or (bearer.credentials if bearer else None)
-    position = last_event_id or after
-    stream = _Stream(desk, given, _read_position(position) if position else None)
+    stream = _Stream(desk, given, position)
     while True:
         changed.clear()
         try:

@@ -45,6 +45,7 @@ class Stream:
     async def receive(self) -> tuple[str, dict[str, Any]]:
         """The next event: its kind and its data."""
         kind = ""
+        data: dict[str, Any] = {}
         async for line in self._lines:
             name, _, value = line.partition(": ")
             if name == "event":

@@ -57,8 +57,9 @@ INSERT INTO customer_identifiers (kind, value, level, customer_id)
     SELECT DISTINCT 'email', customer || '@example.com', 'self_reported', customer FROM ids;
 INSERT INTO conversations (id, thread_id, customer_id, channel, inbox, identity_level)
     SELECT conversation, thread, customer, 'web', 'form', 'self_reported' FROM ids;
-INSERT INTO tickets (id, ref, conversation_id, subject, category, priority, first_reply_due)
-    SELECT conversation, 'TF-' || n, conversation, 'subject', 'general', 'medium', now() FROM ids;
+INSERT INTO tickets (id, ref, conversation_id, status, subject, category, priority, first_reply_due, updated_at)
+    SELECT conversation, 'TF-' || n, conversation, CASE n % 50 WHEN 0 THEN 'open' ELSE 'auto_resolved' END, 'subject',
+           'general', 'medium', now(), now() - make_interval(mins => n) FROM ids;
 INSERT INTO messages (id, conversation_id, author, text) SELECT inbound, conversation, 'customer', 'hello' FROM ids
     UNION ALL SELECT reply, conversation, 'assistant', 'answer' FROM ids;
 INSERT INTO outbox (id, conversation_id, channel, inbox, state)

@@ -17,6 +17,7 @@ from agent.run import SupportAgent, TurnResult
 from channels.base import Channels
 from channels.registry import build_channels
 from core.settings import Settings
+from core.telemetry import WorkerTelemetry
 from database import queue
 from database.pool import DbPool
 from database.queries.runs import ToolCallRecord
@@ -85,6 +86,7 @@ class StubAgent:
     """Stands in for SupportAgent. Remembers the turns it was given."""
 
     brain_name = "stub"
+    is_model_away = False
     intents = None
 
     def __init__(self, think: Think = think_an_answer) -> None:
@@ -125,6 +127,7 @@ class Desk:
     channels: Channels = field(default_factory=lambda: build_channels(Settings.model_construct()))
     replies: int = 0
     stored: list[str] = field(default_factory=list)
+    telemetry: WorkerTelemetry = field(default_factory=WorkerTelemetry)
 
     def __post_init__(self) -> None:
         self.processor = TurnProcessor(
@@ -134,6 +137,7 @@ class Desk:
             self.settings,
             on_reply=self._count_reply,
             on_stored=self.stored.append,
+            telemetry=self.telemetry,
         )
 
     def _count_reply(self) -> None:

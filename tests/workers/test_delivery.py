@@ -85,7 +85,7 @@ async def test_a_permanent_refusal_fails_with_its_reason_and_is_not_repeated(poo
     await post.deliver()
     row = await post.read()
     assert (row["state"], row["error"]) == ("failed", "no such mailbox")
-    assert post.announced == []
+    assert post.announced == ["alice@example.com"]
 
 
 async def test_a_passing_failure_is_sent_again_later(pool: DbPool) -> None:

@@ -109,3 +109,15 @@ async def test_a_lost_lease_stores_nothing(desk: Desk) -> None:
     with pytest.raises(queue.LeaseLost):
         await desk.resolve(lease)
     assert await desk.count("messages") == await desk.count("customers") == 0
+
+
+async def test_a_message_on_a_ticket_that_a_person_has_is_a_change_of_it(desk: Desk) -> None:
+    await desk.submit()
+    await desk.work()
+    await desk.execute(
+        "UPDATE tickets SET status = 'escalated', route = 'general', handover_reason = '', updated_at = '2026-11-01'"
+    )
+    await desk.reply("Is anybody there?")
+    lease = await desk.claim()
+    await desk.resolve(lease)
+    assert await desk.fetch_value("SELECT updated_at > '2026-11-02' FROM tickets")
