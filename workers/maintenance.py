@@ -7,9 +7,7 @@ from collections.abc import Callable
 from core.logging import RareLog, get_logger
 from database import outbox
 from database.pool import DATABASE_ERRORS, DbConnection, connect
-from database.queries import inboxes, operations, sessions, sign_ins
-from database.queries import channel_metrics, inboxes, operations
-from database.queries import inboxes, jobs, operations
+from database.queries import channel_metrics, inboxes, jobs, operations, sessions, sign_ins
 from database.queries.notices import report_undelivered
 from database.queue import upkeep
 
@@ -117,6 +115,7 @@ class Maintenance:
     async def _renew_signing_key(self, conn: DbConnection) -> None:
         if renewed := await sessions.renew_signing_key(conn):
             _log.info("a new key signs access tokens", key_id=str(renewed))
+
     async def _count_figures(self, conn: DbConnection) -> None:
         # Before anything is deleted: what was counted outlives its rows.
         counted = 0

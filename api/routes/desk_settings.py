@@ -8,7 +8,6 @@ from pydantic import EmailStr, StringConstraints, TypeAdapter, ValidationError
 from api.access import allow
 from api.desk import Desk, DeskDep
 from api.problems import Problem
-from api.routes.health import SILENT_SECONDS
 from api.routes.probe import probe_queue
 from api.schemas_settings import (
     ChannelChange,
@@ -27,6 +26,7 @@ from database.notify import JOB_CHANNEL
 from database.pool import Conn
 from database.queries import inboxes, jobs, operations
 from database.queries.customers import look_up_customers
+from database.queries.live import SILENT_SECONDS
 from database.types import Channel, IdentifierKind, MailPath, ReplyPath, Route, WhatsAppPath, WhatsAppProvider
 from database.types.jobs import JobId, JobView, TrialMessage
 

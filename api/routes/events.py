@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
+from fastapi.security import HTTPAuthorizationCredentials
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
@@ -99,8 +100,7 @@ async def follow_desk(
     After a reconnection everything comes that has changed since `Last-Event-ID`. An event may come twice; it only says
     to look again. The stream ends when the caller may no longer read tickets.
     """
-    given = key or (bearer.credentials if bearer else None)
-    stream = _Stream(desk, given, position)
+    stream = _Stream(desk, bearer, key, position)
     while True:
         changed.clear()
         try:
@@ -122,9 +122,12 @@ async def follow_desk(
 class _Stream:
     """What one follower has been told. Holds no more than the tickets of one look."""
 
-    def __init__(self, desk: Desk, given: str | None, position: datetime | None) -> None:
+    def __init__(
+        self, desk: Desk, bearer: HTTPAuthorizationCredentials | None, key: str | None, position: datetime | None
+    ) -> None:
         self._desk = desk
-        self._given = given
+        self._bearer = bearer
+        self._key = key
         self._position = position
         self._overlap_seconds = max(_SHORTEST_OVERLAP_SECONDS, desk.settings.worker.lease_seconds)
         self._told: set[ChangedTicket] = set()
@@ -136,7 +139,7 @@ class _Stream:
         if time.monotonic() - self._identified_at < CALLER_RECHECK_SECONDS:
             return True
         try:
-            caller = await identify(self._desk, self._given)
+            caller = await identify(self._desk, self._bearer, self._key)
         except Problem:
             return False
         self._identified_at = time.monotonic()

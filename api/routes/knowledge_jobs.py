@@ -20,11 +20,11 @@ from api.access import Caller, allow
 from api.desk import Desk, DeskDep
 from api.feed import TooManyStreams
 from api.problems import Problem
-from api.routes.health import SILENT_SECONDS
 from api.schemas_knowledge import FileName, SearchResult, SearchTrial, UploadForm, Uploads, UploadState, UploadView
 from core.documents import find_fault
 from database.notify import JOB_CHANNEL
 from database.queries import jobs, operations
+from database.queries.live import SILENT_SECONDS
 from database.types.jobs import (
     MAX_UPLOAD_BYTES,
     JobId,
