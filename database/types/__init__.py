@@ -4,6 +4,7 @@ Import from here; the modules behind it are split by subject.
 """
 
 from database.types.access import ROLE_SCOPES, SCOPES, TIERS, Role, Scope, SessionId, Tier, UserId
+from database.types.audit import NOWHERE, OPERATOR, SYSTEM, Actor, Fact, Facts, Origin
 from database.types.conversations import ConversationState
 from database.types.inbound import (
     Attachment,
@@ -53,9 +54,13 @@ from database.types.sources import Consent, Parsed, Source
 
 __all__ = [
     "EARLIER_ANSWER",
+    "NOWHERE",
+    "OPERATOR",
     "ROLE_SCOPES",
     "SCOPES",
+    "SYSTEM",
     "TIERS",
+    "Actor",
     "Attachment",
     "Audience",
     "Author",
@@ -67,6 +72,8 @@ __all__ = [
     "CustomerId",
     "DeliveryKind",
     "DeliveryState",
+    "Fact",
+    "Facts",
     "Failure",
     "IdentifierKind",
     "Identity",
@@ -75,6 +82,7 @@ __all__ = [
     "Lease",
     "MailPath",
     "MessageId",
+    "Origin",
     "OutboundMessage",
     "Outcome",
     "Owner",
