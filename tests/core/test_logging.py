@@ -74,3 +74,45 @@ def test_what_fails_a_thousand_times_is_said_once_in_a_while_with_how_often_it_w
         ("something else", None),
         ("database not available", 999),
     ]
+
+
+class Refused(Exception):
+    def __repr__(self) -> str:
+        return f"Refused({self.args[0]!r})"
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_addresses_and_numbers_leave_no_process_in_its_logs(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings.model_validate({"format": style}), process="worker")
+    log = get_logger("ours")
+    with bind_log_context(contact="ada@example.com"):
+        log.warning("refused by ada@example.com", error="550 ada@example.com", to=["+49 170 1234567"])
+    log.info("nested", detail={"people": [{"address": "ada@example.com", "seen": 3}]}, cause=Refused("ada@example.com"))
+    logging.getLogger("theirs").warning("no mailbox for %s", "ada@example.com")
+    try:
+        raise RuntimeError("ada@example.com and 4111 1111 1111 1111")
+    except RuntimeError:
+        log.exception("it broke")
+        logging.getLogger("theirs").exception("theirs too")
+    said = capsys.readouterr().err
+    assert said.count("RuntimeError") >= 2
+    assert said.count("[address]") >= 8
+    for personal in ("ada@", "example.com", "1234567", "4111"):
+        assert personal not in said
+
+
+def test_what_tells_lines_apart_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings(format="json"), process="worker")
+    facts = {
+        "inbox": "support@harborline.example",
+        "channel": "gmail",
+        "thread_id": "01996d3e-7c1a-7b3f-8d2e-1f2a3b4c5d6e",
+        "ticket_ref": "TF-20261121-0001",
+        "since": "2026-11-21T09:30:00.123456+00:00",
+        "milliseconds": 1234567.8,
+        "rows": 12345678901,
+    }
+    get_logger("ours").info("told apart", **facts)
+    line = json.loads(capsys.readouterr().err)
+    assert {name: line[name] for name in facts} == facts
+    assert line["timestamp"].startswith("20")

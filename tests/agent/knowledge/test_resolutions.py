@@ -205,7 +205,7 @@ async def test_a_resolution_goes_with_its_ticket(pool: DbPool) -> None:
     [
         ("Write to anna.b+x@mail.example.co.uk today", "Write to [address] today"),
         ("Call +49 (30) 123-4567 or 0170/1234567", "Call [number] or [number]"),
-        ("My card is 4111 1111 1111 1111", "My card is [number]"),
+        ("My card is 4111 1111 1111 1111", "My card is [card]"),
         ("Pay to DE89 3704 0044 0532 0130 00 now", "Pay to [account] now"),
         ("Ticket TF-20261121-0042 and order #55123", "Ticket [reference] and [reference]"),
         ("Invoice no. 2026-0815 is wrong", "[reference] is wrong"),
