@@ -9,12 +9,19 @@ from typing import TypeVar, cast
 
 from pydantic import BaseModel
 
+from core.redact import redact
+
 T = TypeVar("T")
 
 
 def clean(text: str) -> str:
     """The text without what no column takes."""
     return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def clean_reason(text: str) -> str:
+    """What an error says, without what no column takes and without addresses and numbers that it quotes."""
+    return redact(clean(text))
 
 
 def make_storable(value: T) -> T:

@@ -5,6 +5,7 @@ import re
 import socket
 
 from core.errors import PermanentError, RetryLater
+from database.storable import clean_reason
 from database.types import Failure
 
 _MAX_MESSAGE_CHARACTERS = 500
@@ -14,7 +15,7 @@ _SECRETS = re.compile(r"(?i)\b(?:sk|nd|pk|rk|xox[abp])[-_][\w*-]{8,}|\bbearer\s+
 
 def describe_failure(error: BaseException) -> Failure:
     """One line of the history that a dead letter keeps."""
-    text = _SECRETS.sub("[secret]", str(error).replace("\x00", ""))
+    text = clean_reason(_SECRETS.sub("[secret]", str(error)))
     return Failure(_name_worker(), type(error).__name__, text[:_MAX_MESSAGE_CHARACTERS])
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -95,7 +95,8 @@ async def _challenge(
     pool: DbPool, reader: IntentReader, tickets: Sequence[VerifiedTicket], embedder: Embedder | None
 ) -> Comparison | None:
     held_out = [_make_example(ticket) for ticket in tickets if is_held_out(ticket)]
-    own = [_make_example(ticket) for ticket in tickets if not is_held_out(ticket)]
+    learned_from = [ticket for ticket in tickets if not is_held_out(ticket)]
+    own = [_make_example(ticket) for ticket in learned_from]
     taxonomy, champion = reader.taxonomy, reader.classifier
     if champion is None or not own or len(held_out) < LEAST_HELD_OUT:
         return None
@@ -108,6 +109,7 @@ async def _challenge(
     model, comparison = await compute_in_thread(
         lambda: _train_and_compare(taxonomy, own, held_out, champion, embedder, reader.basis)
     )
+    model = replace(model, learned_from=[ticket.id for ticket in learned_from])
     async with pool.acquire() as conn, conn.transaction():
         await intents.add_model(conn, model, is_active=comparison.is_won)
     return comparison

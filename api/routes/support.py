@@ -114,6 +114,8 @@ async def follow_ticket(
 
 async def _publish(conn: Conn, message: InboundMessage) -> Published:
     published = await queue.publish(conn, message)
+    if published.is_erased:
+        raise Problem(409, "What was sent under this Idempotency-Key was erased; use a new one.")
     if published.message.fingerprint != message.fingerprint:
         raise Problem(409, "This Idempotency-Key was used for another message; use a new one.")
     return published

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from database.pool import Conn
 from database.statements import load_statements
-from database.storable import clean
+from database.storable import clean_reason
 from database.types import (
     ConversationId,
     DeliveryKind,
@@ -115,7 +115,7 @@ async def give_up(conn: Conn, reply: OutboundMessage, state: GivenUp, error: str
     """The reply was refused for good, or nobody can tell whether it was sent: a person must look."""
     _require(
         await _SQL["mark_given_up"].fetch_value(
-            conn, id=reply.id, token=reply.lease_token, state=state, error=clean(error)
+            conn, id=reply.id, token=reply.lease_token, state=state, error=clean_reason(error)
         )
     )
 
@@ -124,7 +124,7 @@ async def mark_doubtful(conn: Conn, reply: OutboundMessage, error: str, *, check
     """It may have been sent. The vendor is asked after `check_seconds`; None means that it cannot be."""
     _require(
         await _SQL["mark_doubtful"].fetch_value(
-            conn, id=reply.id, token=reply.lease_token, error=clean(error), check_seconds=check_seconds
+            conn, id=reply.id, token=reply.lease_token, error=clean_reason(error), check_seconds=check_seconds
         )
     )
 
@@ -165,7 +165,7 @@ async def _requeue(conn: Conn, reply: OutboundMessage, error: str | None, delay_
             conn,
             id=reply.id,
             token=reply.lease_token,
-            error=None if error is None else clean(error),
+            error=None if error is None else clean_reason(error),
             delay_seconds=delay_seconds,
             refund=refund,
         )

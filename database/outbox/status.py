@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from database.pool import Conn
 from database.statements import load_statements
-from database.storable import clean
+from database.storable import clean_reason
 from database.types import ConversationId, MessageId, OutboundMessage, StatusUpdate
 
 _SQL = load_statements("outbox")
@@ -75,7 +75,9 @@ async def close_window(
 ) -> Waiting | None:
     """Only a template may be sent to this customer: the reply waits until they write again. A template never does."""
     token = None if lease is None else lease.lease_token
-    row = await _SQL["close_window"].fetch_row(conn, id=reply_id, error=clean(error), token=token, vendor_id=vendor_id)
+    row = await _SQL["close_window"].fetch_row(
+        conn, id=reply_id, error=clean_reason(error), token=token, vendor_id=vendor_id
+    )
     return None if row is None else Waiting(**dict(row))
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from database.pool import Conn
 from database.statements import load_statements
-from database.storable import clean
+from database.storable import clean_reason
 
 _SQL = load_statements("inboxes")
 
@@ -64,7 +64,7 @@ async def note_watch(conn: Conn, lease: InboxLease, watch_until: datetime | None
 async def note_problem(conn: Conn, channel: str, inbox: str, side: Literal["read", "send"], problem: str) -> None:
     """What keeps this inbox from being read, or from sending, for operators; the first time it is noted is kept."""
     statement = _SQL["note_read_problem"] if side == "read" else _SQL["note_send_problem"]
-    await statement.execute(conn, channel=channel, inbox=inbox, problem=clean(problem))
+    await statement.execute(conn, channel=channel, inbox=inbox, problem=clean_reason(problem))
 
 
 async def clear_send_problem(conn: Conn, channel: str, inbox: str) -> None:

@@ -1,7 +1,7 @@
 """Classifiers of what customers want, as bytes, and which of them is at work; the thresholds learned."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -19,7 +19,7 @@ _KEPT_MODELS = 5
 @dataclass(frozen=True, slots=True)
 class NewModel:
     """A trained classifier. `basis` says who can use it, `metrics` how good training found it by held-out examples,
-    and `compared` how it did beside the one it was to replace.
+    and `compared` how it did beside the one it was to replace. `learned_from` are the tickets whose words it holds.
     """
 
     version: str
@@ -29,6 +29,7 @@ class NewModel:
     examples: int
     metrics: Mapping[str, float] = field(default_factory=dict)
     compared: Mapping[str, float] | None = None
+    learned_from: Sequence[UUID] = ()
 
 
 async def find_active(conn: Conn, basis: str) -> UUID | None:
@@ -69,6 +70,7 @@ async def add_model(conn: Conn, model: NewModel, *, is_active: bool) -> UUID:
         metrics=json.dumps(model.metrics),
         compared=None if model.compared is None else json.dumps(model.compared),
         is_active=is_active,
+        learned_from=model.learned_from,
     )
     await _SQL["forget_old"].execute(conn, basis=model.basis, kept=_KEPT_MODELS)
     return model_id

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from core.ids import new_id
 from database.pool import Conn
 from database.statements import load_statements
-from database.storable import clean
+from database.storable import clean_reason
 from database.types import MessageId
 
 _SQL = load_statements("notices")
@@ -18,7 +18,9 @@ async def report_undelivered(conn: Conn, message_id: MessageId, kind: NoticeKind
 
     An undelivered reply also hands the conversation to a person.
     """
-    await _SQL["report_undelivered"].execute(conn, id=new_id(), message_id=message_id, kind=kind, text=clean(text))
+    await _SQL["report_undelivered"].execute(
+        conn, id=new_id(), message_id=message_id, kind=kind, text=clean_reason(text)
+    )
 
 
 async def settle_notices(conn: Conn, message_id: MessageId) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from core.ids import derive_id, new_id
 from database.pool import Conn
 from database.statements import load_statements
-from database.storable import clean, make_storable
+from database.storable import clean_reason, make_storable
 from database.types import Channel, Consent, Identity, InboundMessage, Source, SourceId, derive_thread_id
 
 _SQL = load_statements("sources")
@@ -67,7 +67,7 @@ async def keep_source(
         external_id=source.external_id,
         origin=origin,
         state=state,
-        reason=None if reason is None else clean(reason),
+        reason=None if reason is None else clean_reason(reason),
         facts=json.dumps(make_storable(dict(source.facts))),
         body=source.body,
     )
@@ -102,9 +102,16 @@ async def find_source(conn: Conn, source_id: SourceId) -> StoredSource | None:
     )
 
 
+async def forget_source(conn: Conn, source_id: SourceId) -> None:
+    """Empty a source that brought back what was erased."""
+    await _SQL["forget"].execute(conn, id=source_id)
+
+
 async def mark_read(conn: Conn, source_id: SourceId, state: SourceState, reason: str | None = None) -> None:
     """What another reading made of it."""
-    await _SQL["mark_read"].execute(conn, id=source_id, state=state, reason=None if reason is None else clean(reason))
+    await _SQL["mark_read"].execute(
+        conn, id=source_id, state=state, reason=None if reason is None else clean_reason(reason)
+    )
 
 
 async def find_thread(conn: Conn, message: InboundMessage) -> InboundMessage:

@@ -14,8 +14,9 @@ SELECT artifact FROM intent_models WHERE basis = :basis AND version = :version O
 UPDATE intent_models SET is_active = false WHERE basis = :basis AND is_active;
 
 -- name: add_model
-INSERT INTO intent_models (id, version, basis, source, artifact, examples, metrics, compared, is_active)
-VALUES (:id, :version, :basis, :source, :artifact, :examples, :metrics::jsonb, :compared::jsonb, :is_active);
+INSERT INTO intent_models (id, version, basis, source, artifact, examples, metrics, compared, is_active, learned_from)
+VALUES (:id, :version, :basis, :source, :artifact, :examples, :metrics::jsonb, :compared::jsonb, :is_active,
+        :learned_from::uuid[]);
 
 -- name: forget_old
 -- All but the newest few, each of which is megabytes. The one at work stays however old it is, and the one that no

@@ -36,7 +36,8 @@ SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.
        c.last_inbound_at, ARRAY[]::text[] AS known_vendor_ids,
        EXISTS (SELECT FROM opt_outs s
                 WHERE s.channel = o.channel AND s.inbox = o.inbox
-                  AND s.address IN (c.reply_path ->> 'phone', c.reply_path ->> 'user_id')) AS is_opted_out,
+                  AND s.address_hash IN (hash_address(c.reply_path ->> 'phone'),
+                                         hash_address(c.reply_path ->> 'user_id'))) AS is_opted_out,
        (SELECT expires_at FROM identity_codes i WHERE i.id = o.code_id) AS expires_at
   FROM claimed o JOIN messages m ON m.id = o.id JOIN conversations c ON c.id = o.conversation_id
   JOIN queue_threads t ON t.id = c.thread_id LEFT JOIN tickets k ON k.conversation_id = c.id;

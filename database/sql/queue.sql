@@ -1,5 +1,6 @@
 -- name: publish
--- One statement, so that a lone publish is one round trip. A redelivery finds the first message and changes nothing.
+-- One statement, so that a lone publish is one round trip. A redelivery finds the first message and changes nothing,
+-- and one of a message that was erased brings nothing back.
 -- The thread row is locked before seq is taken, so that seq rises in commit order within a thread.
 -- A publisher that loses the race for an external id fails on its unique index and takes nothing: were the loss
 -- ignored, the thread would keep a number without a message.
@@ -12,6 +13,7 @@ WITH known AS (
                (SELECT quiet_seconds FROM channel_configs WHERE channel = :channel AND inbox = :inbox),
                :default_quiet_seconds::float8)) AS quiet
      WHERE NOT EXISTS (SELECT FROM known)
+       AND NOT EXISTS (SELECT FROM erased_messages WHERE hash = hash_message(:channel, :inbox, :external_id))
 ), thread AS (
     INSERT INTO queue_threads AS t (id, channel, inbox, contact, last_seq, ready_at, quiet_until, quiet_limit)
     SELECT :thread_id::uuid, :channel, :inbox, :contact, 1, at + quiet,
@@ -47,6 +49,7 @@ WITH given AS (
       LEFT JOIN channel_configs f ON f.channel = g.channel AND f.inbox = g.inbox
      WHERE NOT EXISTS (SELECT FROM message_queue q
                         WHERE q.channel = g.channel AND q.inbox = g.inbox AND q.external_id = g.external_id)
+       AND NOT EXISTS (SELECT FROM erased_messages e WHERE e.hash = hash_message(g.channel, g.inbox, g.external_id))
 ), burst AS (
     SELECT thread_id, channel, inbox, contact, max(quiet) AS quiet, count(*) AS messages
       FROM given GROUP BY thread_id, channel, inbox, contact

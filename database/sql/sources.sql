@@ -6,6 +6,7 @@ SELECT id, :channel, :inbox, external_id, 'poll', 'listed'
   FROM unnest(:ids::uuid[], :external_ids::text[]) AS new (id, external_id)
  WHERE NOT EXISTS (SELECT FROM message_queue q
                     WHERE q.channel = :channel AND q.inbox = :inbox AND q.external_id = new.external_id)
+   AND NOT EXISTS (SELECT FROM erased_messages WHERE hash = hash_message(:channel, :inbox, new.external_id))
 ON CONFLICT (channel, inbox, external_id) DO UPDATE
    SET state = 'listed', reason = NULL, body = NULL, attempts = 0 WHERE s.state IN ('ignored', 'gone');
 
@@ -46,6 +47,10 @@ UPDATE message_sources SET state = 'gone' WHERE id = :id AND state = 'listed';
 SELECT id, channel, inbox, external_id, origin, state, reason, facts, body, received_at
   FROM message_sources WHERE id = :id;
 
+-- name: forget
+-- Everything in it was erased before; its name stays.
+UPDATE message_sources SET state = 'gone', reason = 'erased', facts = '{}', body = NULL WHERE id = :id;
+
 -- name: mark_read
 UPDATE message_sources SET state = :state, reason = :reason WHERE id = :id;
 
@@ -68,10 +73,11 @@ ON CONFLICT (channel, inbox, participant, key) DO UPDATE SET contact = excluded.
  WHERE k.contact <> excluded.contact OR k.created_at < now() - interval '1 day';
 
 -- name: opt_out
-INSERT INTO opt_outs (channel, inbox, address) VALUES (:channel, :inbox, :address) ON CONFLICT DO NOTHING;
+INSERT INTO opt_outs (channel, inbox, address_hash) VALUES (:channel, :inbox, hash_address(:address))
+ON CONFLICT DO NOTHING;
 
 -- name: opt_in
-DELETE FROM opt_outs WHERE channel = :channel AND inbox = :inbox AND address = :address;
+DELETE FROM opt_outs WHERE channel = :channel AND inbox = :inbox AND address_hash = hash_address(:address);
 
 -- name: revoke_proof
 -- The number or account has another owner now: what is proven of it holds no longer.

@@ -79,12 +79,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What publishing did. For a redelivery `is_new` is False and `message` is the one that came first."""
+    """What publishing did. For a redelivery `is_new` is False and `message` is the one that came first.
+
+    With `is_erased` that one was erased together with its customer, and nothing was written.
+    """
 
     thread_id: ThreadId
     message_id: MessageId
     message: InboundMessage
     is_new: bool
+    is_erased: bool = False
 
     @property
     def contact(self) -> str:

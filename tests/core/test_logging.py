@@ -76,6 +76,10 @@ def test_what_fails_a_thousand_times_is_said_once_in_a_while_with_how_often_it_w
     ]
 
 
+def fail_over_a_customer() -> None:
+    raise RuntimeError(f"{'ada'}@example.com and 4111 1111 1111 1111")
+
+
 class Refused(Exception):
     def __repr__(self) -> str:
         return f"Refused({self.args[0]!r})"
@@ -90,7 +94,7 @@ def test_addresses_and_numbers_leave_no_process_in_its_logs(style: str, capsys: 
     log.info("nested", detail={"people": [{"address": "ada@example.com", "seen": 3}]}, cause=Refused("ada@example.com"))
     logging.getLogger("theirs").warning("no mailbox for %s", "ada@example.com")
     try:
-        raise RuntimeError("ada@example.com and 4111 1111 1111 1111")
+        fail_over_a_customer()
     except RuntimeError:
         log.exception("it broke")
         logging.getLogger("theirs").exception("theirs too")
