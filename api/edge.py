@@ -31,7 +31,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    headers.append(name, value)
+                    headers.setdefault(name, value)
                 found = is_asset and message["status"] in {200, 304}
                 headers["Cache-Control"] = "public, max-age=31536000, immutable" if found else NO_STORE
             await send(message)

@@ -12,7 +12,13 @@ from core.settings import Settings
 from database.queries import tickets
 from tests.api.service import FORM, Service, expect_problem, open_service, submit
 
-PAGES = {"/": "index.html", "/ticket/TF-20261121-0001": "ticket.html", "/docs": "docs.html"}
+PAGES = {
+    "/": "index.html",
+    "/ticket/TF-20261121-0001": "ticket.html",
+    "/docs": "docs.html",
+    "/desk": "console.html",
+    "/desk/tickets/TF-20261121-0001": "console.html",
+}
 EACH_PAGE = pytest.mark.parametrize(("path", "file"), PAGES.items())
 FOREVER = "public, max-age=31536000, immutable"
 
@@ -102,6 +108,20 @@ async def test_the_ticket_page_is_the_same_for_every_reference(site: Service, re
         expect_problem(response, 404)
     else:
         assert response.text == "<!doctype html><title>ticket.html</title>"
+
+
+async def test_each_answer_with_the_console_allows_the_styles_of_its_own_nonce(site: Service, built: Path) -> None:
+    (built / "console.html").write_text(f'<meta property="csp-nonce" nonce="{pages.NONCE_PLACE}">')
+    answers = [await site.client.get("/desk") for _ in range(2)]
+    nonces = [answer.text.split('"')[3] for answer in answers]
+    assert nonces[0] != nonces[1]
+    for answer, nonce in zip(answers, nonces, strict=True):
+        assert len(nonce) >= 16
+        policies = answer.headers.get_list("content-security-policy")
+        assert len(policies) == 1
+        assert f"style-src 'self' 'nonce-{nonce}';" in policies[0]
+        assert "script-src 'self';" in policies[0]
+        expect_guarded(answer)
 
 
 async def test_tickets_are_never_cached(client: httpx.AsyncClient) -> None:

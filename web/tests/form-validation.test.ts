@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import indexHtml from "../index.html?raw";
-import { trimSubmission, validate } from "../src/form/validation";
-import { CATEGORIES, PRIORITIES } from "../src/shared/api-types";
+import { trimWritten, validate, type Written } from "../src/form/validation";
+import { CATEGORIES, PRIORITIES } from "../src/shared/labels";
 import { describeRoom } from "../src/shared/length";
 import { sampleSubmission, showPage } from "./sample";
 
-function wrongFields(change: Parameters<typeof sampleSubmission>[0]): string[] {
-  return validate(sampleSubmission(change)).map(({ field }) => field);
+function wrongFields(change: Partial<Written>): string[] {
+  return validate({ ...sampleSubmission(), ...change }).map(({ field }) => field);
 }
 
 describe("The form", () => {
@@ -64,7 +64,7 @@ describe("The form", () => {
   });
 
   it("sends without the blanks around", () => {
-    expect(trimSubmission(sampleSubmission({ name: "  Mara ", message: " a\n b \n" }))).toMatchObject({
+    expect(trimWritten(sampleSubmission({ name: "  Mara ", message: " a\n b \n" }))).toMatchObject({
       name: "Mara",
       message: "a\n b",
     });

@@ -17,7 +17,7 @@ function streamOf(...chunks: Uint8Array[]): ReadableStream<Uint8Array> {
 
 describe("The event stream", () => {
   it("yields an event with its name and data", () => {
-    expect(parse('event: ticket\ndata: {"a":1}\n\n')).toEqual([{ name: "ticket", data: '{"a":1}' }]);
+    expect(parse('event: ticket\ndata: {"a":1}\n\n')).toEqual([{ name: "ticket", data: '{"a":1}', id: null }]);
   });
 
   it("yields the same events wherever it is cut", () => {
@@ -32,11 +32,12 @@ describe("The event stream", () => {
 
   it("ends lines at LF, CRLF and a lone CR alike", () => {
     const lines = ["event: ticket", "data: x", "", ""];
-    for (const end of ["\n", "\r\n", "\r"]) expect(parse(lines.join(end))).toEqual([{ name: "ticket", data: "x" }]);
+    for (const end of ["\n", "\r\n", "\r"])
+      expect(parse(lines.join(end))).toEqual([{ name: "ticket", data: "x", id: null }]);
   });
 
   it("joins several data lines with line feeds", () => {
-    expect(parse("data: first\ndata:\ndata: third\n\n")).toEqual([{ name: "message", data: "first\n\nthird" }]);
+    expect(parse("data: first\ndata:\ndata: third\n\n")).toEqual([{ name: "message", data: "first\n\nthird", id: null }]);
   });
 
   it("ignores comments, unknown fields and events without data", () => {
@@ -45,6 +46,11 @@ describe("The event stream", () => {
 
   it("forgets the name after each event", () => {
     expect(parse("event: ticket\ndata: a\n\ndata: b\n\n").map(({ name }) => name)).toEqual(["ticket", "message"]);
+  });
+
+  it("remembers the last id for the events after it", () => {
+    const text = "data: a\n\nid: 7\ndata: b\n\ndata: c\n\n";
+    expect(parse(text).map(({ id }) => id)).toEqual([null, "7", "7"]);
   });
 
   it("takes away only one space after the colon", () => {
@@ -61,7 +67,7 @@ describe("The event stream", () => {
     let heard = 0;
     const chunks = Array.from(bytes, (_, index) => bytes.slice(index, index + 1));
     await readEvents(streamOf(...chunks), (event) => events.push(event), () => (heard += 1));
-    expect(events).toEqual([{ name: "message", data: "👩‍👩‍👧 مرحبا" }]);
+    expect(events).toEqual([{ name: "message", data: "👩‍👩‍👧 مرحبا", id: null }]);
     expect(heard).toBe(bytes.length);
   });
 });

@@ -1,14 +1,13 @@
-import type { Submission } from "../shared/api-types";
-import { FIELDS } from "./validation";
+import { FIELDS, type Written } from "./validation";
 
-export function readForm(form: HTMLFormElement): Submission {
+export function readForm(form: HTMLFormElement): Written {
   const data = new FormData(form);
   const entries = FIELDS.map((field) => [field, String(data.get(field) ?? "")]);
-  return Object.fromEntries(entries) as Submission;
+  return Object.fromEntries(entries) as Written;
 }
 
 /** Puts a kept draft back into the form. */
-export function fillForm(form: HTMLFormElement, draft: Partial<Submission>): void {
+export function fillForm(form: HTMLFormElement, draft: Partial<Written>): void {
   for (const field of FIELDS) {
     const value = draft[field];
     if (typeof value !== "string") continue;

@@ -1,5 +1,4 @@
 import { submitTicket } from "../shared/api";
-import type { Submission } from "../shared/api-types";
 import { find, setText } from "../shared/dom";
 import { createDraft } from "../shared/draft";
 import { IdempotencyKey } from "../shared/idempotency";
@@ -7,7 +6,7 @@ import { enhanceMessageBox, submitOnShortcut } from "../shared/message-box";
 import { clearErrors, followFieldError, showFieldErrors, showGeneralError } from "./errors";
 import { fillForm, readForm } from "./fields";
 import { sendSubmission } from "./send";
-import { validate } from "./validation";
+import { validate, type Written } from "./validation";
 
 const form = find("#support-form", HTMLFormElement);
 const summary = find("#error-summary", HTMLElement);
@@ -15,7 +14,7 @@ const button = find("#send", HTMLButtonElement);
 const status = find("#send-status", HTMLElement);
 const message = find("#message", HTMLTextAreaElement);
 
-const draft = createDraft<Submission>("nightdesk.form");
+const draft = createDraft<Written>("nightdesk.form");
 const key = new IdempotencyKey(createDraft("nightdesk.form.key"));
 
 let sending = false;

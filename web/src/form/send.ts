@@ -1,7 +1,7 @@
 import { ApiError, describeError } from "../shared/api-error";
 import type { FieldProblem, Submission, SubmissionAccepted } from "../shared/api-types";
 import type { IdempotencyKey } from "../shared/idempotency";
-import { trimSubmission, validate } from "./validation";
+import { trimWritten, validate, type Written } from "./validation";
 
 export type SendResult =
   | { kind: "accepted"; address: string }
@@ -11,10 +11,10 @@ export type SendResult =
 type Submit = (submission: Submission, idempotencyKey: string) => Promise<SubmissionAccepted>;
 
 /** Checks the form and sends it; says what came of it and leaves showing it to the page. */
-export async function sendSubmission(written: Submission, key: IdempotencyKey, submit: Submit): Promise<SendResult> {
+export async function sendSubmission(written: Written, key: IdempotencyKey, submit: Submit): Promise<SendResult> {
   const problems = validate(written);
   if (problems.length > 0) return { kind: "invalid", problems };
-  const submission = trimSubmission(written);
+  const submission = trimWritten(written) as Submission;
   try {
     const accepted = await submit(submission, key.keyFor(submission));
     key.accepted();

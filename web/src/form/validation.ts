@@ -1,23 +1,26 @@
-import { CATEGORIES, PRIORITIES, type FieldProblem, type Submission } from "../shared/api-types";
+import type { FieldProblem } from "../shared/api-types";
+import { CATEGORIES, PRIORITIES } from "../shared/labels";
 import { countCharacters, MESSAGE_LIMIT } from "../shared/length";
 
 export const FIELDS = ["name", "email", "subject", "category", "priority", "message"] as const;
 export type FieldName = (typeof FIELDS)[number];
+/** What stands in the form; `validate` says whether it is a submission. */
+export type Written = Record<FieldName, string>;
 
 const LIMITS = { name: 120, email: 254, subject: 200, message: MESSAGE_LIMIT };
 
 /** Loose on purpose: only a reply proves an address, so we catch slips and let the unusual pass. */
 const EMAIL = /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/;
 
-export function trimSubmission(submission: Submission): Submission {
-  const entries = FIELDS.map((field) => [field, submission[field].trim()]);
-  return Object.fromEntries(entries) as Submission;
+export function trimWritten(written: Written): Written {
+  const entries = FIELDS.map((field) => [field, written[field].trim()]);
+  return Object.fromEntries(entries) as Written;
 }
 
 /** What is wrong with each field, in the order of the form; empty when it can be sent. */
-export function validate(submission: Submission): FieldProblem[] {
+export function validate(written: Written): FieldProblem[] {
   return FIELDS.flatMap((field) => {
-    const message = checkField(field, submission[field].trim());
+    const message = checkField(field, written[field].trim());
     return message === null ? [] : [{ field, message }];
   });
 }

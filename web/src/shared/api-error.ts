@@ -74,7 +74,8 @@ export function describeError(error: unknown): string {
   }
 }
 
-function describeWait(seconds: number | null): string {
+/** "in 20 seconds", from a Retry-After. */
+export function describeWait(seconds: number | null): string {
   if (seconds === null || seconds < 5) return "in a moment";
   if (seconds < 90) return `in ${seconds} seconds`;
   return `in ${Math.ceil(seconds / 60)} minutes`;

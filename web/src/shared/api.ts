@@ -1,5 +1,5 @@
 import { ApiError, readApiError } from "./api-error";
-import type { ReplyAccepted, Submission, SubmissionAccepted, Ticket } from "./api-types";
+import type { ApiPath, ReplyAccepted, Submission, SubmissionAccepted, Ticket } from "./api-types";
 
 const REQUEST_TIMEOUT_MS = 20_000;
 
@@ -18,7 +18,7 @@ export function submitTicket(
   idempotencyKey: string,
   fetch: Fetch = browserFetch,
 ): Promise<SubmissionAccepted> {
-  return requestJson(fetch, "/support/submit", {
+  return requestJson(fetch, "/support/submit" satisfies ApiPath, {
     method: "POST",
     headers: { "Content-Type": "application/json", "Idempotency-Key": idempotencyKey },
     body: JSON.stringify(submission),

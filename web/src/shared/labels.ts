@@ -17,6 +17,9 @@ export const PRIORITY_LABELS: Record<Priority, string> = {
   urgent: "Urgent",
 };
 
+export const CATEGORIES = Object.keys(CATEGORY_LABELS);
+export const PRIORITIES = Object.keys(PRIORITY_LABELS);
+
 export const STATUS_LABELS: Record<TicketStatus, string> = {
   open: "Open",
   auto_resolved: "Answered",

@@ -3,12 +3,15 @@
 export interface ServerEvent {
   name: string;
   data: string;
+  /** Where to go on after a lost connection; of the last event that named one. */
+  id: string | null;
 }
 
 export class EventStreamParser {
   private rest = "";
   private name = "";
   private data: string[] = [];
+  private id: string | null = null;
   private endedOnCarriageReturn = false;
 
   /** Takes the next piece of the stream, cut anywhere, and returns the events it completes. */
@@ -37,11 +40,12 @@ export class EventStreamParser {
     const value = colon === -1 ? "" : line.slice(colon + 1).replace(/^ /, "");
     if (field === "event") this.name = value;
     if (field === "data") this.data.push(value);
+    if (field === "id") this.id = value;
     return null;
   }
 
   private dispatch(): ServerEvent | null {
-    const event = { name: this.name || "message", data: this.data.join("\n") };
+    const event = { name: this.name || "message", data: this.data.join("\n"), id: this.id };
     const isEmpty = this.data.length === 0;
     this.name = "";
     this.data = [];

@@ -1,0 +1,5 @@
+import { Page } from "../../shell/page";
+
+export default function Dashboard() {
+  return <Page title="Dashboard">{null}</Page>;
+}

@@ -1,0 +1,5 @@
+import { Page } from "../../shell/page";
+
+export default function Tickets() {
+  return <Page title="Tickets">{null}</Page>;
+}

@@ -1,0 +1,37 @@
+import { Center, Loader } from "@mantine/core";
+import { Suspense } from "react";
+import { Navigate, Route, Routes, useLocation } from "react-router";
+import { useUser } from "./session/session-context";
+import { ErrorBoundary } from "./shell/error-boundary";
+import { NotFound, NothingForYou } from "./shell/messages";
+import { listSections } from "./shell/sections";
+import { useFocusOnNavigation } from "./shell/use-focus-on-navigation";
+
+/** Which page stands at which address below /desk; each section has the addresses below its own to itself. */
+export function ConsoleRoutes() {
+  const sections = listSections(useUser());
+  const { pathname } = useLocation();
+  useFocusOnNavigation();
+  const first = sections[0];
+  return (
+    <ErrorBoundary place={pathname}>
+      <Suspense fallback={<Waiting />}>
+        <Routes>
+          <Route index element={first ? <Navigate to={first.path} replace /> : <NothingForYou />} />
+          {sections.map(({ path, Page }) => (
+            <Route key={path} path={`${path}/*`} element={<Page />} />
+          ))}
+          <Route path="*" element={<NotFound />} />
+        </Routes>
+      </Suspense>
+    </ErrorBoundary>
+  );
+}
+
+function Waiting() {
+  return (
+    <Center mih="40vh">
+      <Loader aria-label="Loading the page" />
+    </Center>
+  );
+}
