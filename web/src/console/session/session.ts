@@ -1,4 +1,5 @@
 import { ApiError, readApiError } from "../../shared/api-error";
+import type { ApiPath } from "../../shared/api-types";
 import { reconnectDelay } from "../../shared/backoff";
 import type { Clock } from "../../shared/clock";
 import type { Tabs } from "./tabs";
@@ -133,13 +134,13 @@ export class Session {
     return (await expectSuccess(await this.request(request))).json() as Promise<User>;
   }
 
-  private async post<Answer>(path: string, body?: object): Promise<Answer> {
+  private async post<Answer>(path: ApiPath, body?: object): Promise<Answer> {
     const content = body ? { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } } : {};
     const answer = await expectSuccess(await this.request(this.build(path, { method: "POST", ...content })));
     return (answer.status === 204 ? null : await answer.json()) as Answer;
   }
 
-  private build(path: string, init: RequestInit = {}): Request {
+  private build(path: ApiPath, init: RequestInit = {}): Request {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     return new Request(new URL(path, this.parts.origin), { ...init, cache: "no-store", signal });
   }

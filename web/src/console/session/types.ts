@@ -1,25 +1,9 @@
 /** What the API says about who is signed in. */
 
-export type Role = "user" | "agent" | "admin";
+import type { components } from "../../generated/api";
 
-export type Scope =
-  | "tickets:read"
-  | "tickets:write"
-  | "customers:read"
-  | "knowledge:read"
-  | "knowledge:write"
-  | "metrics:read"
-  | "admin";
+type Schemas = components["schemas"];
 
-export interface Grant {
-  access_token: string;
-  expires_in: number;
-}
-
-export interface User {
-  id: string;
-  email: string;
-  name: string;
-  role: Role;
-  scopes: Scope[];
-}
+export type Grant = Schemas["Tokens"];
+export type User = Schemas["Me"];
+export type Scope = Schemas["NewKey"]["scopes"][number];
