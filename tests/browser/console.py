@@ -21,7 +21,7 @@ class Console:
         self.complaints: list[str] = []
         self._screenshots = screenshots
         self._name = re.sub(r"[^a-z0-9]+", "-", name.removeprefix("test_").lower()).strip("-")
-        self._expected = ["/events"]
+        self._expected: list[str] = []
         page.on("console", self._hear)
         page.on("pageerror", self._hear_error)
 
@@ -68,7 +68,7 @@ class Console:
             for violation in found
             if violation["impact"] in _SERIOUS
         ]
-        assert not serious
+        assert not serious, "\n".join(serious)
 
     def _hear(self, message: ConsoleMessage) -> None:
         text = f"{message.text} ({message.location['url']})"

@@ -5,13 +5,11 @@ import { useUser } from "./session/session-context";
 import { ErrorBoundary } from "./shell/error-boundary";
 import { NotFound, NothingForYou } from "./shell/messages";
 import { listSections } from "./shell/sections";
-import { useFocusOnNavigation } from "./shell/use-focus-on-navigation";
 
 /** Which page stands at which address below /desk; each section has the addresses below its own to itself. */
 export function ConsoleRoutes() {
   const sections = listSections(useUser());
   const { pathname } = useLocation();
-  useFocusOnNavigation();
   const first = sections[0];
   return (
     <ErrorBoundary place={pathname}>

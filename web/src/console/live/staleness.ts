@@ -12,6 +12,8 @@ export function listStaleKeys(event: ServerEvent): QueryKey[] {
       return [["tickets"], ["ticket", readRef(event.data)], ["metrics"]];
     case "queue":
       return [["queue"]];
+    case "reset":
+      return [[]]; // the beginning of every key
     default:
       return [];
   }

@@ -21,7 +21,7 @@ export function SignIn({ hasEnded }: { hasEnded: boolean }) {
         </Text>
         <form onSubmit={submit}>
           <Stack gap="md">
-            <div role="alert">{problem !== null && <Alert color="red">{problem}</Alert>}</div>
+            {problem !== null && <Alert color="red">{problem}</Alert>}
             <TextInput label="Email" name="email" type="email" autoComplete="username" required withAsterisk={false} autoFocus />
             <PasswordInput label="Password" name="password" autoComplete="current-password" required withAsterisk={false} />
             <Button type="submit" loading={isSending} fullWidth>
