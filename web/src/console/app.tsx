@@ -55,7 +55,7 @@ function Console({ queries }: { queries: QueryClient }) {
     case "starting":
       return (
         <Center mih="100vh">
-          <Loader aria-label="Opening the console" />
+          <Loader role="status" aria-label="Opening the console" />
         </Center>
       );
     case "unreachable":

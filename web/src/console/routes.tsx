@@ -29,7 +29,7 @@ export function ConsoleRoutes() {
 function Waiting() {
   return (
     <Center mih="40vh">
-      <Loader aria-label="Loading the page" />
+      <Loader role="status" aria-label="Loading the page" />
     </Center>
   );
 }

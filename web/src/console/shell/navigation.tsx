@@ -6,13 +6,9 @@ import { Keys } from "./keyboard-help";
 import { listSections, type Section } from "./sections";
 
 export function Navigation({ onNavigate }: { onNavigate(): void }) {
-  return (
-    <nav aria-label="Console">
-      {listSections(useUser()).map((section) => (
-        <SectionLink key={section.path} section={section} onNavigate={onNavigate} />
-      ))}
-    </nav>
-  );
+  return listSections(useUser()).map((section) => (
+    <SectionLink key={section.path} section={section} onNavigate={onNavigate} />
+  ));
 }
 
 function SectionLink({ section, onNavigate }: { section: Section; onNavigate(): void }) {

@@ -44,7 +44,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <SearchButton />
         <UserMenu onKeyboardHelp={help.open} />
       </AppShell.Header>
-      <AppShell.Navbar className="navbar" withBorder>
+      <AppShell.Navbar className="navbar" aria-label="Console">
         <Navigation onNavigate={menu.close} />
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>

@@ -1,6 +1,6 @@
 import { Avatar, Menu, Text, UnstyledButton, useMantineColorScheme, type MantineColorScheme } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { CheckIcon, KeyboardIcon, LogOutIcon, MonitorIcon, MoonIcon, SunIcon, type LucideIcon } from "lucide-react";
+import { KeyboardIcon, LogOutIcon, MonitorIcon, MoonIcon, SunIcon, type LucideIcon } from "lucide-react";
 import { useNavigate } from "react-router";
 import { describeProblem } from "../api/problems";
 import { useSession, useUser } from "../session/session-context";
@@ -49,18 +49,15 @@ export function UserMenu({ onKeyboardHelp }: { onKeyboardHelp(): void }) {
 
 function LookItems() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  return LOOKS.map(({ scheme, label, icon: Icon }) => (
-    <Menu.Item
-      key={scheme}
-      role="menuitemradio"
-      aria-checked={scheme === colorScheme}
-      leftSection={<Icon size={16} aria-hidden />}
-      rightSection={scheme === colorScheme ? <CheckIcon size={16} aria-hidden /> : null}
-      onClick={() => setColorScheme(scheme)}
-    >
-      {label}
-    </Menu.Item>
-  ));
+  return (
+    <Menu.RadioGroup value={colorScheme} onChange={(scheme) => setColorScheme(scheme as MantineColorScheme)}>
+      {LOOKS.map(({ scheme, label, icon: Icon }) => (
+        <Menu.RadioItem key={scheme} value={scheme} rightSection={<Icon size={16} aria-hidden />}>
+          {label}
+        </Menu.RadioItem>
+      ))}
+    </Menu.RadioGroup>
+  );
 }
 
 function useSignOut(): () => void {
