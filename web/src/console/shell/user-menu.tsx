@@ -25,10 +25,10 @@ export function UserMenu({ onKeyboardHelp }: { onKeyboardHelp(): void }) {
       </Menu.Target>
       <Menu.Dropdown>
         <div className="user-menu__who">
-          <Text size="sm" fw={600} truncate>
+          <Text component="div" size="sm" fw={600} truncate>
             {user.name || user.email}
           </Text>
-          <Text size="xs" c="dimmed" truncate>
+          <Text component="div" size="xs" c="dimmed" truncate>
             {user.email} · {user.role}
           </Text>
         </div>
