@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from api.feed import TicketFeed
 from api.figures import Figures
-from channels.base import Receiver
+from channels.base import Channels, Receiver
 from core.clock import Clock
 from core.ids import derive_token, matches_token
 from core.passwords import Passwords
@@ -33,6 +33,7 @@ class Desk:
     telemetry: ApiTelemetry
     clock: Clock
     files: FileStore
+    channels: Channels
     receivers: Mapping[str, Receiver]
     passwords: Passwords
     ignored: Counter[str] = field(default_factory=Counter)  # events of webhooks that were nothing to us, by kind

@@ -37,7 +37,7 @@ from api.routes import (
 )
 from api.schemas import ProblemDetails
 from api.version import VERSION
-from channels.registry import build_receivers
+from channels.registry import build_channels, list_receivers
 from core.background import run_in_background
 from core.clock import Clock, read_system_clock
 from core.passwords import COST, Passwords
@@ -75,6 +75,7 @@ def create_app(
         ) as pool:
             notifier = Notifier(database_url)
             feed = TicketFeed(settings.api.max_streams)
+            channels = build_channels(settings)
             app.state.desk = Desk(
                 settings=settings,
                 secret_key=secret_key,
@@ -85,7 +86,8 @@ def create_app(
                 telemetry=telemetry,
                 clock=clock,
                 files=PostgresFiles(pool),
-                receivers=build_receivers(settings),
+                channels=channels,
+                receivers=list_receivers(channels),
                 passwords=passwords,
             )
             wakers = {TICKET_CHANNEL: feed.announce, DONE_CHANNEL: feed.announce}

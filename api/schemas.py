@@ -1,7 +1,7 @@
 """The bodies of requests and responses. Unknown fields are refused, every field is bounded."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
@@ -97,6 +97,11 @@ class Sla(BaseModel):
 
     first_reply_minutes: int
     first_reply_by: datetime
+
+    @classmethod
+    def between(cls, opened_at: datetime, due: datetime) -> Self:
+        """The promise of a ticket opened then."""
+        return cls(first_reply_minutes=max(0, round((due - opened_at).total_seconds() / 60)), first_reply_by=due)
 
 
 class Accepted(BaseModel):

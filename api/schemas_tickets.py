@@ -1,12 +1,13 @@
 """Tickets as staff and machines see them: in a list, and one with everything that was said, decided and noted."""
 
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from api.schemas import Sla
+from api.schemas import Label, Request, Sla, clean_line
+from database.queries.ticket_lists import Order
 from database.types import (
     Author,
     Channel,
@@ -19,6 +20,31 @@ from database.types import (
     TicketStatus,
 )
 from database.types.lifecycle import Step
+
+Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))]
+
+
+class TicketQuery(Request):
+    """Which tickets, in which order. What is left out is not asked for.
+
+    `q` are words as for a search on the web: all of them, "a phrase", one OR another, -without. `status` may be given
+    more than once. Orders: newest activity, newest creation, longest waiting for a person, most urgent.
+    """
+
+    q: Annotated[str | None, BeforeValidator(clean_line), Field(min_length=1, max_length=200)] = None
+    status: Annotated[tuple[TicketStatus, ...], Field(max_length=4)] = ()
+    channel: Channel | None = None
+    route: Label | None = None
+    priority: Priority | None = None
+    category: TicketCategory | None = None
+    assignee: Literal["me", "none"] | UUID | None = None
+    customer_id: UUID | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
+    has_delivery_problem: bool | None = None
+    sort: Order = "activity"
+    cursor: Annotated[str | None, Field(max_length=500)] = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
 class Member(BaseModel):
@@ -73,7 +99,10 @@ class TicketPage(BaseModel):
 
 
 class TicketCounts(BaseModel):
-    """How many tickets there are of each status, and of those not closed how many nobody is assigned to."""
+    """How many tickets there are of each status; `unassigned` wait for a person and have none, `mine` are not closed.
+
+    1,000 stands for as many or more. For a customer who signed in all are their own.
+    """
 
     open: int
     auto_resolved: int

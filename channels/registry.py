@@ -26,11 +26,9 @@ def build_channels(settings: Settings) -> Channels:
     return {kit.name: kit for kit in kits}
 
 
-def build_receivers(settings: Settings) -> Mapping[str, Receiver]:
+def list_receivers(channels: Channels) -> Mapping[str, Receiver]:
     """Who takes the webhooks, by their address below /webhooks/."""
-    return {
-        address: receiver for kit in build_channels(settings).values() for address, receiver in kit.receivers.items()
-    }
+    return {address: receiver for kit in channels.values() for address, receiver in kit.receivers.items()}
 
 
 def list_inboxes(settings: Settings) -> list[tuple[Channel, str]]:

@@ -1,5 +1,7 @@
 """Named SQL: every statement stands in `sql/*.sql` under a `-- name:` line, with `:named` parameters.
 
+A condition that several statements of a file share stands before them under a `-- part:` line; `{{its_name}}` is it.
+
 Our own 60 lines instead of aiosql, whose asyncpg adapter lists the connection's attributes on every call
 (19 µs of the 215 µs a trivial query takes) and hides the result type from the type checker.
 """
@@ -15,6 +17,8 @@ from asyncpg import Record
 from database.pool import Conn
 
 _NAME_LINE = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+_PART_LINE = re.compile(r"^-- part: (\w+)\s*$", re.MULTILINE)
+_PART = re.compile(r"\{\{(\w+)\}\}")
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)\b")
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
 
@@ -56,8 +60,13 @@ class Statement:
 def load_statements(file_name: str) -> dict[str, Statement]:
     """Every statement of `sql/<file_name>.sql`, by name."""
     text = (files("database") / "sql" / f"{file_name}.sql").read_text(encoding="utf-8")
-    _preamble, *parts = _NAME_LINE.split(text)
-    return {name: _parse(name, body) for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    preamble, *statements = _NAME_LINE.split(text)
+    parts = _pair(_PART_LINE.split(preamble)[1:])
+    return {name: _parse(name, _PART.sub(lambda m: parts[m[1]], body)) for name, body in _pair(statements).items()}
+
+
+def _pair(split: list[str]) -> dict[str, str]:
+    return dict(zip(split[::2], split[1::2], strict=True))
 
 
 def _parse(name: str, body: str) -> Statement:

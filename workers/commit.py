@@ -9,13 +9,14 @@ from agent.decision.evidence import Action
 from agent.facts import extract_facts
 from agent.run import TurnResult
 from channels.base import Channels, Letter
+from channels.letters import open_letter
 from core.ids import new_id
 from core.settings import CompanySettings
 from database import queue
 from database.pool import Conn
 from database.queries import conversations, feedback, operations, runs, tickets
+from database.reply import queue_reply
 from database.types import Author, Citation, ConversationState, Failure, Lease, Outcome, Owner, RunId
-from workers.reply import queue_reply
 
 # Each costs a whole turn, and nobody is answered meanwhile.
 MAX_SUPERSEDED = 4
@@ -211,18 +212,18 @@ async def _reply(
     conn: Conn, turn: TurnCommit, channels: Channels, author: Author, text: str, *, citations: Sequence[Citation] = ()
 ) -> None:
     asked = turn.lease.messages[-1].id
-    await queue_reply(conn, turn.conversation, channels, text, author=author, in_reply_to=asked, citations=citations)
+    parts = channels[turn.conversation.channel].writer.split(text)
+    await queue_reply(conn, turn.conversation, parts, author=author, in_reply_to=asked, citations=citations)
 
 
 async def _open_letter(conn: Conn, turn: TurnCommit, company: CompanySettings) -> Letter:
     conversation, result = turn.conversation, turn.result
     is_foreign = result.decision.rule == "language_not_supported" and result.language not in result.knowledge_languages
     config = await operations.find_channel_config(conn, conversation.channel, conversation.inbox)
-    return Letter(
-        customer_name=conversation.contact_name,
-        ticket_ref=conversation.ticket_ref,
-        company=company.name,
-        signature=config.signature or f"{company.name} {company.team}",
+    return open_letter(
+        conversation,
+        company,
+        config.signature,
         language=result.language,
         known_languages=result.knowledge_languages if is_foreign else (),
     )

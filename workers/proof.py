@@ -6,8 +6,8 @@ from channels.base import Channels
 from database import queue
 from database.pool import Conn
 from database.queries import identities
+from database.reply import queue_reply
 from database.types import ConversationState, Lease, MessageId, QueuedMessage
-from workers.reply import queue_reply
 
 PROVEN = "Thank you, your address {value} is confirmed."
 WRONG = "This code is not right, or it is too old. Please look again, or ask for a new one."
@@ -36,7 +36,8 @@ async def take_codes(
     if newest in codes and newest not in taken and await identities.has_open_code(conn, conversation.id):
         proven = await identities.confirm_code(conn, secret_key, conversation.id, codes[newest], message_id=newest)
         text = WRONG if proven is None else PROVEN.format(value=proven.value)
-        await queue_reply(conn, conversation, channels, text, author="system", in_reply_to=newest)
+        parts = channels[conversation.channel].writer.split(text)
+        await queue_reply(conn, conversation, parts, author="system", in_reply_to=newest)
         taken.add(newest)
     if taken and not list_asked(lease, taken):
         await queue.complete(conn, lease)

@@ -1,11 +1,16 @@
-"""What staff do to tickets."""
+"""What staff do to tickets. Each is one transaction, after which everybody who follows the ticket looks again."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
 from api.access import Caller, allow
-from api.desk import DeskDep
+from api.desk import Desk, DeskDep
+from api.handover import tell_handover
+from api.problems import Problem, refuse_field
 from api.routes.support import IdempotencyKey
 from api.schemas_actions import (
     Assignment,
@@ -18,10 +23,63 @@ from api.schemas_actions import (
     TicketState,
 )
 from api.schemas_tickets import NoteView
+from api.submissions import announce_ticket
+from api.ticket_detail import describe_assignee
+from api.tickets import build_not_read, find_ticket
+from database.notify import OUTBOX_CHANNEL
+from database.pool import Conn
+from database.queries import conversations, feedback, ticket_steps
+from database.queries.ticket_steps import TicketWork
+from database.types.lifecycle import ForbiddenStep, Step, list_allowed
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
 
 Staff = Annotated[Caller, Depends(allow("tickets:write"))]
+
+
+@dataclass(slots=True)
+class Work:
+    """A ticket that is being worked on, and the transaction in which that happens."""
+
+    conn: Conn
+    ticket: TicketWork
+
+    async def look_again(self) -> TicketState:
+        """How the ticket stands now."""
+        self.ticket = await ticket_steps.read_state(self.conn, self.ticket.ref) or self.ticket
+        return describe_state(self.ticket)
+
+
+@asynccontextmanager
+async def work_on(desk: Desk, caller: Caller, ref: str, step: Step | None = None) -> AsyncIterator[Work]:
+    """Lock the ticket, commit what is done to it, and wake those who follow it. Raises Problem."""
+    async with desk.pool.acquire() as conn, conn.transaction():
+        handle = await find_ticket(conn, caller, ref)
+        try:
+            ticket = await ticket_steps.take(conn, ref, step)
+        except ForbiddenStep as error:
+            raise Problem(409, f"This is not possible now: {error}.") from None
+        if ticket is None:
+            raise build_not_read()
+        yield Work(conn, ticket)
+    announce_ticket(desk, handle.contact)
+
+
+def describe_state(ticket: TicketWork) -> TicketState:
+    """How a ticket stands, and what may be done to it next."""
+    return TicketState(
+        ticket_ref=ticket.ref,
+        status=ticket.status,
+        owner=ticket.owner,
+        category=ticket.category,
+        priority=ticket.priority,
+        intent=ticket.intent,
+        route=ticket.route,
+        team=ticket.team,
+        assignee=describe_assignee(ticket),
+        allowed=list_allowed(ticket.status),
+        updated_at=ticket.updated_at,
+    )
 
 
 @router.post("/{ref}/replies", status_code=202)
@@ -29,46 +87,104 @@ async def reply(
     body: PersonReply, ref: TicketRef, caller: Staff, desk: DeskDep, idempotency_key: IdempotencyKey = None
 ) -> ReplyQueued:
     """Answer as a person. From now on the conversation is a person's, and the agent says nothing more."""
-    raise NotImplementedError
+    async with work_on(desk, caller, ref, "reply") as work:
+        conversation = await conversations.load_state(work.conn, work.ticket.conversation_id)
+        if not conversation.is_reachable:
+            raise Problem(409, "Nobody can be reached here: the messages of this ticket name no sender.")
+        parts = desk.channels[conversation.channel].writer.split(body.text)
+        try:
+            message_id = await ticket_steps.answer(
+                work.conn, work.ticket, conversation, parts, author_id=caller.id, key=idempotency_key
+            )
+        except ticket_steps.KeyUsed:
+            raise Problem(409, "This Idempotency-Key was used for another reply; use a new one.") from None
+        state = await work.look_again()
+    desk.notifier.notify(OUTBOX_CHANNEL)
+    return ReplyQueued(message_id=message_id, ticket=state)
 
 
 @router.post("/{ref}/notes", status_code=201)
 async def add_note(body: NewNote, ref: TicketRef, caller: Staff, desk: DeskDep) -> NoteView:
     """Note something for other staff. No customer and no model is ever shown it."""
-    raise NotImplementedError
+    async with work_on(desk, caller, ref) as work:
+        note = await ticket_steps.add_note(
+            work.conn, work.ticket, body.text, author_id=caller.id, written_by=caller.name
+        )
+    return NoteView(**note)
 
 
 @router.post("/{ref}/assign")
 async def assign(body: Assignment, ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
     """Give the ticket to one of the staff, or to nobody."""
-    raise NotImplementedError
+    async with work_on(desk, caller, ref) as work:
+        try:
+            await ticket_steps.assign(work.conn, work.ticket, body.user_id)
+        except ticket_steps.NoSuchColleague as error:
+            raise refuse_field("user_id", str(error)) from None
+        return await work.look_again()
 
 
 @router.post("/{ref}/escalate")
 async def escalate(body: Escalation, ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
-    """Take the ticket from the agent, or from another team, to the team of a route."""
-    raise NotImplementedError
+    """Take the ticket from the agent, or from another team, to the team of a route.
+
+    A customer whom the agent was answering is told that a person takes over.
+    """
+    async with work_on(desk, caller, ref, "escalate") as work:
+        try:
+            await ticket_steps.escalate(work.conn, work.ticket, route=body.route, reason=body.reason)
+        except feedback.UnknownRoute as error:
+            raise refuse_field("route", str(error)) from None
+        await tell_handover(work.conn, desk, work.ticket)
+        state = await work.look_again()
+    desk.notifier.notify(OUTBOX_CHANNEL)
+    return state
 
 
 @router.post("/{ref}/release")
 async def release(ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
     """Give the conversation back to the agent, which answers what the customer writes next."""
-    raise NotImplementedError
+    async with work_on(desk, caller, ref, "release") as work:
+        try:
+            await ticket_steps.release(work.conn, work.ticket)
+        except ticket_steps.NotRead:
+            raise build_unread() from None
+        except ticket_steps.NotAnswered:
+            raise Problem(409, "The customer waits for a person's answer: answer first, then give it back.") from None
+        return await work.look_again()
 
 
 @router.post("/{ref}/close")
 async def close(ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
     """The matter is settled. What the customer writes next opens the ticket again."""
-    raise NotImplementedError
+    async with work_on(desk, caller, ref, "close") as work:
+        try:
+            await ticket_steps.close(work.conn, work.ticket)
+        except ticket_steps.NotRead:
+            raise build_unread() from None
+        return await work.look_again()
 
 
 @router.post("/{ref}/reopen")
 async def reopen(ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
     """The matter is not settled after all: the ticket is a person's."""
-    raise NotImplementedError
+    async with work_on(desk, caller, ref, "reopen") as work:
+        await ticket_steps.reopen(work.conn, work.ticket)
+        return await work.look_again()
 
 
 @router.patch("/{ref}")
 async def correct(body: Correction, ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
     """Say what the ticket is about, how urgent it is or whose. The agent learns from it."""
-    raise NotImplementedError
+    async with work_on(desk, caller, ref) as work:
+        try:
+            await feedback.correct_ticket(work.conn, ref, **body.model_dump())
+        except feedback.UnknownRoute as error:
+            raise refuse_field("route", str(error)) from None
+        return await work.look_again()
+
+
+def build_unread() -> Problem:
+    """The customer's newest words are on their way to the ticket."""
+    detail = "The customer has just written, and the desk is reading it; look at the ticket again."
+    return Problem(409, detail, headers={"Retry-After": "2"})

@@ -4,7 +4,7 @@ import json
 import re
 from hashlib import sha256
 
-from database.types import Channel, Identity, InboundMessage, TicketRequest
+from database.types import Channel, Identity, IdentityLevel, InboundMessage, TicketRequest
 
 CHANNEL: Channel = "web"
 FORM_INBOX = "form"
@@ -19,7 +19,14 @@ def clean_text(text: str) -> str:
 
 
 def parse_submission(
-    *, name: str, email: str, message: str, ticket: TicketRequest, external_id: str, inbox: str = FORM_INBOX
+    *,
+    name: str,
+    email: str,
+    message: str,
+    ticket: TicketRequest,
+    external_id: str,
+    inbox: str = FORM_INBOX,
+    level: IdentityLevel = "self_reported",
 ) -> InboundMessage:
     """A new ticket. Each is a thread of its own: an address that was merely typed leads into no other thread."""
     content = {
@@ -36,7 +43,7 @@ def parse_submission(
         contact=ticket.ref,
         external_id=external_id,
         fingerprint=fingerprint(content),
-        sender=Identity(kind="email", value=email, level="self_reported", name=name),
+        sender=Identity(kind="email", value=email, level=level, name=name),
         text=message,
         ticket=ticket,
     )

@@ -23,7 +23,7 @@ async def resolve_customer(conn: Conn, identity: Identity, also: Sequence[Identi
     """
     also = [] if identity.level == "self_reported" else [each for each in also if each.level == identity.level]
     customer_id = (
-        await _find_holder(conn, [identity]) or await _join(conn, identity, also) or await _hold(conn, identity)
+        await find_customer(conn, identity) or await _join(conn, identity, also) or await _hold(conn, identity)
     )
     for further in (identity, *also) if also else ():
         await _SQL["add_identifier"].fetch_value(conn, **_key(further), customer_id=customer_id)
@@ -36,7 +36,7 @@ async def _join(conn: Conn, identity: Identity, also: Sequence[Identity]) -> Cus
     Then a number has gone from one person to another, and the first one is left without it.
     """
     for further in also:
-        holder = await _find_holder(conn, [further])
+        holder = await find_customer(conn, further)
         if holder is None:
             continue
         if not await _SQL["has_rival"].fetch_value(conn, id=holder, kind=identity.kind, value=identity.value):
@@ -45,12 +45,16 @@ async def _join(conn: Conn, identity: Identity, also: Sequence[Identity]) -> Cus
     return None
 
 
-async def _find_holder(conn: Conn, identities: Sequence[Identity]) -> CustomerId | None:
-    for identity in identities:
-        holder: CustomerId | None = await _SQL["find_by_identifier"].fetch_value(conn, **_key(identity))
-        if holder is not None:
-            return holder
-    return None
+async def find_customer(conn: Conn, identity: Identity) -> CustomerId | None:
+    """Who holds this identifier at its proof level."""
+    holder: CustomerId | None = await _SQL["find_by_identifier"].fetch_value(conn, **_key(identity))
+    return holder
+
+
+async def find_proven_email(conn: Conn, customer_id: CustomerId) -> tuple[str, str] | None:
+    """An address that the customer has proven, best the one they sign in with, and their name."""
+    row = await _SQL["find_proven_email"].fetch_row(conn, customer_id=customer_id)
+    return (row["value"], row["name"]) if row else None
 
 
 def _key(identity: Identity) -> dict[str, str]:

@@ -14,7 +14,8 @@ from database.pool import Conn
 from database.queries.knowledge import drop_draft, unpublish_article
 from database.queries.resolutions import note_outcome
 from database.statements import load_statements
-from database.types import ConversationId, Outcome, RunId, TicketCategory
+from database.types import ConversationId, Outcome, Priority, RunId, TicketCategory
+from database.types.lifecycle import Step, list_leading
 
 _SQL = load_statements("feedback")
 
@@ -86,7 +87,7 @@ async def rate_ticket(conn: Conn, ref: str, *, rating: int, is_resolved: bool, c
     if not is_right:
         await _withdraw_resolutions(conn, conversation_id)
     if is_resolved:
-        await _SQL["close_ticket"].execute(conn, conversation_id=conversation_id)
+        await _close(conn, conversation_id, "rate_resolved")
     else:
         await _SQL["give_to_person"].execute(
             conn, conversation_id=conversation_id, reason=_NOT_HELPED, is_reopening=True
@@ -94,12 +95,21 @@ async def rate_ticket(conn: Conn, ref: str, *, rating: int, is_resolved: bool, c
     return True
 
 
-async def take_over(conn: Conn, ref: str) -> bool:
+async def close_ticket(conn: Conn, ref: str) -> bool:
+    """A person says that the matter is settled. What the customer writes next is a new one, which the agent answers."""
+    ticket = await _lock(conn, ref)
+    if ticket is None:
+        return False
+    await _close(conn, ticket[1], "close")
+    return True
+
+
+async def take_over(conn: Conn, ref: str, *, reason: str = _TAKEN_OVER) -> bool:
     """From now on a person answers. Stepping in behind an automatic answer nobody confirmed says that it was wrong."""
     ticket = await _lock(conn, ref)
     if ticket is None:
         return False
-    await _take_over(conn, ticket[1], await _find_latest(conn, ticket[1]))
+    await _take_over(conn, ticket[1], await _find_latest(conn, ticket[1]), reason)
     return True
 
 
@@ -132,11 +142,12 @@ async def correct_ticket(
     *,
     intent: str | None = None,
     category: TicketCategory | None = None,
+    priority: Priority | None = None,
     route: str | None = None,
 ) -> bool:
-    """A person says what a ticket is about or whose it is. An intent becomes an example to learn from.
+    """A person says what a ticket is about, how urgent or whose it is. An intent becomes an example to learn from.
 
-    Raises UnknownRoute. No later turn takes intent and category back.
+    Raises UnknownRoute. No later turn takes intent, category and priority back.
     """
     ticket = await _lock(conn, ref)
     if ticket is None:
@@ -148,7 +159,7 @@ async def correct_ticket(
             raise UnknownRoute(f"there is no escalation route {route}")
     conversation_id = ticket[1]
     await _SQL["correct_ticket"].execute(
-        conn, conversation_id=conversation_id, intent=intent, category=category, route=route
+        conn, conversation_id=conversation_id, intent=intent, category=category, priority=priority, route=route
     )
     latest = await _find_latest(conn, conversation_id)
     said: dict[Kind, str | None] = {"intent": intent, "category": category, "team": team}
@@ -163,11 +174,17 @@ async def label_overtaken(conn: Conn, run_id: RunId) -> None:
     await _label(conn, run_id, "taken_over", "", is_right=None, given_by="person")
 
 
-async def _take_over(conn: Conn, conversation_id: ConversationId, latest: _Latest | None) -> None:
+async def _close(conn: Conn, conversation_id: ConversationId, step: Step) -> None:
+    await _SQL["close_ticket"].execute(conn, conversation_id=conversation_id, statuses=list_leading(step, "closed"))
+
+
+async def _take_over(
+    conn: Conn, conversation_id: ConversationId, latest: _Latest | None, reason: str = _TAKEN_OVER
+) -> None:
     if latest is not None and latest.is_last_answer and not latest.is_confirmed:
         await _label(conn, latest.id, "taken_over", "", is_right=False, given_by="person")
         await _withdraw_resolutions(conn, conversation_id)
-    await _SQL["give_to_person"].execute(conn, conversation_id=conversation_id, reason=_TAKEN_OVER, is_reopening=False)
+    await _SQL["give_to_person"].execute(conn, conversation_id=conversation_id, reason=reason, is_reopening=False)
 
 
 async def _withdraw_resolutions(conn: Conn, conversation_id: ConversationId) -> None:

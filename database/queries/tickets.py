@@ -5,18 +5,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from asyncpg import Record
 from pydantic import ValidationError
 
 from core.ids import new_id
 from database.pool import Conn
+from database.queries.customers import find_customer
 from database.statements import load_statements
 from database.types import (
     ConversationId,
+    CustomerId,
     InboundMessage,
     MailPath,
     Priority,
+    ThreadId,
     TicketCategory,
     TicketRequest,
+    TicketStatus,
     derive_thread_id,
 )
 
@@ -129,6 +134,47 @@ async def escalate_ticket(
     return team
 
 
+@dataclass(frozen=True, slots=True)
+class TicketHandle:
+    """Which ticket it is, and whose. Before a worker has read it there is no conversation.
+
+    What has arrived goes up to `last_seq`, and what is settled up to `done_seq`. `customer_id` is None where it is not
+    known yet, because nothing is proven.
+    """
+
+    ref: str
+    contact: str
+    thread_id: ThreadId
+    last_seq: int
+    done_seq: int
+    status: TicketStatus
+    conversation_id: ConversationId | None
+    customer_id: CustomerId | None
+
+
+async def find_handle(conn: Conn, ref: str, *, channel: str, inbox: str) -> TicketHandle | None:
+    """The ticket of this reference, from the moment it was accepted in this inbox or read in any."""
+    row = await _SQL["find_handle"].fetch_row(conn, ref=ref)
+    if row is not None:
+        return TicketHandle(**dict(row))
+    thread = await _find_queued(conn, ref, channel, inbox)
+    if thread is None:
+        return None
+    queued, waiting = thread
+    sender = waiting[0][1].sender
+    is_proven = sender is not None and sender.level == "proven"
+    return TicketHandle(
+        ref=ref,
+        contact=ref,
+        thread_id=queued["thread_id"],
+        last_seq=queued["last_seq"],
+        done_seq=queued["done_seq"],
+        status="open",
+        conversation_id=None,
+        customer_id=await find_customer(conn, sender) if sender is not None and is_proven else None,
+    )
+
+
 async def view_ticket(conn: Conn, ref: str, *, channel: str, inbox: str) -> dict[str, Any] | None:
     """The ticket as its customer sees it, from the moment it was accepted: also before any worker has seen it."""
     row = await _SQL["view_by_ref"].fetch_row(conn, ref=ref)
@@ -142,14 +188,25 @@ async def view_ticket(conn: Conn, ref: str, *, channel: str, inbox: str) -> dict
     return await _view_queued(conn, ref, channel, inbox)
 
 
-async def _view_queued(conn: Conn, ref: str, channel: str, inbox: str) -> dict[str, Any] | None:
+async def _find_queued(
+    conn: Conn, ref: str, channel: str, inbox: str
+) -> tuple[Record, list[tuple[dict[str, Any], InboundMessage]]] | None:
+    """The thread of a ticket that no worker has read, with what waits in it: first of all its opening."""
     thread = await _SQL["view_queued"].fetch_row(conn, thread_id=derive_thread_id(channel, inbox, ref))
     if thread is None:
         return None
     waiting = await _list_waiting(conn, thread["thread_id"], thread["done_seq"])
-    if not waiting or waiting[0][1].ticket is None:
+    return (thread, waiting) if waiting and waiting[0][1].ticket is not None else None
+
+
+async def _view_queued(conn: Conn, ref: str, channel: str, inbox: str) -> dict[str, Any] | None:
+    found = await _find_queued(conn, ref, channel, inbox)
+    if found is None:
         return None
+    thread, waiting = found
     first, opened = waiting[0][0], waiting[0][1].ticket
+    if opened is None:
+        return None
     return {
         "ref": ref,
         "status": "open",

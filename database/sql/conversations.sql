@@ -83,7 +83,7 @@ SELECT v.id, v.channel, v.inbox, v.owner, v.identity_level, v.sentiment, v.senti
        c.id AS customer_id, c.name AS customer_name, v.contact_name, c.plan,
        t.ref, t.status, t.subject, t.category, t.priority, t.confidence, t.route, t.team,
        t.handover_reason, t.handover_summary, t.handover_draft, t.delivery_problem,
-       t.intent, t.intent_trust, t.intent_by,
+       t.intent, t.intent_trust, t.intent_by, t.first_reply_due, t.created_at AS opened_at,
        (SELECT CASE WHEN count(*) = count(r.cost_usd) THEN coalesce(sum(r.cost_usd), 0) END
           FROM agent_runs r WHERE r.conversation_id = v.id) AS cost_usd
   FROM conversations v JOIN customers c ON c.id = v.customer_id LEFT JOIN tickets t ON t.conversation_id = v.id

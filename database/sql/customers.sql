@@ -45,3 +45,9 @@ SELECT t.ref, t.subject, t.category, t.status, v.channel, v.sentiment, t.created
  WHERE v.customer_id = :customer_id AND v.id <> :conversation_id
    AND v.created_at <= coalesce(:as_of::timestamptz, 'infinity')
  ORDER BY v.created_at DESC LIMIT :max_rows;
+
+-- name: find_proven_email
+SELECT i.value, coalesce(nullif(u.name, ''), c.name) AS name
+  FROM customers c JOIN customer_identifiers i ON i.customer_id = c.id AND i.kind = 'email' AND i.level = 'proven'
+  LEFT JOIN users u ON u.customer_id = c.id AND u.email = i.value
+ WHERE c.id = :customer_id ORDER BY u.id IS NULL, i.created_at LIMIT 1;

@@ -29,7 +29,7 @@ VALUES (:id, :ticket_id, :rating, :is_resolved, :comment);
 -- What the customer writes next is a new matter, which the agent may answer as often as any other.
 WITH closed AS (
     UPDATE tickets SET status = 'closed', updated_at = now()
-     WHERE conversation_id = :conversation_id AND status IN ('auto_resolved', 'escalated')
+     WHERE conversation_id = :conversation_id AND status = ANY (:statuses::text[])
     RETURNING conversation_id
 )
 UPDATE conversations v SET owner = 'agent', automatic_replies = 0, updated_at = now() FROM closed WHERE v.id = closed.conversation_id;
@@ -71,6 +71,8 @@ UPDATE tickets t
        intent_by = CASE WHEN :intent::text IS NULL THEN t.intent_by ELSE 'person' END,
        category = coalesce(:category, t.category),
        category_by = CASE WHEN :category::text IS NULL THEN t.category_by ELSE 'person' END,
+       priority = coalesce(:priority, t.priority),
+       priority_by = CASE WHEN :priority::text IS NULL THEN t.priority_by ELSE 'person' END,
        route = coalesce(:route, t.route),
        team = coalesce((SELECT r.team FROM escalation_routes r WHERE r.category = :route), t.team),
        updated_at = now()

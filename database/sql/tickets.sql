@@ -27,9 +27,11 @@ VALUES (:id, :ref, :conversation_id, :subject, :category, :priority, :first_repl
 ON CONFLICT (conversation_id) DO NOTHING;
 
 -- name: categorise
--- A category that a person gave stays.
+-- A category or a priority that a person gave stays.
 UPDATE tickets
-   SET subject = :subject, priority = :priority, updated_at = now(),
+   SET subject = :subject, updated_at = now(),
+       priority = CASE WHEN priority_by = 'person' THEN priority ELSE :priority END,
+       priority_by = CASE WHEN priority_by = 'person' THEN priority_by ELSE 'model' END,
        category = CASE WHEN category_by = 'person' THEN category ELSE :category END,
        category_by = CASE WHEN category_by = 'person' THEN category_by ELSE 'model' END
  WHERE conversation_id = :conversation_id;
@@ -65,6 +67,11 @@ UPDATE tickets t
                       ORDER BY category = 'general' LIMIT 1)
 RETURNING t.team;
 
+-- name: find_handle
+SELECT t.ref, q.contact, v.thread_id, q.last_seq, q.done_seq, t.status, t.conversation_id, v.customer_id
+  FROM tickets t JOIN conversations v ON v.id = t.conversation_id JOIN queue_threads q ON q.id = v.thread_id
+ WHERE t.ref = :ref;
+
 -- name: view_by_ref
 SELECT t.conversation_id, t.ref, t.status, t.subject, t.category, t.priority, t.team, t.first_reply_due,
        t.created_at, t.updated_at, q.ready_at IS NOT NULL AND v.owner = 'agent' AS answering, q.id AS thread_id,
@@ -74,7 +81,7 @@ SELECT t.conversation_id, t.ref, t.status, t.subject, t.category, t.priority, t.
 
 -- name: view_queued
 -- A ticket that no worker has seen yet lives in its thread alone.
-SELECT q.id AS thread_id, q.done_seq, q.ready_at IS NOT NULL AS answering
+SELECT q.id AS thread_id, q.last_seq, q.done_seq, q.ready_at IS NOT NULL AS answering
   FROM queue_threads q
  WHERE q.id = :thread_id;
 

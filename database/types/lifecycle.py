@@ -21,8 +21,8 @@ Step = Literal[
 STAFF_STEPS: tuple[Step, ...] = ("reply", "escalate", "release", "close", "reopen")
 
 # Handing over is possible from everywhere, because nobody may be left without an answer: an undelivered reply takes
-# even a closed ticket to a person. A rating of an open ticket is of an earlier answer, so it does not close it. A message
-# that asks for nothing gives its ticket back the status that it took from it.
+# even a closed ticket to a person. A rating of an open ticket is of an earlier answer, so it does not close it. A
+# message that asks for nothing gives its ticket back the status that it took from it.
 TRANSITIONS: Mapping[Step, Mapping[TicketStatus, TicketStatus]] = {
     "write": {"open": "open", "auto_resolved": "open", "escalated": "escalated", "closed": "open"},
     "answer": {"open": "auto_resolved"},
@@ -59,3 +59,8 @@ def require_step(step: Step, status: TicketStatus) -> None:
     """Raise ForbiddenStep unless the ticket may take it."""
     if status not in TRANSITIONS[step]:
         raise ForbiddenStep(step, status)
+
+
+def list_leading(step: Step, to: TicketStatus) -> list[TicketStatus]:
+    """The statuses from which the step leads to `to`."""
+    return [status for status, reached in TRANSITIONS[step].items() if reached == to]

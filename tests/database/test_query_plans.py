@@ -32,6 +32,7 @@ GROWING = {
     "run_labels",
     "thread_keys",
     "ticket_feedback",
+    "ticket_notes",
     "tickets",
     "tool_calls",
 }
@@ -77,6 +78,7 @@ INSERT INTO run_labels (run_id, kind, is_right, given_by, created_at)
            now() - make_interval(mins => n) FROM ids WHERE n % 2 = 0;
 INSERT INTO agent_metrics (run_id, channel, inbox, outcome, confidence, sentiment, agent_ms, reply_ms)
     SELECT run, 'web', 'form', 'answered', 1, 0, 1, 1 FROM ids;
+INSERT INTO ticket_notes (id, ticket_id, text, written_by) SELECT run, conversation, 'note', 'Sam' FROM ids;
 INSERT INTO ticket_feedback (id, ticket_id, rating, is_resolved) SELECT run, conversation, 4, true FROM ids;
 INSERT INTO message_sources (id, channel, inbox, external_id, origin, state, body, received_at)
     SELECT inbound, 'gmail', 'us@example.com', 'x' || n, 'poll', CASE WHEN n % 500 = 0 THEN 'listed' ELSE 'stored' END,
@@ -115,6 +117,8 @@ STATEMENTS = {
         "resolutions",
         "runs",
         "sources",
+        "ticket_lists",
+        "ticket_steps",
         "tickets",
     )
     for name, statement in load_statements(file).items()
@@ -180,6 +184,19 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("feedback.list_resolutions", {"tickets_conversation_id_key", "messages_conversation"}),
         ("resolutions.find_resolved", {"tickets_pkey", "messages_conversation", "ticket_feedback_ticket"}),
         ("files.claim_missing", {"message_attachments_missing"}),
+        ("ticket_lists.list_by_activity", {"tickets_activity", "conversations_pkey"}),
+        ("ticket_lists.list_by_creation", {"tickets_created", "conversations_pkey"}),
+        ("ticket_lists.list_by_waiting", {"tickets_waiting", "conversations_pkey"}),
+        ("ticket_lists.list_by_priority", {"tickets_priority", "conversations_pkey"}),
+        ("ticket_lists.list_chosen", {"tickets_pkey", "conversations_pkey"}),
+        ("ticket_lists.find_by_words", {"tickets_search", "messages_search", "tickets_conversation_id_key"}),
+        ("ticket_lists.find_of_customer", {"conversations_customer", "tickets_conversation_id_key"}),
+        ("ticket_lists.find_assigned", {"tickets_assignee"}),
+        ("ticket_lists.find_undelivered", {"tickets_undelivered"}),
+        ("ticket_lists.describe", {"tickets_pkey", "messages_conversation", "outbox_pkey"}),
+        ("ticket_steps.list_notes", {"ticket_notes_ticket"}),
+        ("ticket_steps.find_question", {"messages_conversation"}),
+        ("tickets.find_handle", {"tickets_ref_key", "conversations_pkey", "queue_threads_pkey"}),
         ("identities.try_code", {"identity_codes_conversation"}),
         ("notices.list_open", {"notices_open"}),
         ("outbox.claim_doubtful", {"outbox_doubtful", "messages_conversation"}),

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from channels.base import Channels
 from core.ids import new_id
 from database import outbox
 from database.pool import Conn
@@ -13,16 +12,16 @@ from database.types import Author, Citation, ConversationState, MessageId
 async def queue_reply(
     conn: Conn,
     conversation: ConversationState,
-    channels: Channels,
-    text: str,
+    parts: Sequence[str],
     *,
     author: Author,
-    in_reply_to: MessageId,
+    in_reply_to: MessageId | None,
     citations: Sequence[Citation] = (),
+    first_id: MessageId | None = None,
 ) -> None:
-    """Each part that the channel needs is a message of its own, with a delivery of its own."""
-    for part in channels[conversation.channel].writer.split(text):
-        message_id = MessageId(new_id())
+    """Each part, as the channel's writer has split them, is a message of its own, with a delivery of its own."""
+    for position, part in enumerate(parts):
+        message_id = first_id if first_id is not None and position == 0 else MessageId(new_id())
         await conversations.add_message(conn, message_id, conversation.id, author, part, citations=citations)
         await outbox.add(
             conn,
