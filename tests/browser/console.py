@@ -64,7 +64,7 @@ class Console:
         """Let axe-core look at the page; nothing serious may be wrong."""
         found = (await Axe().run(self.page)).response["violations"]
         serious = [
-            f"{violation['id']}: {violation['help']}: {[node['html'] for node in violation['nodes']]}"
+            f"{violation['id']}: {[(node['html'], node['failureSummary']) for node in violation['nodes']]}"
             for violation in found
             if violation["impact"] in _SERIOUS
         ]

@@ -63,7 +63,7 @@ export const theme = createTheme({
 /** Where Mantine asks for a colour by its role, it gets the one of the form and the ticket page. */
 export const resolveVariables: CSSVariablesResolver = () => {
   const roles = {
-    "--mantine-color-body": "var(--page)",
+    "--mantine-color-body": "var(--surface)",
     "--mantine-color-text": "var(--text)",
     "--mantine-color-dimmed": "var(--muted)",
     "--mantine-color-placeholder": "var(--muted)",
