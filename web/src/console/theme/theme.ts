@@ -4,6 +4,7 @@ import {
   createTheme,
   defaultVariantColorsResolver,
   Drawer,
+  Menu,
   Modal,
   Radio,
   type CSSVariablesResolver,
@@ -55,6 +56,8 @@ export const theme = createTheme({
     Checkbox: Checkbox.extend({ defaultProps: { iconColor: "var(--on-accent)" } }),
     CloseButton: CloseButton.extend({ defaultProps: closeButtonProps }),
     Drawer: Drawer.extend({ defaultProps: { closeButtonProps } }),
+    // The placeholder has a role that a menu may not hold; without it the focus goes to the first item.
+    Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps } }),
     Radio: Radio.extend({ defaultProps: { iconColor: "var(--on-accent)" } }),
   },
