@@ -53,10 +53,26 @@ async def test_the_token_is_kept_nowhere_but_in_memory(console: Console) -> None
 
 
 async def test_an_access_token_that_is_spent_is_renewed_without_a_word(console: Console) -> None:
-    await console.sign_in("/desk/tickets")
     await console.page.clock.install()
-    await console.page.reload()
+    await console.sign_in("/desk/tickets")
+    async with console.page.expect_request("**/auth/refresh"), console.page.expect_request("**/events"):
+        await console.page.clock.fast_forward("20:00")
     await expect(console.title("Tickets")).to_be_visible()
+
+
+async def test_a_lost_connection_is_said_until_it_is_back(console: Console) -> None:
+    console.expect_complaint("ERR_INTERNET_DISCONNECTED")
+    banner = console.page.get_by_text("The desk cannot be reached.")
+    await console.page.clock.install()
+    await console.sign_in("/desk/tickets")
+    await expect(banner).to_be_hidden()
+    await console.page.context.set_offline(True)  # noqa: FBT003  # Playwright's own
+    await console.page.clock.fast_forward("01:00")
+    await expect(banner).to_be_visible()
+    await console.expect_accessible()
+    await console.keep_screenshot()
+    await console.page.context.set_offline(False)  # noqa: FBT003
+    await expect(banner).to_be_hidden()
 
 
 async def test_the_keyboard_alone_goes_everywhere(console: Console) -> None:
