@@ -12,6 +12,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from api.desk import Desk, DeskDep
+from api.limits import PolicyName, name_client
 from api.problems import Problem
 from api.tokens import read_access_token
 from database.queries.api_keys import KEY_PREFIX, use_api_key
@@ -41,6 +42,11 @@ class Caller:
     session_id: SessionId | None = None
     tier: Tier = "standard"
 
+    @property
+    def policy(self) -> PolicyName:
+        """The limit on how often they may ask."""
+        return "ticket" if self.customer_id is not None else self.tier
+
     def has(self, scope: Scope) -> bool:
         """Whether this caller may do what the scope stands for."""
         return not self.scopes.isdisjoint({scope, "admin"})
@@ -69,6 +75,7 @@ VENDOR = Open("vendor")  # the route checks the signature itself, over the bytes
 class _TicketToken(Access):
     async def __call__(
         self,
+        request: Request,
         desk: DeskDep,
         ref: Annotated[str, Path(max_length=40, description="Such as TF-20261121-0001.")],
         bearer: Bearer,
@@ -79,7 +86,9 @@ class _TicketToken(Access):
         if not given:
             raise Problem(401, "The ticket's token is required.", headers=_ASK_FOR_TOKEN)
         if not desk.opens_ticket(ref, given[:MAX_SECRET_CHARACTERS]):
+            await desk.limits.spend({"refused": name_client(request)})
             raise Problem(404, "There is no such ticket, or the link to it is not complete.")
+        await desk.limits.spend({"ticket": ref})
         return ref
 
 
@@ -95,9 +104,15 @@ class Allow(Access):
     own: bool
 
     async def __call__(self, request: Request, desk: DeskDep, bearer: Bearer, header: KeyHeader) -> Caller:
-        """The caller. Raises Problem 401 without a valid token or key, and 403 without the scope."""
-        caller = await identify(desk, bearer, header)
+        """The caller. Raises Problem 401 without a valid token or key, 403 without the scope, 429 where too often."""
+        try:
+            caller = await identify(desk, bearer, header)
+        except Problem:
+            if bearer or header:
+                await desk.limits.spend({"refused": name_client(request)})
+            raise
         request.state.caller = caller
+        await desk.limits.spend({caller.policy: str(caller.customer_id or caller.id)})
         if not caller.has(self.scope) and not (self.own and caller.customer_id is not None):
             raise Problem(403, f"This takes the scope {self.scope}, which you do not have.")
         return caller

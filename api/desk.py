@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api.feed import TicketFeed
 from api.figures import Figures
+from api.limits import RateLimits
 from channels.base import Channels, Receiver
 from core.clock import Clock
 from core.ids import derive_token, matches_token
@@ -22,7 +23,7 @@ from database.pool import DbPool
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Pool, notifications, live feed, figures, time and secrets of this process."""
+    """Pool, notifications, live feed, figures, limits, time and secrets of this process."""
 
     settings: Settings
     secret_key: str = field(repr=False)
@@ -36,8 +37,8 @@ class Desk:
     channels: Channels
     receivers: Mapping[str, Receiver]
     passwords: Passwords
+    limits: RateLimits
     ignored: Counter[str] = field(default_factory=Counter)  # events of webhooks that were nothing to us, by kind
-
     scrapers: set[str] = field(default_factory=set)  # hashes of the API keys that have read the metrics
 
     def make_ticket_token(self, ref: str) -> str:

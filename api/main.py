@@ -4,16 +4,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from api.desk import Desk
-from api.edge import BodyLimit, SecurityHeaders
+from api.edge import CORS, BodyLimit, RequestIds, SecurityHeaders
 from api.feed import TicketFeed
 from api.figures import Figures
+from api.limits import RateLimits, list_policies
 from api.measure import Measured
 from api.problems import MEDIA_TYPE, install_problem_handlers
+from api.proxies import TrustedProxies
 from api.routes import (
     api_keys,
     attachments,
+    audit,
     auth,
     deliveries,
     desk_settings,
@@ -41,7 +45,7 @@ from channels.registry import build_channels, list_receivers
 from core.background import run_in_background
 from core.clock import Clock, read_system_clock
 from core.passwords import COST, Passwords
-from core.settings import Settings
+from core.settings import ApiSettings, Settings
 from core.telemetry import ApiTelemetry
 from database.files import PostgresFiles
 from database.notify import DONE_CHANNEL, TICKET_CHANNEL, Notifier, listen
@@ -89,6 +93,7 @@ def create_app(
                 channels=channels,
                 receivers=list_receivers(channels),
                 passwords=passwords,
+                limits=RateLimits(pool, list_policies(settings.rate), secret_key),
             )
             wakers = {TICKET_CHANNEL: feed.announce, DONE_CHANNEL: feed.announce}
             following = listen(database_url, wakers, feed.announce_all)
@@ -104,9 +109,7 @@ def create_app(
         redoc_url=None,
         responses={"default": {"description": "Any error", "content": {MEDIA_TYPE: {}}, "model": ProblemDetails}},
     )
-    app.add_middleware(BodyLimit, max_bytes=settings.api.max_body_bytes)
-    app.add_middleware(SecurityHeaders)
-    app.add_middleware(Measured, telemetry=telemetry)
+    _install_edge(app, settings.api, telemetry)
     install_problem_handlers(app)
     for routes in (
         health,
@@ -129,9 +132,22 @@ def create_app(
         desk_settings,
         events,
         prometheus,
+        audit,
         webhooks,
         pages,
     ):
         app.include_router(routes.router)
     pages.mount_assets(app)
     return app
+
+
+def _install_edge(app: FastAPI, settings: ApiSettings, telemetry: ApiTelemetry) -> None:
+    """What every request passes, the last one first."""
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
+    is_https = (settings.public_url or "").startswith("https://")
+    app.add_middleware(SecurityHeaders, is_https=is_https, is_shared=bool(settings.cors_origins))
+    app.add_middleware(RequestIds)
+    app.add_middleware(Measured, telemetry=telemetry)
+    app.add_middleware(TrustedProxies, trusted=settings.trusted_proxies)

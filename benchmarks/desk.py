@@ -79,7 +79,9 @@ def run_worker(site: Site, port: int) -> Iterator[None]:
 
 
 def _build_environment(site: Site) -> dict[str, str]:
-    return {"DATABASE_URL": site.url, "SECRET_KEY": SECRET_KEY, "DATA_DIR": str(site.directory)}
+    # The limits are measured too, but never reached: all customers write from this machine.
+    limits = {f"RATE_{what}_PER_MINUTE": "100000000" for what in ("FORM", "TICKET", "CALLER", "REFUSED")}
+    return {"DATABASE_URL": site.url, "SECRET_KEY": SECRET_KEY, "DATA_DIR": str(site.directory), **limits}
 
 
 def _has_worker(body: bytes) -> bool:

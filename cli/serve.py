@@ -47,6 +47,8 @@ def serve(settings: Settings, url: str, *, host: str, port: int) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        # Its own reading of them believes everybody on this machine.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

@@ -1,9 +1,11 @@
 """What a setting's text must look like."""
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_settings import NoDecode
 
 
 def _require_http_url(url: str) -> str:
@@ -20,5 +22,19 @@ def _require_address(address: str) -> str:
     return address.lower()
 
 
+def _split_list(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _require_origin(origin: str) -> str:
+    parts = urlsplit(_require_http_url(origin))
+    if origin != f"{parts.scheme}://{parts.netloc}" or "*" in origin or "@" in origin:
+        raise ValueError("expected origins such as https://www.example.com, with no path and no wildcard")
+    return origin
+
+
 HttpUrl = Annotated[str, AfterValidator(_require_http_url)]
 Address = Annotated[str, AfterValidator(_require_address)]
+# Lists are written with commas between their parts.
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split_list)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_require_origin)], ...], NoDecode, BeforeValidator(_split_list)]

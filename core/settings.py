@@ -27,7 +27,7 @@ from core.channel_settings import (
     TwilioSettings,
 )
 from core.errors import OperatorError
-from core.setting_types import HttpUrl
+from core.setting_types import HttpUrl, Networks, Origins
 
 Environment = Literal["development", "test", "production"]
 
@@ -58,6 +58,8 @@ class ApiSettings(BaseModel):
     public_url: HttpUrl | None = None
     max_body_bytes: PositiveInt = 256 * 1024
     max_streams: PositiveInt = 500
+    trusted_proxies: Networks = ()
+    cors_origins: Origins = ()
 
 
 class AuthSettings(BaseModel):
@@ -134,6 +136,19 @@ class KnowledgeSettings(BaseModel):
     quiet_hours: PositiveInt = 24
 
 
+class RateSettings(BaseModel):
+    """How often somebody may ask, a minute: the form by address, a ticket by its holder, the API by its caller.
+
+    `refused` is how often one address may show a key or a token that is not valid.
+    """
+
+    limits: bool = True
+    form_per_minute: PositiveInt = 10
+    ticket_per_minute: PositiveInt = 120
+    caller_per_minute: PositiveInt = 600
+    refused_per_minute: PositiveInt = 60
+
+
 class TicketSettings(BaseModel):
     """How tickets are named and what is promised about them."""
 
@@ -206,6 +221,7 @@ class Settings(BaseSettings):
     meta: MetaSettings = MetaSettings()
     openai: OpenAISettings = OpenAISettings()
     queue: QueueSettings = QueueSettings()
+    rate: RateSettings = RateSettings()
     ticket: TicketSettings = TicketSettings()
     twilio: TwilioSettings = TwilioSettings()
     worker: WorkerSettings = WorkerSettings()
@@ -218,6 +234,8 @@ class Settings(BaseSettings):
             return self
         if not self.twilio.require_signature:
             raise ValueError("TWILIO_REQUIRE_SIGNATURE: cannot be switched off when ENVIRONMENT=production")
+        if not self.rate.limits:
+            raise ValueError("RATE_LIMITS: cannot be switched off when ENVIRONMENT=production")
         if self.secret_key is None or len(self.secret_key.get_secret_value()) < 32:
             raise ValueError("SECRET_KEY: expected at least 32 characters when ENVIRONMENT=production")
         if self.database.url is None:

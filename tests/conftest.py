@@ -21,7 +21,7 @@ from agent.knowledge.documents import find_documents
 from agent.knowledge.embedder import Embedder
 from agent.knowledge.ingest import ingest_documents
 from agent.knowledge.minilm import ModelMissing, load_minilm
-from core.settings import Settings
+from core.settings import RateSettings, Settings
 from database.embedded import run_embedded
 from database.init_db import init_db
 from database.pool import DbConnection, DbPool, connect, open_pool
@@ -136,8 +136,8 @@ async def knowledge_pool(knowledge_url: str) -> AsyncIterator[DbPool]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings that no environment variable or .env file of the machine reaches."""
-    return Settings.model_construct(data_dir=tmp_path)
+    """Settings that no environment variable or .env file of the machine reaches. All tests ask from one address."""
+    return Settings.model_construct(data_dir=tmp_path, rate=RateSettings(limits=False))
 
 
 @contextmanager

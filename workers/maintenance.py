@@ -3,11 +3,12 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from uuid import UUID
 
 from core.logging import RareLog, get_logger
 from database import outbox
 from database.pool import DATABASE_ERRORS, DbConnection, connect
-from database.queries import channel_metrics, inboxes, jobs, operations, sessions, sign_ins
+from database.queries import channel_metrics, inboxes, jobs, limits, operations, sessions, sign_ins
 from database.queries.notices import report_undelivered
 from database.queue import upkeep
 
@@ -46,6 +47,7 @@ class Maintenance:
         self._on_recovered = on_recovered
         self._overdue_logs = defaultdict[str, RareLog](lambda: RareLog(_log, seconds=OVERDUE_SECONDS))
         self._rounds = 0
+        self._last_bucket: UUID | None = None
         self.is_elected = False
 
     async def run(self) -> None:
@@ -75,6 +77,7 @@ class Maintenance:
         await self._renew_signing_key(conn)
         await self._count_figures(conn)
         await self._delete_old(conn)
+        self._last_bucket = await limits.delete_full(conn, self._last_bucket)
 
     async def _work_while_elected(self, conn: DbConnection) -> None:
         if not await upkeep.elect(conn, silence_seconds=_SILENT_ROUNDS * self._round_seconds):

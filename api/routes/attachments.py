@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from api.access import OpenTicket, allow
+from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from channels.media import SAFE_TYPES, UNKNOWN, is_inline
@@ -18,9 +19,12 @@ _NOT_FOUND = "There is no such file."
 
 
 @router.get("/attachments/{file_id}", dependencies=[Depends(allow("tickets:read"))])
-async def read_attachment(file_id: UUID, desk: DeskDep) -> Response:
+async def read_attachment(file_id: UUID, desk: DeskDep, audit: AuditDep) -> Response:
     """The content of one file."""
-    return await _serve(desk, await _find(desk, file_id))
+    found = await _find(desk, file_id)
+    async with desk.pool.acquire() as conn:
+        await audit.record_read(conn, "attachment.read", "attachment", file_id)
+    return await _serve(desk, found)
 
 
 @router.get("/support/ticket/{ref}/attachments/{file_id}")

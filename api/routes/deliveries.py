@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from api.access import allow
+from api.audit import AuditDep
 from api.desk import DeskDep
 from api.problems import Problem
 from database import outbox
@@ -40,16 +41,18 @@ class Notices(BaseModel):
 @router.get("/deliveries", dependencies=[Depends(allow("tickets:read"))])
 async def list_undelivered(
     desk: DeskDep,
+    audit: AuditDep,
     state: Annotated[Literal["failed", "unknown", "needs_template"] | None, Query()] = None,
     limit: MaxRows = 100,
 ) -> Undelivered:
     """Oldest first. `is_being_asked` says that the vendor is still being asked about one in doubt."""
     async with desk.pool.acquire() as conn:
+        await audit.record_read(conn, "delivery.listed", "delivery", None)
         return Undelivered(deliveries=await outbox.list_undelivered(conn, state, max_rows=limit))
 
 
 @router.post("/deliveries/{reply_id}/verdict", dependencies=[Depends(allow("tickets:write"))])
-async def settle_delivery(reply_id: UUID, verdict: Verdict, desk: DeskDep) -> Undelivered:
+async def settle_delivery(reply_id: UUID, verdict: Verdict, desk: DeskDep, audit: AuditDep) -> Undelivered:
     """A person has looked. `sent` closes the matter; `not_sent` sends the reply once more. Answers what is left."""
     message_id = MessageId(reply_id)
     settle = outbox.confirm_sent if verdict.outcome == "sent" else outbox.send_again
@@ -58,6 +61,7 @@ async def settle_delivery(reply_id: UUID, verdict: Verdict, desk: DeskDep) -> Un
             raise Problem(409, "This reply does not wait for a verdict; look at the list again.")
         await settle_notices(conn, message_id)
         left = await outbox.list_undelivered(conn, None, max_rows=100)
+        await audit.record(conn, "delivery.settled", "delivery", reply_id, after={"outcome": verdict.outcome})
     desk.notifier.notify(OUTBOX_CHANNEL)
     desk.notifier.notify(TICKET_CHANNEL)
     return Undelivered(deliveries=left)
@@ -65,8 +69,9 @@ async def settle_delivery(reply_id: UUID, verdict: Verdict, desk: DeskDep) -> Un
 
 @router.get("/notices", dependencies=[Depends(allow("tickets:read"))])
 async def read_notices(
-    desk: DeskDep, team: Annotated[str | None, Query(max_length=100)] = None, limit: MaxRows = 100
+    desk: DeskDep, audit: AuditDep, team: Annotated[str | None, Query(max_length=100)] = None, limit: MaxRows = 100
 ) -> Notices:
     """Open notices, oldest first; with a team, only that team's."""
     async with desk.pool.acquire() as conn:
+        await audit.record_read(conn, "notice.listed", "notice", None)
         return Notices(notices=await list_notices(conn, team, max_rows=limit))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import EmailStr, StringConstraints, TypeAdapter, ValidationError
 
 from api.access import allow
+from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from api.routes.probe import probe_queue
@@ -93,7 +94,7 @@ async def change_channel(channel: Channel, inbox: Inbox, change: ChannelChange, 
 
 
 @router.post("/channels/{channel}/{inbox}/test", status_code=202)
-async def test_channel(channel: Channel, inbox: Inbox, body: ChannelTrial, desk: DeskDep) -> TrialView:
+async def test_channel(channel: Channel, inbox: Inbox, body: ChannelTrial, desk: DeskDep, audit: AuditDep) -> TrialView:
     """Send a test message from this inbox. It belongs to no conversation and goes to no known customer.
 
     On the web a probe goes through the whole pipeline instead. Five test messages in ten minutes are allowed.
@@ -103,7 +104,7 @@ async def test_channel(channel: Channel, inbox: Inbox, body: ChannelTrial, desk:
     if not view.is_configured:
         raise Problem(409, "This inbox is not configured, so nothing can be sent from it.")
     if channel == "web":
-        report = await probe_queue(desk, None)
+        report = await probe_queue(desk, audit, None)
         return TrialView(id=None, channel=channel, inbox=inbox, to=None, state="done", probe=report)
     to, path = _find_path(desk, channel, inbox, body.to)
     text = _TEXT.format(company=desk.settings.company.name, inbox=inbox)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, EmailStr, Field, StringConstraints
 
 from api.access import OpenTicket, allow
+from api.audit import Audit, AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from database.notify import OUTBOX_CHANNEL
@@ -65,9 +66,9 @@ async def confirm_address(code: Code, ref: OpenTicket, desk: DeskDep) -> Proof:
     status_code=202,
     dependencies=[Depends(allow("tickets:write"))],
 )
-async def claim_for_customer(conversation_id: UUID, claim: Claim, desk: DeskDep) -> CodeSent:
+async def claim_for_customer(conversation_id: UUID, claim: Claim, desk: DeskDep, audit: AuditDep) -> CodeSent:
     """The same for a customer on any channel, who then simply writes the six digits there."""
-    return await _send(desk, ConversationId(conversation_id), claim)
+    return await _send(desk, ConversationId(conversation_id), claim, audit)
 
 
 async def _find_conversation(desk: Desk, ref: str) -> ConversationId:
@@ -80,7 +81,7 @@ async def _find_conversation(desk: Desk, ref: str) -> ConversationId:
     return found
 
 
-async def _send(desk: Desk, conversation_id: ConversationId, claim: Claim) -> CodeSent:
+async def _send(desk: Desk, conversation_id: ConversationId, claim: Claim, audit: Audit | None = None) -> CodeSent:
     post = _find_post(desk)
     async with desk.pool.acquire() as conn, conn.transaction():
         try:
@@ -90,6 +91,8 @@ async def _send(desk: Desk, conversation_id: ConversationId, claim: Claim) -> Co
         except identities.TooManyCodes:
             detail = "Too many codes were asked for; try again in an hour."
             raise Problem(429, detail, headers={"Retry-After": "3600"}) from None
+        if audit is not None:
+            await audit.record(conn, "code.sent", "conversation", conversation_id)
     desk.notifier.notify(OUTBOX_CHANNEL)
     return CodeSent()
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from api.access import allow
+from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from api.schemas import Probe, ProbeReport
@@ -26,7 +27,7 @@ _RECHECK_SECONDS = 0.5
 
 
 @router.post("/test/queue", dependencies=[Depends(allow("admin"))])
-async def probe_queue(desk: DeskDep, body: Probe | None = None) -> ProbeReport:
+async def probe_queue(desk: DeskDep, audit: AuditDep, body: Probe | None = None) -> ProbeReport:
     """Push one message through the whole pipeline and report what each stage took. Needs a key with `admin`.
 
     The probe has an inbox of its own, which the figures about customers leave out.
@@ -37,6 +38,8 @@ async def probe_queue(desk: DeskDep, body: Probe | None = None) -> ProbeReport:
     with desk.feed.follow(ref) as changed:
         published = await _publish_probe(desk, ref, probe.message)
         publish_ms = _elapsed_ms(started)
+        async with desk.pool.acquire() as conn:
+            await audit.record(conn, "probe.sent", "message", published.message_id)
         try:
             async with asyncio.timeout(probe.timeout_seconds):
                 outcome = await _wait_for_delivery(desk, published, changed)

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.access import ANYONE, OpenTicket
 from api.desk import Desk, DeskDep
 from api.feed import TooManyStreams
+from api.limits import name_client
 from api.problems import Problem
 from api.schemas import Accepted, Reply, ReplyAccepted, Submission, TicketView
 from api.submissions import Opening, announce_message, open_ticket, publish
@@ -30,9 +31,10 @@ STREAM_RECHECK_SECONDS = 10.0
 
 
 @router.post("/submit", status_code=202, dependencies=[Depends(ANYONE)])
-async def submit(body: Submission, desk: DeskDep, idempotency_key: IdempotencyKey = None) -> Accepted:
+async def submit(body: Submission, request: Request, desk: DeskDep, idempotency_key: IdempotencyKey = None) -> Accepted:
     """Open a ticket. Answered only when the message is committed; the reply follows on the ticket."""
     email = body.email.lower()
+    await desk.limits.spend({"form": name_client(request), "form_email": email})
     return await open_ticket(
         desk,
         Opening(

@@ -206,14 +206,10 @@ def _pad(key: bytes, byte: int) -> bytes:
 
 async def _find_bounds(conn: Conn, filters: Filters, before_seq: int | None) -> tuple[int, int]:
     first, last = 1, _MAX_SEQ if before_seq is None else before_seq - 1
-    if filters.since is None and filters.until is None:
-        return first, last
-    found = await _SQL["find_bounds"].fetch_row(conn, since=filters.since, until=filters.until)
-    assert found is not None
     if filters.since is not None:
-        first = _MAX_SEQ if found["first"] is None else found["first"]
+        first = await _SQL["find_first_since"].fetch_value(conn, since=filters.since) or _MAX_SEQ
     if filters.until is not None:
-        last = min(last, found["last"] or 0)
+        last = min(last, await _SQL["find_last_until"].fetch_value(conn, until=filters.until) or 0)
     return first, last
 
 

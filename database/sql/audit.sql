@@ -34,10 +34,12 @@ SELECT seq, hash, seal, (SELECT max(seq) FROM audit_log) AS last_seq FROM audit_
 -- name: list_from
 SELECT * FROM audit_log WHERE seq BETWEEN :first::bigint AND :last::bigint ORDER BY seq LIMIT :max_rows;
 
--- name: find_bounds
+-- name: find_first_since
 -- Numbers and times rise together, so a stretch of time is a stretch of numbers.
-SELECT (SELECT seq FROM audit_log WHERE at >= :since::timestamptz ORDER BY at, seq LIMIT 1) AS first,
-       (SELECT seq FROM audit_log WHERE at < :until::timestamptz ORDER BY at DESC, seq DESC LIMIT 1) AS last;
+SELECT seq FROM audit_log WHERE at >= :since ORDER BY at, seq LIMIT 1;
+
+-- name: find_last_until
+SELECT seq FROM audit_log WHERE at < :until ORDER BY at DESC, seq DESC LIMIT 1;
 
 -- name: list_all
 SELECT * FROM audit_log WHERE seq BETWEEN :first::bigint AND :last::bigint ORDER BY seq DESC LIMIT :max_rows;

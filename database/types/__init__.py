@@ -4,7 +4,7 @@ Import from here; the modules behind it are split by subject.
 """
 
 from database.types.access import ROLE_SCOPES, SCOPES, TIERS, Role, Scope, SessionId, Tier, UserId
-from database.types.audit import NOWHERE, OPERATOR, SYSTEM, Actor, Fact, Facts, Origin
+from database.types.audit import NOWHERE, OPERATOR, SYSTEM, Actor, ActorKind, Fact, Facts, Origin
 from database.types.conversations import ConversationState
 from database.types.inbound import (
     Attachment,
@@ -61,6 +61,7 @@ __all__ = [
     "SYSTEM",
     "TIERS",
     "Actor",
+    "ActorKind",
     "Attachment",
     "Audience",
     "Author",

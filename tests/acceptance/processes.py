@@ -27,6 +27,7 @@ async def run_desk(database_url: str, log_file: Path, *, workers: int) -> AsyncI
         "API_PORT": str(port),
         "DATA_DIR": str(log_file.parent),
         "LOG_FORMAT": "json",
+        "RATE_LIMITS": "false",  # all customers write from this machine
     }
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(run_process("api", environment, log_file))

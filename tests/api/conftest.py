@@ -8,7 +8,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from core.settings import Settings
+from core.settings import RateSettings, Settings
 from tests.api.service import Service, open_service
 from tests.conftest import cloned
 
@@ -19,9 +19,10 @@ async def service(
 ) -> AsyncIterator[Service]:
     """An application that all tests share which look only at tickets of their own making."""
     data_dir: Path = tmp_path_factory.mktemp("api")
+    settings = Settings.model_construct(data_dir=data_dir, rate=RateSettings(limits=False))
     async with (
         cloned(server_url, "nightdesk_template") as url,
-        open_service(Settings.model_construct(data_dir=data_dir), url) as opened,
+        open_service(settings, url) as opened,
     ):
         yield opened
 

@@ -26,6 +26,8 @@ ROUTES = {
     ("/support/ticket/{ref}/identity", "post"),
     ("/support/ticket/{ref}/identity/confirm", "post"),
     ("/conversations/{conversation_id}/identity", "post"),
+    ("/audit", "get"),
+    ("/audit/verify", "get"),
     ("/webhooks/{address}", "get"),
     ("/webhooks/{address}", "post"),
 }

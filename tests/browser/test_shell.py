@@ -66,12 +66,12 @@ async def test_a_lost_connection_is_said_until_it_is_back(console: Console) -> N
     await console.page.clock.install()
     await console.sign_in("/desk/tickets")
     await expect(banner).to_be_hidden()
-    await console.page.context.set_offline(True)  # noqa: FBT003  # Playwright's own
+    await console.page.context.set_offline(True)  # Playwright's own
     await console.page.clock.fast_forward("01:00")
     await expect(banner).to_be_visible()
     await console.expect_accessible()
     await console.keep_screenshot()
-    await console.page.context.set_offline(False)  # noqa: FBT003
+    await console.page.context.set_offline(False)
     await expect(banner).to_be_hidden()
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.ids import new_id
-from database.pool import DbConnection, DbPool, connect
+from database.pool import Conn, DbConnection, DbPool, connect
 from database.queries import audit
 from database.queries.audit import Filters, describe_facts, list_entries, record, verify
 from database.types import OPERATOR, Actor, Facts, Origin
@@ -35,31 +35,39 @@ ATTACKS = {
     "the last is deleted": ("DELETE FROM audit_log WHERE seq = 6", 6),
     "all are deleted": ("DELETE FROM audit_log", 1),
     "the end is cut off, and the head put back": (
-        "DELETE FROM audit_log WHERE seq > 4; "
-        "UPDATE audit_head h SET seq = 4, hash = l.hash FROM audit_log l WHERE l.seq = 4",
+        (
+            "DELETE FROM audit_log WHERE seq > 4; "
+            "UPDATE audit_head h SET seq = 4, hash = l.hash FROM audit_log l WHERE l.seq = 4"
+        ),
         4,
     ),
     "the log begins anew": ("DELETE FROM audit_log; UPDATE audit_head SET seq = 0, hash = ''", 0),
     "the head is lost": ("DELETE FROM audit_head", 0),
     "two are exchanged": (
-        "UPDATE audit_log SET seq = -3 WHERE seq = 3; UPDATE audit_log SET seq = 3 WHERE seq = 4; "
-        "UPDATE audit_log SET seq = 4 WHERE seq = -3",
+        (
+            "UPDATE audit_log SET seq = -3 WHERE seq = 3; UPDATE audit_log SET seq = 3 WHERE seq = 4; "
+            "UPDATE audit_log SET seq = 4 WHERE seq = -3"
+        ),
         3,
     ),
     "one is forged at the end": (
-        "INSERT INTO audit_log SELECT 7, at, actor_kind, actor_id, action, object_kind, object_id, before, after, "
-        "address, user_agent, request_id, hash FROM audit_log WHERE seq = 6",
+        (
+            "CREATE TEMP TABLE forged ON COMMIT DROP AS SELECT * FROM audit_log WHERE seq = 6; "
+            "UPDATE forged SET seq = 7; INSERT INTO audit_log SELECT * FROM forged"
+        ),
         7,
     ),
     "one is forged under a key of their own": (
-        "UPDATE audit_log SET action = 'ticket.read', hash = sha256('forged') WHERE seq = 6; "
-        "UPDATE audit_head SET hash = sha256('forged')",
+        (
+            "UPDATE audit_log SET action = 'ticket.read', hash = sha256('forged') WHERE seq = 6; "
+            "UPDATE audit_head SET hash = sha256('forged')"
+        ),
         6,
     ),
 }
 
 
-async def close(conn: DbConnection, actor: Actor = ANN, **changes: Any) -> int | None:
+async def close(conn: Conn, actor: Actor = ANN, **changes: Any) -> int | None:
     """Ann closes a ticket."""
     given: dict[str, Any] = {
         "action": "ticket.closed",
@@ -147,16 +155,10 @@ async def test_the_database_refuses_every_change(six: DbConnection, change: str,
         await six.execute(change)
 
 
-async def test_a_role_that_owns_the_log_has_no_right_to_change_it(conn: DbConnection) -> None:
-    for right in ("UPDATE", "DELETE", "TRUNCATE"):
-        await conn.execute("CREATE ROLE reader_of_audit")
-        granted = await conn.fetchval("SELECT has_table_privilege('reader_of_audit', 'audit_log', $1)", right)
-        assert not granted
-        await conn.execute("DROP ROLE reader_of_audit")
-    acl = await conn.fetchval("SELECT relacl::text FROM pg_class WHERE relname = 'audit_log'")
-    rights = acl.partition("=")[2].partition("/")[0]
-    assert "a" in rights
-    assert "r" in rights
+async def test_not_even_the_owner_has_the_right_to_change_the_log(conn: DbConnection) -> None:
+    granted = await conn.fetchval("SELECT relacl::text FROM pg_class WHERE relname = 'audit_log'")
+    rights = granted.partition("=")[2].partition("/")[0]
+    assert set(rights) >= set("ar")
     assert not set(rights) & set("wdD")
 
 

@@ -14,6 +14,7 @@ GROWING = {
     "agent_metrics",
     "agent_runs",
     "attachments",
+    "audit_log",
     "conversations",
     "customer_facts",
     "customer_identifiers",
@@ -29,6 +30,7 @@ GROWING = {
     "outbox",
     "queue_failures",
     "queue_threads",
+    "rate_limits",
     "run_labels",
     "thread_keys",
     "ticket_feedback",
@@ -95,10 +97,15 @@ INSERT INTO notices (id, team, kind, conversation_id, message_id, text, settled_
 INSERT INTO identity_codes (id, conversation_id, kind, value, code_hash, expires_at, created_at)
     SELECT reply, conversation, 'email', customer || '@example.com', 'h', now(), now() - make_interval(mins => n)
       FROM ids WHERE n % 5 = 0;
+INSERT INTO audit_log (seq, at, actor_kind, actor_id, action, object_kind, object_id, hash)
+    SELECT n, now() - make_interval(mins => {IDLE_THREADS} - n), 'user', md5('a' || n % 20)::uuid,
+           'ticket.' || CASE WHEN n % 50 = 0 THEN 'closed' ELSE 'read' END, 'ticket', thread::text, '' FROM ids;
+INSERT INTO rate_limits (key, full_at) SELECT thread, now() - make_interval(mins => n) FROM ids;
 """
 STATEMENTS = {
     f"{file}.{name}": statement
     for file in (
+        "audit",
         "conversations",
         "customers",
         "dead_letters",
@@ -109,6 +116,7 @@ STATEMENTS = {
         "intents",
         "learning",
         "live",
+        "limits",
         "notices",
         "operations",
         "outbox",
@@ -147,6 +155,16 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
 @pytest.mark.parametrize(
     ("name", "indexes"),
     [
+        ("audit.record", {"audit_log_actor"}),
+        ("audit.list_from", {"audit_log_pkey"}),
+        ("audit.list_all", {"audit_log_pkey"}),
+        ("audit.list_of_object", {"audit_log_object"}),
+        ("audit.list_of_actor", {"audit_log_actor"}),
+        ("audit.list_of_action", {"audit_log_action"}),
+        ("audit.find_first_since", {"audit_log_at"}),
+        ("audit.find_last_until", {"audit_log_at"}),
+        ("limits.spend", {"rate_limits_pkey"}),
+        ("limits.delete_full", {"rate_limits_pkey"}),
         ("dead_letters.count_open", {"dead_letters_open"}),
         ("dead_letters.list_open", {"dead_letters_open", "queue_threads_pkey"}),
         ("dead_letters.find", {"dead_letters_pkey", "message_queue_pkey"}),

@@ -50,6 +50,7 @@ class Vendors:
             "DATA_DIR": str(folder),
             "SECRET_KEY": SECRET_KEY,
             "AGENT_MAX_REPLIES_PER_HOUR": "1000000",
+            "RATE_LIMITS": "false",
             "WORKER_LEASE_SECONDS": "5",
             "WORKER_POLL_SECONDS": "0.2",
             "WORKER_RECONCILE_SECONDS": "2",
