@@ -6,7 +6,9 @@ WITH head AS MATERIALIZED (
     SELECT seq + 1 AS seq, hash AS earlier, greatest(at, clock_timestamp()) AS at
       FROM audit_head
      WHERE :quiet_seconds::float8 = 0 OR NOT EXISTS (
-        SELECT FROM (SELECT * FROM audit_log WHERE actor_id = :actor_id ORDER BY seq DESC LIMIT 100) AS lately
+        SELECT FROM (SELECT * FROM audit_log
+                      WHERE (actor_id, seq) BETWEEN (:actor_id::uuid, 1) AND (:actor_id, 9223372036854775807)
+                      ORDER BY actor_id DESC, seq DESC LIMIT 100) AS lately
          WHERE action = :action AND object_kind = :object_kind AND object_id IS NOT DISTINCT FROM :object_id
            AND lately.at > now() - make_interval(secs => :quiet_seconds::float8))
        FOR UPDATE
@@ -45,17 +47,20 @@ SELECT seq FROM audit_log WHERE at < :until ORDER BY at DESC, seq DESC LIMIT 1;
 SELECT * FROM audit_log WHERE seq BETWEEN :first::bigint AND :last::bigint ORDER BY seq DESC LIMIT :max_rows;
 
 -- name: list_of_object
+-- Here and below as a range of pairs: by equality the planner walks back through the whole log instead of the index.
 SELECT * FROM audit_log
- WHERE object_kind = :object_kind AND object_id = :object_id AND seq BETWEEN :first::bigint AND :last::bigint
+ WHERE (object_kind, object_id, seq) BETWEEN (:object_kind::text, :object_id::text, :first::bigint)
+                                         AND (:object_kind, :object_id, :last::bigint)
    AND (:actor_id::uuid IS NULL OR actor_id = :actor_id) AND (:action::text IS NULL OR action = :action)
- ORDER BY seq DESC LIMIT :max_rows;
+ ORDER BY object_kind DESC, object_id DESC, seq DESC LIMIT :max_rows;
 
 -- name: list_of_actor
 SELECT * FROM audit_log
- WHERE actor_id = :actor_id AND seq BETWEEN :first::bigint AND :last::bigint
+ WHERE (actor_id, seq) BETWEEN (:actor_id::uuid, :first::bigint) AND (:actor_id, :last::bigint)
    AND (:action::text IS NULL OR action = :action)
- ORDER BY seq DESC LIMIT :max_rows;
+ ORDER BY actor_id DESC, seq DESC LIMIT :max_rows;
 
 -- name: list_of_action
 SELECT * FROM audit_log
- WHERE action = :action AND seq BETWEEN :first::bigint AND :last::bigint ORDER BY seq DESC LIMIT :max_rows;
+ WHERE (action, seq) BETWEEN (:action::text, :first::bigint) AND (:action, :last::bigint)
+ ORDER BY action DESC, seq DESC LIMIT :max_rows;

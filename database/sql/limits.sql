@@ -18,11 +18,11 @@ SELECT max(greatest(r.full_at + step - whole - now(), step / 10))
 -- name: delete_full
 -- A walk through all buckets by their keys. One that is being spent from is locked, and left alone.
 WITH next AS MATERIALIZED (
-    SELECT key, full_at FROM rate_limits WHERE key > :after ORDER BY key LIMIT 1000
-), full_ones AS MATERIALIZED (
-    SELECT key FROM rate_limits WHERE key IN (SELECT key FROM next WHERE full_at < now()) AND full_at < now()
-       FOR UPDATE SKIP LOCKED
+    SELECT key FROM rate_limits WHERE key > :after ORDER BY key LIMIT 1000
 ), deleted AS (
-    DELETE FROM rate_limits r USING full_ones WHERE r.key = full_ones.key
+    DELETE FROM rate_limits WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM rate_limits
+         WHERE key > :after AND key <= (SELECT key FROM next ORDER BY key DESC LIMIT 1) AND full_at < now()
+           FOR UPDATE SKIP LOCKED))
 )
 SELECT count(*) AS seen, (SELECT key FROM next ORDER BY key DESC LIMIT 1) AS last FROM next;
