@@ -51,7 +51,7 @@ class ChannelChange(Request):
 
 
 class ChannelTrial(Request):
-    """To whom a test message goes: an address of mail or, on WhatsApp, a number such as +4930123456; nobody on the web."""
+    """To whom a test message goes: an address, or on WhatsApp a number such as +4930123456; nobody on the web."""
 
     to: Recipient | None = None
 
