@@ -16,6 +16,7 @@ export function Search() {
       highlightQuery
       scrollable
       maxHeight={420}
+      attributes={{ content: { "aria-label": "Search" } }}
       searchProps={{
         placeholder: "Go to a page or do something…",
         "aria-label": "Search pages and actions",
