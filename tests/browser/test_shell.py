@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.console import ADMIN, PHONE, Console
+from tests.browser.console import ADMIN, PASSWORD, PHONE, Console
 
 EACH_LOOK = pytest.mark.parametrize("look", ["light", "dark"])
 
@@ -66,7 +66,7 @@ async def test_a_lost_connection_is_said_until_it_is_back(console: Console) -> N
     await console.page.clock.install()
     await console.sign_in("/desk/tickets")
     await expect(banner).to_be_hidden()
-    await console.page.context.set_offline(True)  # Playwright's own
+    await console.page.context.set_offline(True)
     await console.page.clock.fast_forward("01:00")
     await expect(banner).to_be_visible()
     await console.expect_accessible()
