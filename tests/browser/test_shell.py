@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.console import ADMIN, PASSWORD, PHONE, Console
+from tests.browser.console import ADMIN, PHONE, Console
 
 EACH_LOOK = pytest.mark.parametrize("look", ["light", "dark"])
 
