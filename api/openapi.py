@@ -13,7 +13,7 @@ from core.settings import Settings
 
 def describe_api() -> dict[str, Any]:
     """The OpenAPI document. It depends on no setting and opens nothing."""
-    return create_app(Settings.model_construct(), database_url="", secret_key="").openapi()  # signs nothing
+    return create_app(Settings.model_construct(), database_url="", secret_key="").openapi()
 
 
 if __name__ == "__main__":
