@@ -75,10 +75,11 @@ class _Scrape(Collector):
         figures = self._desk.figures.latest
         yield _gauge("nightdesk_up", "1 if the database could be asked.", figures is not None)
         if figures is not None:
-            yield from _describe(figures)
+            yield from describe_desk(figures)
 
 
-def _describe(figures: DeskFigures) -> Iterator[Metric]:
+def describe_desk(figures: DeskFigures) -> Iterator[Metric]:
+    """The figures as gauges. Channels without work have none; every other label has all its values."""
     yield _count_threads(figures)
     messages = {row["channel"]: row["messages"] for row in figures.channels}
     oldest = {row["channel"]: row["oldest_seconds"] for row in figures.channels}
