@@ -23,6 +23,8 @@ ROUTES = {
     ("/notices", "get"),
     ("/attachments/{file_id}", "get"),
     ("/support/ticket/{ref}/attachments/{file_id}", "get"),
+    ("/events", "get"),
+    ("/metrics", "get"),
     ("/support/ticket/{ref}/identity", "post"),
     ("/support/ticket/{ref}/identity/confirm", "post"),
     ("/conversations/{conversation_id}/identity", "post"),
