@@ -4,7 +4,7 @@ Both are made from SECRET_KEY; neither is stored anywhere.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import jwt
@@ -55,7 +55,7 @@ def read_access_token(secret_key: str, given: str, *, now: datetime) -> AccessTo
             # Its times are compared below, with our clock.
             options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False},
         )
-        if datetime.fromtimestamp(claims["exp"], UTC) <= now:
+        if claims["exp"] <= now.timestamp():
             return None
         return AccessToken(UserId(UUID(claims["sub"])), SessionId(UUID(claims["sid"])), key_id)
     except (jwt.InvalidTokenError, ValueError, KeyError, TypeError, AttributeError):

@@ -75,7 +75,7 @@ async def require_own_page(request: Request, desk: DeskDep) -> None:
         return
     public_url = desk.settings.api.public_url
     own = {urlsplit(public_url).netloc if public_url else None, request.headers.get("host")}
-    if urlsplit(origin).netloc not in own:
+    if origin.partition("://")[2] not in own:
         raise Problem(403, "This is for the desk's own pages.")
 
 

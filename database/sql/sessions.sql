@@ -40,6 +40,8 @@ DELETE FROM signing_keys k
                 WHERE newer.created_at > k.created_at AND newer.created_at < now() - interval '1 day');
 
 -- name: delete_old
-WITH old AS (SELECT id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT 1000), gone AS (
+WITH old AS (
+    SELECT id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+), gone AS (
     DELETE FROM sessions s USING old WHERE s.id = old.id RETURNING s.id)
 SELECT count(*) FROM gone;
