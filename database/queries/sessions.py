@@ -98,8 +98,8 @@ async def find_signed_in(
     conn: Conn, session_id: SessionId, user_id: UserId, *, key_id: UUID, now: datetime
 ) -> SignedIn | None:
     """The person behind an access token, if session, account and the key that signed it are still good."""
-    row = await _SQL["find_caller"].fetch_row(conn, session_id=session_id, user_id=user_id, key_id=key_id, now=now)
-    return SignedIn(**dict(row)) if row else None
+    row = await _SQL["find_caller"].fetch_row(conn, session_id=session_id, key_id=key_id, now=now)
+    return SignedIn(**dict(row)) if row and row["id"] == user_id else None
 
 
 async def find_signing_key(conn: Conn) -> UUID:

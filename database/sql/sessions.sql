@@ -21,8 +21,8 @@ UPDATE sessions SET revoked_at = :now
 -- Looked up with every request, so that a sign-out and a disabled account work at once.
 SELECT u.id, coalesce(nullif(u.name, ''), u.email) AS name, u.role, u.customer_id
   FROM sessions s JOIN users u ON u.id = s.user_id
- WHERE s.id = :session_id AND s.user_id = :user_id AND s.revoked_at IS NULL AND s.expires_at > :now
-   AND u.disabled_at IS NULL AND EXISTS (SELECT FROM signing_keys WHERE id = :key_id);
+ WHERE s.id = :session_id AND s.revoked_at IS NULL AND s.expires_at > :now AND u.disabled_at IS NULL
+   AND EXISTS (SELECT FROM signing_keys WHERE id = :key_id);
 
 -- name: find_signing_key
 SELECT id FROM signing_keys ORDER BY created_at DESC, id DESC LIMIT 1;
@@ -40,8 +40,9 @@ DELETE FROM signing_keys k
                 WHERE newer.created_at > k.created_at AND newer.created_at < now() - interval '1 day');
 
 -- name: delete_old
-WITH old AS (
-    SELECT id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED
-), gone AS (
-    DELETE FROM sessions s USING old WHERE s.id = old.id RETURNING s.id)
+WITH gone AS (
+    DELETE FROM sessions WHERE id = ANY (ARRAY(
+        SELECT id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED))
+    RETURNING id
+)
 SELECT count(*) FROM gone;

@@ -22,9 +22,10 @@ DELETE FROM sign_in_tries WHERE bucket = :bucket;
 UPDATE sign_in_tries SET tries = greatest(0, tries - 1), blocked_until = :now WHERE bucket = :bucket;
 
 -- name: delete_old
-WITH old AS (
-    SELECT bucket FROM sign_in_tries WHERE last_at < now() - interval '1 day'
-     ORDER BY last_at LIMIT 1000 FOR UPDATE SKIP LOCKED
-), gone AS (
-    DELETE FROM sign_in_tries t USING old WHERE t.bucket = old.bucket RETURNING t.bucket)
+WITH gone AS (
+    DELETE FROM sign_in_tries WHERE bucket = ANY (ARRAY(
+        SELECT bucket FROM sign_in_tries WHERE last_at < now() - interval '1 day'
+         ORDER BY last_at LIMIT 1000 FOR UPDATE SKIP LOCKED))
+    RETURNING bucket
+)
 SELECT count(*) FROM gone;

@@ -255,7 +255,7 @@ async def test_a_forged_token_opens_nothing(name: str, desk: Service, browser: B
     header = jwt.get_unverified_header(token)
     claims = jwt.decode(token, options={"verify_signature": False})
     forged = FORGERIES[name](header, claims)
-    response = await browser.client.get("/auth/me", headers={"Authorization": b"Bearer " + forged.encode("latin-1")})
+    response = await browser.client.get("/auth/me", headers=[(b"Authorization", b"Bearer " + forged.encode("latin-1"))])
     expect_problem(response, 401)
 
 

@@ -116,7 +116,7 @@ async def test_accounts_are_listed_in_pages_the_newest_first(fresh: Service) -> 
     hired = [str((await hire(fresh.pool)).id) for _ in range(5)]
     headers = {"X-API-Key": await issue_key(fresh.pool, "admin")}
     seen: list[str] = []
-    page: dict[str, object] = {"limit": 2}
+    page: dict[str, str | int] = {"limit": 2}
     while True:
         answer = (await fresh.client.get("/users", params=page, headers=headers)).json()
         seen += [account["id"] for account in answer["users"]]

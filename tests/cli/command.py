@@ -14,23 +14,25 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def run(
-    *arguments: str, database_url: str | None = None, folder: Path, **variables: str
+    *arguments: str, database_url: str | None = None, folder: Path, stdin: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """`nightdesk …` in an otherwise empty environment and folder."""
-    done = run_bytes(*arguments, database_url=database_url, folder=folder, **variables)
+    done = run_bytes(*arguments, database_url=database_url, folder=folder, stdin=stdin, **variables)
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def run_bytes(
-    *arguments: str, database_url: str | None = None, folder: Path, **variables: str
+    *arguments: str, database_url: str | None = None, folder: Path, stdin: str = "", **variables: str
 ) -> subprocess.CompletedProcess[bytes]:
     """The same, for output that need not be text. In a process of its own, forked from one that has imported it all."""
     with TemporaryDirectory(prefix="nightdesk-command-") as kept:
-        output, errors = Path(kept) / "stdout", Path(kept) / "stderr"
+        output, errors, typed = Path(kept) / "stdout", Path(kept) / "stderr", Path(kept) / "stdin"
+        typed.write_text(stdin)
         order = {
             "arguments": arguments,
             "environment": make_environment(database_url, variables),
             "folder": str(folder),
+            "stdin": str(typed),
             "stdout": str(output),
             "stderr": str(errors),
         }

@@ -57,7 +57,7 @@ def become(line: str) -> None:
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
     sys.argv = ["nightdesk", *order["arguments"]]
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(os.open(order["stdin"], os.O_RDONLY), 0)
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(order[name], os.O_WRONLY | os.O_CREAT, 0o600), number)
 

@@ -12,7 +12,7 @@ from tests.cli.command import assert_clear_error, run, run_cold
 def test_help_names_every_command(tmp_path: Path) -> None:
     result = run_cold("--help", folder=tmp_path)
     assert result.returncode == 0
-    for command in ("up", "api", "worker", "migrate", "ask", "kb", "key", "queue", "bench", "eval"):
+    for command in ("up", "api", "worker", "migrate", "ask", "kb", "key", "queue", "user", "bench", "eval"):
         assert f" {command} " in result.stdout
 
 
@@ -71,6 +71,9 @@ async def test_a_created_key_is_shown_once_and_works(database_url: str, tmp_path
         (("ask", "   "), {}, "the question is empty"),
         (("ask", "hello", "--channel", "fax"), {}, "unknown channel fax"),
         (("key", "create", "x", "--scope", "everything"), {}, "unknown scope everything"),
+        (("key", "create", "x", "--scope", "admin", "--tier", "free"), {}, "unknown tier free"),
+        (("user", "create", "--email", "ada", "--role", "admin"), {}, "ada is not an e-mail address"),
+        (("user", "create", "--email", "a@example.com", "--role", "owner"), {}, "unknown role owner"),
         (("up",), {"API_HOST": "203.0.113.1"}, "cannot be used"),
         (("frobnicate",), {}, "No such command"),
         (("api",), {"ENVIRONMENT": "production"}, "SECRET_KEY: expected"),

@@ -6,6 +6,7 @@ import pytest
 
 from database.pool import DbConnection, DbPool
 from database.queries import customers, identities, sources
+from database.queries.users import add_user
 from database.types import CustomerId, Identity, IdentityLevel
 from tests.database.builders import open_conversation, wait_until_blocked
 from tests.database.proofs import ADDRESS, CODE, INBOX, SECRET, be_new, be_proven_by, give_code, prove, read_owner
@@ -150,3 +151,25 @@ async def test_identifiers_that_a_channel_vouches_for_together_lead_to_one_custo
     first = await customers.resolve_customer(conn, number)
     assert await customers.resolve_customer(conn, user_id, [number]) == first
     assert await customers.resolve_customer(conn, user_id) == first
+
+
+async def test_whoever_signs_in_follows_their_customer_when_two_become_one(conn: DbConnection) -> None:
+    user = await add_user(conn, email="ada@example.com", name="Ada", role="user", password_hash="")
+    bystander = await add_user(conn, email="bob@example.com", name="Bob", role="user", password_hash="")
+    mine, other = await open_conversation(conn, "TF-1"), await open_conversation(conn, "TF-2")
+    number = await be_proven_by(conn, other, "+15550111")
+    assert await prove(conn, other) == number
+    await conn.execute(
+        "UPDATE conversations SET customer_id = $1, identity_level = 'proven' WHERE id = $2", user.customer_id, mine
+    )
+    assert await prove(conn, mine) == number != user.customer_id
+    holders = {row["email"]: row["customer_id"] for row in await conn.fetch("SELECT email, customer_id FROM users")}
+    assert holders == {"ada@example.com": number, "bob@example.com": bystander.customer_id}
+    mail = Identity(kind="email", value="ada@example.com", level="proven")
+    assert await customers.resolve_customer(conn, mail) == number, "their next mail is theirs as well"
+
+
+async def test_typing_the_address_of_an_account_leads_nobody_to_it(conn: DbConnection) -> None:
+    user = await add_user(conn, email="ada@example.com", name="Ada", role="user", password_hash="")
+    typed = Identity(kind="email", value="ada@example.com", level="self_reported")
+    assert await customers.resolve_customer(conn, typed) != user.customer_id

@@ -13,6 +13,7 @@ IDLE_THREADS = 50_000
 GROWING = {
     "agent_metrics",
     "agent_runs",
+    "api_keys",
     "attachments",
     "audit_log",
     "conversations",
@@ -32,11 +33,14 @@ GROWING = {
     "queue_threads",
     "rate_limits",
     "run_labels",
+    "sessions",
+    "sign_in_tries",
     "thread_keys",
     "ticket_feedback",
     "ticket_notes",
     "tickets",
     "tool_calls",
+    "users",
 }
 # Every thread has finished one message, got an answer that was sent, and sleeps; a few are awake or being answered.
 BIG_DESK = f"""
@@ -101,11 +105,21 @@ INSERT INTO audit_log (seq, at, actor_kind, actor_id, action, object_kind, objec
     SELECT n, now() - make_interval(mins => {IDLE_THREADS} - n), 'user', md5('a' || n % 20)::uuid,
            'ticket.' || CASE WHEN n % 50 = 0 THEN 'closed' ELSE 'read' END, 'ticket', thread::text, '' FROM ids;
 INSERT INTO rate_limits (key, full_at) SELECT thread, now() - make_interval(mins => n) FROM ids;
+INSERT INTO users (id, email, role, password_hash, customer_id)
+    SELECT conversation, n || '@example.com', CASE WHEN n % 500 = 0 THEN 'agent' ELSE 'user' END, 'h',
+           CASE WHEN n % 500 <> 0 THEN customer END FROM ids;
+INSERT INTO sessions (id, user_id, created_at, rotated_at, expires_at, revoked_at)
+    SELECT run, conversation, now(), now(), now() + make_interval(mins => n), CASE WHEN n % 3 = 0 THEN now() END
+      FROM ids;
+INSERT INTO sign_in_tries (bucket, tries, blocked_until, last_at)
+    SELECT n, 1, now(), now() - make_interval(mins => n) FROM ids;
+INSERT INTO api_keys (id, name, key_hash, scopes) SELECT run, n, n, ARRAY['admin'] FROM ids;
 """
 STATEMENTS = {
     f"{file}.{name}": statement
     for file in (
         "audit",
+        "api_keys",
         "conversations",
         "customers",
         "dead_letters",
@@ -124,10 +138,13 @@ STATEMENTS = {
         "replays",
         "resolutions",
         "runs",
+        "sessions",
+        "sign_ins",
         "sources",
         "ticket_lists",
         "ticket_steps",
         "tickets",
+        "users",
     )
     for name, statement in load_statements(file).items()
 }
@@ -223,6 +240,17 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("outbox.apply_status", {"outbox_pkey"}),
         ("outbox.list_undelivered", {"outbox_undelivered"}),
         ("outbox.reopen_window", {"outbox_waiting"}),
+        ("api_keys.use", {"api_keys_key_hash_key"}),
+        ("api_keys.list_page", {"api_keys_pkey"}),
+        ("sessions.find_caller", {"sessions_pkey", "users_pkey"}),
+        ("sessions.revoke_others", {"sessions_user"}),
+        ("sessions.delete_old", {"sessions_expired", "sessions_pkey"}),
+        ("sign_ins.delete_old", {"sign_in_tries_last", "sign_in_tries_pkey"}),
+        ("users.find_by_email", {"users_email_key"}),
+        ("users.list_page", {"users_pkey"}),
+        ("users.list_agents", {"users_staff"}),
+        ("users.lock_admins", {"users_staff"}),
+        ("identities.move_proven", {"customer_identifiers_customer", "conversations_customer", "users_customer"}),
     ],
 )
 async def test_a_statement_uses_its_index(name: str, indexes: set[str], big_desk: DbConnection) -> None:

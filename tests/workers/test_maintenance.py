@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
 from core.background import run_in_background
+from core.clock import read_system_clock
 from database import outbox, queue
 from database.pool import DbConnection, connect
+from database.queries.sessions import find_signing_key, open_session
+from database.queries.sign_ins import ACCOUNT, take_try
+from database.queries.users import add_user
 from database.queue import upkeep
 from database.queue.dead_letters import discard_dead_letter
 from tests.database.builders import (
@@ -222,3 +227,20 @@ async def test_threads_that_nobody_takes_are_reported(
         await Upkeep(database_url).maintenance.do_round(desk)
     (line,) = [line for line in logs if line["log_level"] == "warning"]
     assert (line["event"], line["channel"], line["threads"]) == (event, channel, 1)
+
+
+async def test_sessions_and_tries_at_passwords_go_when_they_are_over_and_signing_keys_are_renewed(
+    desk: DbConnection, database_url: str
+) -> None:
+    user = await add_user(desk, email="ada@example.com", name="", role="agent", password_hash="")
+    now = read_system_clock()
+    for days in (0, 31):
+        begun = now - timedelta(days=days)
+        await open_session(desk, user.id, now=begun, days=30)
+        await take_try(desk, "s" * 32, ACCOUNT, f"{days}@example.com", now=begun)
+    first = await find_signing_key(desk)
+    await desk.execute("UPDATE signing_keys SET created_at = now() - interval '30 days'")
+    await Upkeep(database_url).maintenance.do_round(desk)
+    assert await desk.fetchval("SELECT array_agg(created_at) FROM sessions") == [now]
+    assert await desk.fetchval("SELECT array_agg(last_at) FROM sign_in_tries") == [now]
+    assert await find_signing_key(desk) != first
