@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import APIKeyCookie
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from api.access import ANYONE, SIGNED_IN, Caller
 from api.desk import Desk, DeskDep
@@ -19,7 +19,7 @@ from core.passwords import TooBusy, WeakPassword, require_strong
 from database.pool import Conn
 from database.queries import sessions, sign_ins, users
 from database.queries.sessions import Session
-from database.queries.users import User
+from database.queries.users import Credentials, User
 from database.types import Role, UserId
 
 _log = get_logger(__name__)
@@ -32,6 +32,7 @@ RefreshCookie = Annotated[str | None, Depends(_cookie)]
 Person = Annotated[Caller, Depends(SIGNED_IN)]
 
 _ASK_TO_SIGN_IN = {"WWW-Authenticate": "Bearer"}
+_WRONG = "The e-mail address or the password is not right."
 _SIGNED_OUT = "You are not signed in any more; sign in again."
 
 
@@ -88,16 +89,15 @@ async def sign_in(body: SignIn, request: Request, response: Response, desk: Desk
     email, address = body.email.lower(), _find_address(request)
     await _take_try(desk, (sign_ins.ADDRESS, address), (sign_ins.ACCOUNT, email))
     async with desk.pool.acquire() as conn:
-        user = await users.find_user_by_email(conn, email)
-        known_hash = await users.find_password(conn, user.id) if user and user.disabled_at is None else None
-    is_right = await _matches(desk, body.password.get_secret_value(), known_hash)
+        user = await users.find_credentials(conn, email)
+    is_right = await _matches(desk, body.password, user)
     if user is None or not is_right:
-        _log.warning("sign-in refused")
-        raise Problem(401, "The e-mail address or the password is not right.", headers=_ASK_TO_SIGN_IN)
+        raise Problem(401, _WRONG, headers=_ASK_TO_SIGN_IN)
     now = desk.clock()
     async with desk.pool.acquire() as conn, conn.transaction():
+        if not await users.note_sign_in(conn, user, now):
+            raise Problem(401, _WRONG, headers=_ASK_TO_SIGN_IN)
         await sign_ins.forgive_tries(conn, desk.secret_key, email, address, now=now)
-        await users.note_sign_in(conn, user.id, now)
         session = await sessions.open_session(conn, user.id, now=now, days=desk.settings.auth.session_days)
         tokens = await _hand_out(conn, desk, session)
     _log.info("signed in", user_id=str(user.id), session_id=str(session.id))
@@ -153,8 +153,8 @@ async def change_password(body: PasswordChange, caller: Person, request: Request
     address = _find_address(request)
     await _take_try(desk, (sign_ins.ADDRESS, address), (sign_ins.ACCOUNT, user.email))
     async with desk.pool.acquire() as conn:
-        known_hash = await users.find_password(conn, user.id)
-    if not await _matches(desk, body.current.get_secret_value(), known_hash):
+        credentials = await users.find_credentials(conn, user.email)
+    if not await _matches(desk, body.current, credentials):
         raise refuse_field("current", "this is not your password")
     new = body.new.get_secret_value()
     try:
@@ -178,9 +178,10 @@ async def _take_try(desk: Desk, *counts: tuple[sign_ins.Patience, str]) -> None:
             raise Problem(429, detail, headers={"Retry-After": str(round(wait))})
 
 
-async def _matches(desk: Desk, password: str, known_hash: str | None) -> bool:
+async def _matches(desk: Desk, password: SecretStr, credentials: Credentials | None) -> bool:
+    known_hash = credentials.password_hash if credentials else None
     try:
-        return await desk.passwords.matches(password, known_hash)
+        return await desk.passwords.matches(password.get_secret_value(), known_hash)
     except TooBusy:
         detail = "Too many people sign in at the moment; try again."
         raise Problem(503, detail, headers={"Retry-After": "5"}) from None

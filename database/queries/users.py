@@ -39,6 +39,14 @@ class User:
     disabled_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a password is compared with."""
+
+    id: UserId
+    password_hash: str
+
+
 async def add_user(conn: Conn, *, email: str, name: str, role: Role, password_hash: str) -> User:
     """Open an account. Raises EmailTaken.
 
@@ -64,10 +72,10 @@ async def find_user_by_email(conn: Conn, email: str) -> User | None:
     return _read(await _SQL["find_by_email"].fetch_row(conn, email=email))
 
 
-async def find_password(conn: Conn, user_id: UserId) -> str | None:
-    """The hash of somebody's password."""
-    found: str | None = await _SQL["find_password"].fetch_value(conn, id=user_id)
-    return found
+async def find_credentials(conn: Conn, email: str) -> Credentials | None:
+    """What signs somebody in with this address, in lower case; None where nobody may. One statement either way."""
+    row = await _SQL["find_credentials"].fetch_row(conn, email=email)
+    return Credentials(**dict(row)) if row else None
 
 
 async def list_users(conn: Conn, *, before: UUID | None = None, max_rows: int) -> list[User]:
@@ -118,9 +126,12 @@ async def set_password(conn: Conn, user_id: UserId, password_hash: str) -> None:
     await _SQL["set_password"].execute(conn, id=user_id, password_hash=password_hash)
 
 
-async def note_sign_in(conn: Conn, user_id: UserId, now: datetime) -> None:
-    """Somebody has just signed in."""
-    await _SQL["note_sign_in"].execute(conn, id=user_id, now=now)
+async def note_sign_in(conn: Conn, credentials: Credentials, now: datetime) -> bool:
+    """Somebody signs in with these credentials. False if they have just stopped being good."""
+    noted = await _SQL["note_sign_in"].fetch_value(
+        conn, id=credentials.id, password_hash=credentials.password_hash, now=now
+    )
+    return noted is not None
 
 
 async def _find_customer(conn: Conn, role: Role, email: str, name: str) -> CustomerId | None:

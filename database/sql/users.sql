@@ -10,8 +10,8 @@ SELECT id, email, name, role, customer_id, created_at, last_sign_in_at, disabled
 -- name: find_by_email
 SELECT id, email, name, role, customer_id, created_at, last_sign_in_at, disabled_at FROM users WHERE email = :email;
 
--- name: find_password
-SELECT password_hash FROM users WHERE id = :id;
+-- name: find_credentials
+SELECT id, password_hash FROM users WHERE email = :email AND disabled_at IS NULL;
 
 -- name: list_page
 SELECT id, email, name, role, customer_id, created_at, last_sign_in_at, disabled_at FROM users
@@ -35,4 +35,7 @@ UPDATE users
 UPDATE users SET password_hash = :password_hash WHERE id = :id;
 
 -- name: note_sign_in
-UPDATE users SET last_sign_in_at = :now WHERE id = :id;
+-- Unless the account was disabled, or its password changed, while the password was compared.
+UPDATE users SET last_sign_in_at = :now
+ WHERE id = :id AND password_hash = :password_hash AND disabled_at IS NULL
+RETURNING id;

@@ -8,6 +8,7 @@ import bcrypt
 import httpx
 import pytest
 
+from core.passwords import Passwords
 from core.settings import ApiSettings, Settings
 from database.queries.sign_ins import ACCOUNT, ADDRESS
 from tests.api.people import PASSWORD, Browser, Watch, bear, hire, open_browser
@@ -133,6 +134,27 @@ async def test_nobody_keeps_an_account_closed_by_trying_on(desk: Service, watch:
         watch.go_on(seconds=2)
         await browser.sign_in(ada.email)
         assert (await browser.try_password(ada.email, WRONG)).status_code == 401, "the account begins anew"
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    ["UPDATE users SET password_hash = 'x'", "UPDATE users SET disabled_at = now()"],
+    ids=["new", "disabled"],
+)
+async def test_a_password_that_stops_being_good_while_it_is_compared_opens_no_session(
+    meanwhile: str, desk: Service, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await hire(desk.pool)
+
+    async def match(_self: Passwords, _password: str, _password_hash: str | None) -> bool:
+        async with desk.pool.acquire() as conn:
+            await conn.execute(meanwhile)
+        return True
+
+    monkeypatch.setattr(Passwords, "matches", match)
+    expect_problem(await browser.try_password(ada.email, PASSWORD), 401)
+    async with desk.pool.acquire() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM sessions") == 0
 
 
 async def test_an_address_that_tries_many_accounts_is_paused_and_others_are_not(desk: Service) -> None:

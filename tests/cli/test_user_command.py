@@ -34,9 +34,9 @@ def create(database_url: str, folder: Path, *options: str, email: str = EMAIL, p
 
 async def holds(conn: DbConnection, password: str) -> bool:
     """Whether the account's password is this one."""
-    user = await users.find_user_by_email(conn, EMAIL)
-    assert user is not None
-    return await Passwords().matches(password, await users.find_password(conn, user.id))
+    credentials = await users.find_credentials(conn, EMAIL)
+    assert credentials is not None
+    return await Passwords().matches(password, credentials.password_hash)
 
 
 async def test_the_first_admin_is_opened_and_their_password_is_hashed_slowly(
