@@ -90,8 +90,8 @@ async def _answer_invalid_request(_request: Request, error: Exception) -> JSONRe
 
 def _name_field(location: Sequence[int | str]) -> str:
     """The bare name of a field; the place (body, query, header) is clear to whoever sent it."""
-    parts = [str(part) for part in location if part not in {"body", "query", "path", "header"}]
-    return ".".join(parts) or str(location[0])
+    parts = location[1:] if location[0] in {"body", "query", "path", "header"} else location
+    return ".".join(map(str, parts)) or str(location[0])
 
 
 def _explain(item: Mapping[str, Any]) -> str:

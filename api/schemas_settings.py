@@ -51,7 +51,7 @@ class ChannelChange(Request):
 
 
 class ChannelTrial(Request):
-    """To whom a test message goes: an address, or on WhatsApp a number such as +4930123456; nobody on the web."""
+    """To whom a test message goes: an address, on WhatsApp a number such as +4930123456, on the web nobody."""
 
     to: Recipient | None = None
 
