@@ -133,8 +133,12 @@ class Uploads(BaseModel):
 
 
 class UploadForm(Request):
-    """What may be said of a file beside it. What is left out, the document says itself, or it is as always."""
+    """What may be said of a file beside it. What is left out, the document says itself, or it is as always.
 
+    `replaces` is the id of the article that it is a new revision of; the article's category stays unless one is given.
+    """
+
+    replaces: UUID | None = None
     category: Category | None = None
     audience: Audience | None = None
     is_draft: bool | None = None

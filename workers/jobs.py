@@ -141,7 +141,7 @@ class JobKeeper:
     async def _load(self, job: Job) -> None:
         request = UploadRequest.model_validate_json(job.request)
         try:
-            document = _apply(request, await read_apart(request.source, job.content or b""))
+            document = _apply(request, await read_apart(request.path, job.content or b""))
         except DocumentError as error:
             await self._fail(job, str(error))
             return

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Query as QueryParameter
@@ -23,7 +24,8 @@ from api.problems import Problem
 from api.schemas_knowledge import FileName, SearchResult, SearchTrial, UploadForm, Uploads, UploadState, UploadView
 from core.documents import find_fault
 from database.notify import JOB_CHANNEL
-from database.queries import jobs, operations
+from database.pool import Conn
+from database.queries import articles, jobs, operations
 from database.queries.live import SILENT_SECONDS
 from database.types.jobs import (
     MAX_UPLOAD_BYTES,
@@ -54,6 +56,7 @@ _UPLOAD_BODY: Mapping[str, Any] = {
                     "properties": {
                         "file": {"type": "string", "format": "binary", "description": "Markdown, text, HTML or PDF."},
                         "category": {"type": "string", "minLength": 1, "maxLength": 80},
+                        "replaces": {"type": "string", "format": "uuid"},
                         "audience": {"type": "string", "enum": ["public", "internal"]},
                         "is_draft": {"type": "boolean"},
                     },
@@ -75,9 +78,9 @@ async def upload(
     async with request.form(max_files=1, max_fields=_FORM_FIELDS) as form:
         name, content = await _read_file(form)
         said = _read_fields(form)
-    wanted = UploadRequest(name=name, asked_by=caller.name, **said.model_dump())
+    wanted = UploadRequest(name=name, asked_by=caller.name, **said.model_dump(exclude={"replaces"}))
     async with desk.pool.acquire() as conn:
-        job_id = await jobs.add_upload(conn, wanted, content)
+        job_id = await jobs.add_upload(conn, await _complete(conn, wanted, said.replaces), content)
         job = await jobs.find(conn, "upload", job_id)
     desk.notifier.notify(JOB_CHANNEL)
     return _view(_require(job))
@@ -140,6 +143,17 @@ def _read_fields(form: FormData) -> UploadForm:
         return UploadForm.model_validate(fields)
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from None
+
+
+async def _complete(conn: Conn, request: UploadRequest, replaces: UUID | None) -> UploadRequest:
+    """The request with what is known of the article that it replaces. Raises Problem 422 where there is none."""
+    if replaces is None:
+        return request
+    article = await articles.view_article(conn, replaces)
+    if article is None or article["kind"] != "article":
+        raise _refuse("replaces", "there is no such article that a file could replace")
+    category = request.category or article["category"]
+    return request.model_copy(update={"replaces": article["source"], "category": category})
 
 
 def _refuse(field: str, message: str) -> Problem:

@@ -70,12 +70,12 @@ SELECT count(*) FROM jobs
 
 -- name: delete_old
 -- A question is nobody's any more after a while, also if no worker has taken it.
-WITH old AS MATERIALIZED (
-    SELECT id FROM jobs
-     WHERE kind = :kind AND created_at < now() - make_interval(secs => :seconds::float8)
-       AND (state IN ('done', 'failed') OR kind = 'search')
-     ORDER BY created_at LIMIT 1000
-), deleted AS (
-    DELETE FROM jobs j USING old WHERE j.id = old.id RETURNING j.id
+WITH deleted AS (
+    DELETE FROM jobs WHERE id = ANY (ARRAY(
+        SELECT id FROM jobs
+         WHERE kind = :kind AND created_at < now() - make_interval(secs => :seconds::float8)
+           AND (state IN ('done', 'failed') OR kind = 'search')
+         ORDER BY created_at LIMIT 1000))
+    RETURNING id
 )
 SELECT count(*) FROM deleted;

@@ -23,18 +23,27 @@ class _Frozen(BaseModel):
 
 
 class UploadRequest(_Frozen):
-    """A file to become an article. What is None, the document says itself, or it is as always."""
+    """A file to become an article. What is None, the document says itself, or it is as always.
+
+    `replaces` is the source of the article that it is a new revision of.
+    """
 
     name: str
+    replaces: str | None = None
     category: str | None = None
     audience: Audience | None = None
     is_draft: bool | None = None
     asked_by: str = ""
 
     @property
+    def path(self) -> str:
+        """Where the file would stand in a folder of documents, whose subfolders are categories."""
+        return f"{self.category}/{self.name}" if self.category else self.name
+
+    @property
     def source(self) -> str:
         """Under what the article is known: a file of the same name and category makes a new revision of it."""
-        return f"{self.category}/{self.name}" if self.category else self.name
+        return self.replaces or self.path
 
 
 class UploadAnswer(_Frozen):

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -123,6 +124,21 @@ async def test_an_uploaded_file_is_read_by_a_worker_and_can_be_followed_to_its_a
     assert ([row["id"] for row in older["uploads"]], older["next_cursor"]) == ([upload["id"]], None)
 
 
+async def test_a_file_can_replace_an_article_that_was_loaded_under_another_name(
+    fresh: Service, database_url: str, keeper: dict[str, str]
+) -> None:
+    await store(fresh.pool, "docs/hours.md", replace(make_document(), category="contact"))
+    replaced = str(await find_id(fresh, keeper, "docs/hours.md"))
+    upload = (await send(fresh, keeper, "new.txt", b"We never close.", replaces=replaced)).json()
+    async with worker(fresh, database_url):
+        done = await wait_for(fresh, keeper, upload)
+    assert done["article_id"] == replaced
+    article = (await fresh.client.get(f"{ARTICLES}/{replaced}", headers=keeper)).json()
+    assert (article["source"], article["category"], article["revisions"]) == ("docs/hours.md", "contact", 2)
+    refused = await send(fresh, keeper, replaces=str(uuid4()))
+    assert name_fields(expect_problem(refused, 422)) == {"replaces"}
+
+
 async def test_a_file_that_breaks_its_reader_says_why_it_failed(
     fresh: Service, database_url: str, keeper: dict[str, str]
 ) -> None:
@@ -175,13 +191,14 @@ async def test_only_the_name_is_kept_of_a_path(service: Service, visitor: dict[s
         ({"category": "\x00"}, {"category"}),
         ({"category": "x" * 81}, {"category"}),
         ({"is_draft": "maybe"}, {"is_draft"}),
+        ({"replaces": "x"}, {"replaces"}),
         ({"colour": "red"}, {"colour"}),
     ],
 )
 async def test_what_is_said_beside_a_file_is_checked(
     service: Service, visitor: dict[str, str], fields: dict[str, str], blamed: set[str]
 ) -> None:
-    assert name_fields(expect_problem(await send(service, visitor, **fields), 422)) == blamed
+    assert name_fields(expect_problem(await send(service, visitor, "hours.md", HOURS, **fields), 422)) == blamed
 
 
 async def test_a_request_without_a_file_is_refused(service: Service, visitor: dict[str, str]) -> None:
@@ -208,12 +225,15 @@ async def test_nobody_without_the_scope_makes_the_server_read_a_file(service: Se
     expect_problem(await send(service, {}), 401)
     expect_problem(await send(service, reader), 403)
 
-    async def never() -> AsyncIterator[bytes]:
-        raise AssertionError("the body was read")
-        yield b""
+    read: list[bytes] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(HOURS)
+        yield HOURS
 
     headers = {**reader, "Content-Type": "multipart/form-data; boundary=b"}
-    expect_problem(await service.client.post(UPLOADS, content=never(), headers=headers), 403)
+    expect_problem(await service.client.post(UPLOADS, content=body(), headers=headers), 403)
+    assert not read
 
 
 async def test_what_the_routes_take_is_what_the_readers_read() -> None:

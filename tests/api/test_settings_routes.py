@@ -20,6 +20,8 @@ from database.queries import inboxes, jobs
 from database.queries.customers import add_stranger
 from tests.api.service import Service, expect_problem, issue_key, name_fields, open_service
 from tests.api.test_access import list_declarations, list_routes
+from tests.api.test_probe import answer_probe
+from tests.api.turns import woken
 from tests.emulators.smtp import PASSWORD, USER, SmtpServer, run_smtp
 from workers.jobs import JobKeeper
 
@@ -230,6 +232,19 @@ async def test_an_inbox_that_is_no_longer_configured_cannot_be_tested(desk: Serv
         await conn.execute("INSERT INTO channel_configs (channel, inbox) VALUES ('gmail', 'old@example.com')")
     response = await desk.client.post(f"{CHANNELS}/gmail/old@example.com/test", json={"to": "a@b.com"}, headers=admin)
     expect_problem(response, 409)
+
+
+async def test_the_web_form_is_tested_by_a_probe_through_the_whole_pipeline(
+    desk: Service, database_url: str, admin: dict[str, str]
+) -> None:
+    async with woken(database_url) as event, asyncio.timeout(60):
+        probing = asyncio.ensure_future(desk.client.post(f"{CHANNELS}/web/form/test", json={}, headers=admin))
+        await event.wait()
+        await answer_probe(desk)
+        response = await probing
+    tested = response.json()
+    assert (response.status_code, tested["state"], tested["to"], tested["id"]) == (202, "done", None, None)
+    assert tested["probe"]["outcome"] == "answered"
 
 
 async def test_routes_are_listed_and_changed(desk: Service, admin: dict[str, str]) -> None:

@@ -39,7 +39,8 @@ INSERT INTO tickets (id, ref, conversation_id, subject, category, priority, firs
 INSERT INTO learned_tickets (ticket_id, outcome) SELECT article, 'learned' FROM ids;
 """
 VECTOR = f"[0,1{',0' * 382}]"
-KNOWLEDGE, VECTORS, RESOLUTIONS = (load_statements(name) for name in ("knowledge", "vectors", "resolutions"))
+FILES = ("articles", "knowledge", "vectors", "resolutions")
+ARTICLES, KNOWLEDGE, VECTORS, RESOLUTIONS = (load_statements(name) for name in FILES)
 # What looks at everything: for people, for the background, and after a load.
 WHOLE = {
     "knowledge.list_articles",
@@ -51,7 +52,7 @@ WHOLE = {
 }
 STATEMENTS = {
     f"{file}.{name}": statement
-    for file, statements in (("knowledge", KNOWLEDGE), ("vectors", VECTORS), ("resolutions", RESOLUTIONS))
+    for file, statements in zip(FILES, (ARTICLES, KNOWLEDGE, VECTORS, RESOLUTIONS), strict=True)
     for name, statement in statements.items()
     if f"{file}.{name}" not in WHOLE
 }
@@ -81,6 +82,12 @@ async def test_no_statement_reads_much_knowledge_from_end_to_end(name: str, libr
 @pytest.mark.parametrize(
     ("name", "indexes"),
     [
+        (
+            "articles.list_page",
+            {"knowledge_revisions_pkey", "knowledge_revisions_article", "knowledge_articles_pkey"},
+        ),
+        ("articles.view", {"knowledge_articles_pkey", "knowledge_revisions_article"}),
+        ("articles.list_hints", {"knowledge_base_revision_id_position_key", "knowledge_hints_pkey"}),
         ("knowledge.search", {"knowledge_terms_pkey", "knowledge_vectors_pkey", "knowledge_revisions_published"}),
         ("knowledge.list_untold", {"knowledge_revisions_untold", "knowledge_base_revision_id_position_key"}),
         ("knowledge.find_version", {"knowledge_versions_published", "knowledge_revisions_published"}),

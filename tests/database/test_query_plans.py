@@ -22,6 +22,7 @@ GROWING = {
     "customers",
     "dead_letters",
     "identity_codes",
+    "jobs",
     "message_attachments",
     "message_queue",
     "message_sources",
@@ -86,6 +87,11 @@ INSERT INTO agent_metrics (run_id, channel, inbox, outcome, confidence, sentimen
     SELECT run, 'web', 'form', 'answered', 1, 0, 1, 1 FROM ids;
 INSERT INTO ticket_notes (id, ticket_id, text, written_by) SELECT run, conversation, 'note', 'Sam' FROM ids;
 INSERT INTO ticket_feedback (id, ticket_id, rating, is_resolved) SELECT run, conversation, 4, true FROM ids;
+INSERT INTO jobs (id, kind, state, subject, request, content_hash, created_at, finished_at)
+    SELECT run, CASE WHEN n % 2 = 0 THEN 'upload' ELSE 'test_message' END,
+           CASE WHEN n % 500 < 2 THEN 'queued' ELSE 'done' END, 's' || n, '{{}}',
+           CASE WHEN n % 2 = 0 THEN 'x'::bytea END, now() - make_interval(mins => n),
+           CASE WHEN n % 500 >= 2 THEN now() END FROM ids;
 INSERT INTO message_sources (id, channel, inbox, external_id, origin, state, body, received_at)
     SELECT inbound, 'gmail', 'us@example.com', 'x' || n, 'poll', CASE WHEN n % 500 = 0 THEN 'listed' ELSE 'stored' END,
            CASE WHEN n % 500 = 0 THEN NULL ELSE 'raw'::bytea END, now() - make_interval(mins => n) FROM ids;
@@ -128,6 +134,7 @@ STATEMENTS = {
         "identities",
         "inboxes",
         "intents",
+        "jobs",
         "learning",
         "live",
         "limits",
@@ -213,6 +220,12 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("live.list_changed", {"tickets_updated"}),
         ("live.count_unsent", {"outbox_ready"}),
         ("live.count_unsettled", {"tickets_status"}),
+        ("jobs.claim", {"jobs_open", "jobs_upload"}),
+        ("jobs.give_up", {"jobs_open"}),
+        ("jobs.find_same", {"jobs_upload"}),
+        ("jobs.list_newest", {"jobs_newest"}),
+        ("jobs.count_recent", {"jobs_created"}),
+        ("jobs.delete_old", {"jobs_created"}),
         ("learning.list_examples", {"tickets_corrected", "run_labels_created", "run_labels_pkey"}),
         ("feedback.lock_ticket", {"tickets_ref_key", "conversations_pkey"}),
         ("feedback.find_latest", {"agent_runs_conversation", "messages_conversation", "run_labels_pkey"}),

@@ -15,7 +15,7 @@ from agent.knowledge.search import KnowledgeSearch
 from core.ids import new_id
 from database.pool import DbPool
 from database.queries import jobs, knowledge
-from database.types.jobs import JobId, JobKind, JobView, SearchAnswer, SearchRequest, UploadAnswer, UploadRequest
+from database.types.jobs import Job, JobId, JobKind, JobView, SearchAnswer, SearchRequest, UploadAnswer, UploadRequest
 from tests.agent.knowledge.desk import WordEmbedder, make_document, store
 from workers.jobs import MAX_ATTEMPTS, JobKeeper
 
@@ -67,7 +67,7 @@ async def upload(pool: DbPool, name: str = "hours.md", content: bytes = HOURS, *
         return await jobs.add_upload(conn, UploadRequest(name=name, **said), content)
 
 
-async def claim(pool: DbPool, kind: JobKind = "upload", *, lease_seconds: float = 60.0) -> list[jobs.Job]:
+async def claim(pool: DbPool, kind: JobKind = "upload", *, lease_seconds: float = 60.0) -> list[Job]:
     """Take what a worker would take."""
     async with pool.acquire() as conn:
         return await jobs.claim(conn, kind, max_jobs=10, max_attempts=MAX_ATTEMPTS[kind], lease_seconds=lease_seconds)
@@ -310,7 +310,7 @@ async def test_questions_are_forgotten_after_minutes_and_files_are_not(pool: DbP
 async def test_nobody_settles_a_job_that_another_worker_holds(pool: DbPool) -> None:
     await upload(pool)
     (held,) = await claim(pool)
-    stale = jobs.Job(held.id, held.kind, held.request, None, new_id())
+    stale = Job(held.id, held.kind, held.request, None, new_id())
     async with pool.acquire() as conn:
         with pytest.raises(jobs.JobLost):
             await jobs.fail(conn, stale, "no")
