@@ -17,7 +17,7 @@ from database.storable import make_storable
 MAX_CHARACTERS = 2_000_000  # of text; the sample knowledge has 60,000 in all
 _MEMORY_BYTES = 1024 * 2**20
 _CPU_SECONDS = 30
-_WAIT_SECONDS = 60.0
+_WAIT_SECONDS = 120.0
 _NOT_READ = "it cannot be read: reading it took too much time or memory"
 
 
