@@ -1,4 +1,4 @@
-"""`python -m benchmarks [reply] [pipeline] [submit] [queue] [agent] [--quick]`: the same as `nightdesk bench`."""
+"""`python -m benchmarks [NAME …] [--quick]`: the same as `nightdesk bench`."""
 
 import argparse
 import sys

@@ -37,6 +37,7 @@ TARGETS = {
     "search_recall_1_in_100": Target(0.97, is_ceiling=False),
     "search_rows_1_in_100": Target(10.0, is_ceiling=False),
     "decision_p95": Target(60.0, is_ceiling=True),
+    **{f"metrics_get_{period}_p95": Target(50.0, is_ceiling=True) for period in ("1h", "24h", "7d", "30d")},
 }
 
 

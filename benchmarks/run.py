@@ -1,4 +1,4 @@
-"""Runs what was chosen: the desk into `backbone.json`, the queue into `queue.json`, the agent into `agent.json`."""
+"""Runs what was chosen: the desk into `backbone.json`, the others into files of their own names."""
 
 import asyncio
 import os
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.agent.run import run_agent_benchmark
 from benchmarks.desk import Site, learn_intents, open_site
 from benchmarks.mail import measure_mail
+from benchmarks.metrics import run_metrics_benchmark
 from benchmarks.pipeline import measure_pipeline
 from benchmarks.processes import BenchmarkError
 from benchmarks.queue.run import run_queue_benchmark
@@ -32,7 +33,11 @@ MEASURES: dict[str, Callable[[Site, Scale, Progress], list[Row]]] = {
     "mail": measure_mail,
 }
 # Those with a database and a file of their own.
-RUNS: dict[str, Callable[..., None]] = {"queue": run_queue_benchmark, "agent": run_agent_benchmark}
+RUNS: dict[str, Callable[..., None]] = {
+    "queue": run_queue_benchmark,
+    "agent": run_agent_benchmark,
+    "metrics": run_metrics_benchmark,
+}
 NAMES = (*MEASURES, *RUNS)
 _NEED_KNOWLEDGE = {"reply", "pipeline"}
 

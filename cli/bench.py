@@ -10,7 +10,9 @@ from cli.context import CommandError
 def run_benchmarks(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME", help="reply, pipeline, submit, webhooks, mail, queue, agent. (default: all)"),
+        typer.Argument(
+            metavar="NAME", help="reply, pipeline, submit, webhooks, mail, queue, agent, metrics. (default: all)"
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A look of a few minutes instead of a result.")] = False,
 ) -> None:

@@ -13,10 +13,14 @@ CREATE INDEX ticket_feedback_created ON ticket_feedback (created_at);
 DROP INDEX agent_metrics_channel;
 CREATE INDEX agent_metrics_created ON agent_metrics (created_at);
 
--- In which bucket of a histogram a latency falls: each ends a tenth above where it begins, so that whatever falls into
--- one is at most 4.8 % away from its middle, 2 / (1 + 1 / 1.1) times its beginning.
-CREATE FUNCTION latency_bucket(milliseconds float8) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN floor(ln(least(greatest(milliseconds, 1), 1e12)) / ln(1.1::float8))::integer;
+-- In which bucket of a histogram a latency falls, counted in units of it: each bucket ends a tenth above where it begins,
+-- so that whatever falls into one is at most 4.8 % away from its middle. The last one ends at 28 million units.
+CREATE FUNCTION latency_bucket(units float8) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN least(floor(ln(greatest(units, 1)) / ln(1.1::float8)), 179)::integer;
+
+-- A histogram with all of its counts in one bucket. Histograms are vectors, because pgvector has a fast sum of those.
+CREATE FUNCTION make_histogram(bucket integer, count bigint) RETURNS vector LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (array_fill(0::real, ARRAY[bucket]) || count::real || array_fill(0::real, ARRAY[179 - bucket]))::vector;
 
 -- One row for each thing that counts: the only place that says what counts, and in which hour. The inbox of probes is
 -- the desk talking to itself. Tickets count in the hour in which they came in, replies in that in which they were
@@ -39,7 +43,7 @@ SELECT o.channel, o.created_at, f.fact, 0, 1
   FROM outbox o CROSS JOIN LATERAL (VALUES ('reply', true), ('failed_reply', o.state = 'failed')) f (fact, is_so)
  WHERE o.inbox <> 'probe' AND o.kind = 'reply' AND f.is_so
 UNION ALL
-SELECT o.channel, o.sent_at, 'first_reply', latency_bucket(w.milliseconds), w.milliseconds
+SELECT o.channel, o.sent_at, 'first_reply', latency_bucket(w.milliseconds / 100), w.milliseconds
   FROM outbox o JOIN messages r ON r.id = o.id
  CROSS JOIN LATERAL (
     SELECT 1000 * extract(epoch FROM o.sent_at - min(m.created_at))::float8 AS milliseconds
@@ -71,17 +75,62 @@ SELECT v.channel, f.created_at, 'rating', 0, f.rating
    AND NOT EXISTS (SELECT FROM ticket_feedback l
                     WHERE l.ticket_id = f.ticket_id AND (l.created_at, l.id) > (f.created_at, f.id));
 
--- The facts of whole hours and days, in UTC: how many, and their sum. Only latencies have buckets.
+-- The facts of whole hours and days, in UTC. Latencies are histograms: of first replies in units of 100 ms, of the
+-- agent's turns in milliseconds; NULL where there were none.
 CREATE TABLE channel_figures (
-    width   text NOT NULL CHECK (width IN ('hour', 'day')),
-    at      timestamptz NOT NULL,
-    channel text NOT NULL,
-    fact    text NOT NULL,
-    bucket  integer NOT NULL,
-    count   integer NOT NULL,
-    total   float8 NOT NULL,
-    PRIMARY KEY (width, at, channel, fact, bucket)
+    width             text NOT NULL,
+    at                timestamptz NOT NULL,
+    channel           text NOT NULL,
+    messages_in       bigint NOT NULL,
+    messages_out      bigint NOT NULL,
+    tickets           bigint NOT NULL,
+    auto_resolved     bigint NOT NULL,
+    escalated         bigint NOT NULL,
+    reopened          bigint NOT NULL,
+    replies           bigint NOT NULL,
+    delivery_failures bigint NOT NULL,
+    ratings           bigint NOT NULL,
+    rating_total      float8 NOT NULL,
+    sentiments        bigint NOT NULL,
+    sentiment_total   float8 NOT NULL,
+    input_tokens      bigint NOT NULL,
+    cached_tokens     bigint NOT NULL,
+    output_tokens     bigint NOT NULL,
+    cost_usd          float8 NOT NULL,
+    unpriced_turns    bigint NOT NULL,
+    first_replies     vector(180),
+    agent_turns       vector(180),
+    PRIMARY KEY (width, at, channel),
+    CHECK (width IN ('hour', 'day'))
 );
+
+-- The same from rows, for hours that are about to be counted and for those that are not over yet.
+CREATE FUNCTION sum_facts(width text, step interval, starts_at timestamptz, ends_at timestamptz)
+RETURNS SETOF channel_figures LANGUAGE sql STABLE AS $$
+SELECT width, f.at, f.channel,
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'message_in'), 0)::bigint,
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'message_out'), 0)::bigint,
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'ticket'), 0)::bigint,
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'auto_resolved'), 0)::bigint,
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'escalated'), 0)::bigint,
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'reopened'), 0)::bigint,
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'reply'), 0)::bigint,
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'failed_reply'), 0)::bigint,
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'rating'), 0)::bigint,
+       coalesce(sum(f.total) FILTER (WHERE f.fact = 'rating'), 0),
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'sentiment'), 0)::bigint,
+       coalesce(sum(f.total) FILTER (WHERE f.fact = 'sentiment'), 0),
+       coalesce(sum(f.total) FILTER (WHERE f.fact = 'input_tokens'), 0)::bigint,
+       coalesce(sum(f.total) FILTER (WHERE f.fact = 'cached_tokens'), 0)::bigint,
+       coalesce(sum(f.total) FILTER (WHERE f.fact = 'output_tokens'), 0)::bigint,
+       coalesce(sum(f.total) FILTER (WHERE f.fact = 'cost'), 0),
+       coalesce(sum(f.count) FILTER (WHERE f.fact = 'unpriced'), 0)::bigint,
+       sum(make_histogram(f.bucket, f.count)) FILTER (WHERE f.fact = 'first_reply'),
+       sum(make_histogram(f.bucket, f.count)) FILTER (WHERE f.fact = 'turn')
+  FROM (SELECT date_bin(step, c.at, '2000-01-03 00:00+00') AS at, c.channel, c.fact, c.bucket, count(*), sum(c.value) AS total
+          FROM channel_facts c WHERE c.at >= starts_at AND c.at < ends_at GROUP BY 1, 2, 3, 4) f
+ GROUP BY f.at, f.channel
+$$;
 
 -- Every hour before this one has its figures; NULL until a worker looks for the first time.
 CREATE TABLE channel_figures_horizon (

@@ -21,23 +21,25 @@ UPDATE channel_figures_horizon SET hour = :hour;
 DELETE FROM channel_figures WHERE width = 'hour' AND at >= :starts_at AND at < :ends_at;
 
 -- name: count_hours
-INSERT INTO channel_figures (width, at, channel, fact, bucket, count, total)
-SELECT 'hour', begin_of_hour(at), channel, fact, bucket, count(*), sum(value) FROM channel_facts
- WHERE at >= :starts_at AND at < :ends_at
- GROUP BY 2, 3, 4, 5;
+INSERT INTO channel_figures SELECT * FROM sum_facts('hour', '1 hour', :starts_at, :ends_at);
 
 -- name: forget_days
 DELETE FROM channel_figures
- WHERE width = 'day' AND at = ANY (ARRAY(SELECT DISTINCT date_bin('1 day', hour, '2000-01-01 00:00+00')
+ WHERE width = 'day' AND at = ANY (ARRAY(SELECT DISTINCT date_bin('1 day', hour, '2000-01-03 00:00+00')
                                            FROM unnest(:hours::timestamptz[]) AS h (hour)));
 
 -- name: count_days
 -- The days of these hours, from all of their hours.
-INSERT INTO channel_figures (width, at, channel, fact, bucket, count, total)
-SELECT 'day', d.day, f.channel, f.fact, f.bucket, sum(f.count), sum(f.total)
-  FROM (SELECT DISTINCT date_bin('1 day', hour, '2000-01-01 00:00+00') AS day FROM unnest(:hours::timestamptz[]) AS h (hour)) d
+INSERT INTO channel_figures
+SELECT 'day', d.day, f.channel,
+       sum(f.messages_in), sum(f.messages_out), sum(f.tickets), sum(f.auto_resolved), sum(f.escalated),
+       sum(f.reopened), sum(f.replies), sum(f.delivery_failures), sum(f.ratings), sum(f.rating_total),
+       sum(f.sentiments), sum(f.sentiment_total), sum(f.input_tokens), sum(f.cached_tokens), sum(f.output_tokens),
+       sum(f.cost_usd), sum(f.unpriced_turns), sum(f.first_replies), sum(f.agent_turns)
+  FROM (SELECT DISTINCT date_bin('1 day', hour, '2000-01-03 00:00+00') AS day
+          FROM unnest(:hours::timestamptz[]) AS h (hour)) d
   JOIN channel_figures f ON f.width = 'hour' AND f.at >= d.day AND f.at < d.day + interval '24 hours'
- GROUP BY 2, 3, 4, 5;
+ GROUP BY d.day, f.channel;
 
 -- name: take_stale
 -- Hours to be counted again. What is known of them after this has a mark of its own.
@@ -52,63 +54,35 @@ SELECT m.hour FROM marked m JOIN channel_figures_horizon h ON m.hour < h.hour
 
 -- name: read_figures
 -- Two periods, the second from :middle on: for each, in all and by channel, and for the second also by bucket of time.
--- Sums of whole days and hours where there are some (:widths, :starts, :ends), rows for the rest. A percentile is the
--- middle of the first bucket of latencies up to which that share of them lies.
-WITH fact AS (
-    SELECT m.channel, m.at, m.fact, m.bucket, m.count, m.total
-      FROM unnest(:widths::text[], :starts::timestamptz[], :ends::timestamptz[]) AS s (width, starts_at, ends_at)
-      JOIN channel_figures m ON m.width = s.width AND m.at >= s.starts_at AND m.at < s.ends_at
-     WHERE m.channel = ANY (:channels::text[])
+-- Sums of the days and hours that are named (:widths, :times), rows for the rest.
+WITH part AS (
+    SELECT f.* FROM unnest(:widths::text[], :times::timestamptz[]) AS s (width, at)
+      JOIN channel_figures f ON f.width = s.width AND f.at = s.at
     UNION ALL
-    SELECT channel, at, fact, bucket, 1, value FROM channel_facts
-     WHERE at >= :rows_from AND at < :rows_until AND channel = ANY (:channels::text[])
+    SELECT * FROM sum_facts('', make_interval(secs => :row_seconds::int), :rows_from, :rows_until)
 ), binned AS (
-    SELECT channel, fact, bucket, at >= :middle AS is_now,
-           CASE WHEN at >= :middle
-                THEN date_bin(make_interval(secs => :bucket_seconds::int), at, '2000-01-03 00:00+00') END AS bin,
-           sum(count)::float8 AS count, sum(total) AS total
-      FROM fact GROUP BY 1, 2, 3, 4, 5
-), summed AS (
-    SELECT is_now, channel, bin, fact, bucket, sum(count) AS count, sum(total) AS total
-      FROM binned
-     GROUP BY is_now, fact, bucket, GROUPING SETS ((), (channel), (bin), (channel, bin))
-    HAVING bin IS NOT NULL OR GROUPING(bin) = 1
-), ranked AS (
-    SELECT is_now, channel, bin, fact, count, total, 2 / (1 + 1 / 1.1::float8) * 1.1::float8 ^ bucket / 1000 AS seconds,
-           sum(count) OVER (PARTITION BY is_now, channel, bin, fact ORDER BY bucket) AS up_to,
-           sum(count) OVER (PARTITION BY is_now, channel, bin, fact) AS of_all
-      FROM summed
-), figures AS (
-    SELECT is_now, channel, bin AS at,
-           coalesce(sum(count) FILTER (WHERE fact = 'message_in'), 0)::bigint AS messages_in,
-           coalesce(sum(count) FILTER (WHERE fact = 'message_out'), 0)::bigint AS messages_out,
-           coalesce(sum(count) FILTER (WHERE fact = 'ticket'), 0)::bigint AS tickets,
-           coalesce(sum(count) FILTER (WHERE fact = 'auto_resolved'), 0)::bigint AS auto_resolved,
-           coalesce(sum(count) FILTER (WHERE fact = 'escalated'), 0)::bigint AS escalated,
-           coalesce(sum(count) FILTER (WHERE fact = 'reopened'), 0)::bigint AS reopened,
-           coalesce(sum(count) FILTER (WHERE fact = 'first_reply'), 0)::bigint AS first_replies,
-           min(seconds) FILTER (WHERE fact = 'first_reply' AND up_to >= 0.5 * of_all) AS first_reply_p50_seconds,
-           min(seconds) FILTER (WHERE fact = 'first_reply' AND up_to >= 0.95 * of_all) AS first_reply_p95_seconds,
-           coalesce(sum(count) FILTER (WHERE fact = 'turn'), 0)::bigint AS agent_turns,
-           min(seconds) FILTER (WHERE fact = 'turn' AND up_to >= 0.5 * of_all) AS agent_p50_seconds,
-           min(seconds) FILTER (WHERE fact = 'turn' AND up_to >= 0.95 * of_all) AS agent_p95_seconds,
-           sum(total) FILTER (WHERE fact = 'sentiment') / sum(count) FILTER (WHERE fact = 'sentiment') AS sentiment_mean,
-           coalesce(sum(count) FILTER (WHERE fact = 'rating'), 0)::bigint AS ratings,
-           sum(total) FILTER (WHERE fact = 'rating') / sum(count) FILTER (WHERE fact = 'rating') AS rating_mean,
-           coalesce(sum(count) FILTER (WHERE fact = 'reply'), 0)::bigint AS replies,
-           coalesce(sum(count) FILTER (WHERE fact = 'failed_reply'), 0)::bigint AS delivery_failures,
-           coalesce(sum(total) FILTER (WHERE fact = 'input_tokens'), 0)::bigint AS input_tokens,
-           coalesce(sum(total) FILTER (WHERE fact = 'cached_tokens'), 0)::bigint AS cached_tokens,
-           coalesce(sum(total) FILTER (WHERE fact = 'output_tokens'), 0)::bigint AS output_tokens,
-           coalesce(sum(total) FILTER (WHERE fact = 'cost'), 0) AS cost_usd,
-           coalesce(sum(count) FILTER (WHERE fact = 'unpriced'), 0)::bigint AS unpriced_turns
-      FROM ranked
-     GROUP BY is_now, channel, bin
+    SELECT p.*, p.at >= :middle AS is_now,
+           CASE WHEN p.at >= :middle
+                THEN date_bin(make_interval(secs => :bucket_seconds::int), p.at, '2000-01-03 00:00+00') END AS bin
+      FROM part p WHERE p.channel = ANY (:channels::text[])
 )
-SELECT f.*, f.auto_resolved::float8 / nullif(f.tickets, 0) AS auto_resolve_rate,
-       f.escalated::float8 / nullif(f.tickets, 0) AS escalation_rate,
-       f.reopened::float8 / nullif(f.tickets, 0) AS reopen_rate
-  FROM figures f;
+SELECT is_now, channel, bin AS at,
+       sum(messages_in)::bigint AS messages_in, sum(messages_out)::bigint AS messages_out,
+       sum(tickets)::bigint AS tickets, sum(auto_resolved)::bigint AS auto_resolved,
+       sum(escalated)::bigint AS escalated, sum(reopened)::bigint AS reopened, sum(replies)::bigint AS replies,
+       sum(delivery_failures)::bigint AS delivery_failures, sum(ratings)::bigint AS ratings,
+       sum(input_tokens)::bigint AS input_tokens, sum(cached_tokens)::bigint AS cached_tokens,
+       sum(output_tokens)::bigint AS output_tokens, sum(cost_usd) AS cost_usd,
+       sum(unpriced_turns)::bigint AS unpriced_turns,
+       sum(rating_total) / nullif(sum(ratings), 0)::float8 AS rating_mean,
+       sum(sentiment_total) / nullif(sum(sentiments), 0)::float8 AS sentiment_mean,
+       sum(auto_resolved)::float8 / nullif(sum(tickets), 0)::float8 AS auto_resolve_rate,
+       sum(escalated)::float8 / nullif(sum(tickets), 0)::float8 AS escalation_rate,
+       sum(reopened)::float8 / nullif(sum(tickets), 0)::float8 AS reopen_rate,
+       sum(first_replies)::real[] AS first_replies, sum(agent_turns)::real[] AS agent_turns
+  FROM binned
+ GROUP BY is_now, GROUPING SETS ((), (channel), (bin), (channel, bin))
+HAVING bin IS NOT NULL OR GROUPING(bin) = 1;
 
 -- name: count_tickets
 -- Tickets that came in between two times, by what they are today.
