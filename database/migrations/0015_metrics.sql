@@ -25,35 +25,40 @@ RETURN (array_fill(0::real, ARRAY[bucket]) || count::real || array_fill(0::real,
 -- One row for each thing that counts: the only place that says what counts, and in which hour. The inbox of probes is
 -- the desk talking to itself. Tickets count in the hour in which they came in, replies in that in which they were
 -- written, a rating only as long as its ticket has no later one. A notice that a person will answer is no first reply.
+-- What belongs to a fact is looked up fact by fact (LIMIT 1): a join would be planned for any length of time, and read
+-- all conversations for two hours.
 CREATE VIEW channel_facts (channel, at, fact, bucket, value) AS
 SELECT v.channel, m.created_at, CASE m.author WHEN 'customer' THEN 'message_in' ELSE 'message_out' END, 0, 1::float8
-  FROM messages m JOIN conversations v ON v.id = m.conversation_id
- WHERE v.inbox <> 'probe'
+  FROM messages m
+ CROSS JOIN LATERAL (
+    SELECT channel FROM conversations WHERE id = m.conversation_id AND inbox <> 'probe' LIMIT 1) v
 UNION ALL
 SELECT v.channel, t.created_at, f.fact, 0, 1
-  FROM tickets t JOIN conversations v ON v.id = t.conversation_id
+  FROM tickets t
+ CROSS JOIN LATERAL (
+    SELECT channel FROM conversations WHERE id = t.conversation_id AND inbox <> 'probe' LIMIT 1) v
  CROSS JOIN LATERAL (VALUES
     ('ticket', true),
     ('auto_resolved', t.status IN ('auto_resolved', 'closed') AND t.handover_reason IS NULL),
     ('escalated', t.handover_reason IS NOT NULL),
     ('reopened', t.reopenings > 0)) f (fact, is_so)
- WHERE v.inbox <> 'probe' AND f.is_so
+ WHERE f.is_so
 UNION ALL
 SELECT o.channel, o.created_at, f.fact, 0, 1
   FROM outbox o CROSS JOIN LATERAL (VALUES ('reply', true), ('failed_reply', o.state = 'failed')) f (fact, is_so)
  WHERE o.inbox <> 'probe' AND o.kind = 'reply' AND f.is_so
 UNION ALL
 SELECT o.channel, o.sent_at, 'first_reply', latency_bucket(w.milliseconds / 100), w.milliseconds
-  FROM outbox o JOIN messages r ON r.id = o.id
+  FROM outbox o
+ CROSS JOIN LATERAL (
+    SELECT s.id FROM messages r JOIN outbox s ON s.id = r.id
+     WHERE r.conversation_id = o.conversation_id AND r.author IN ('assistant', 'person') AND s.kind = 'reply'
+       AND s.sent_at IS NOT NULL
+     ORDER BY s.sent_at, s.id LIMIT 1) first
  CROSS JOIN LATERAL (
     SELECT 1000 * extract(epoch FROM o.sent_at - min(m.created_at))::float8 AS milliseconds
       FROM messages m WHERE m.conversation_id = o.conversation_id AND m.author = 'customer') w
- WHERE o.inbox <> 'probe' AND o.sent_at IS NOT NULL AND o.kind = 'reply' AND r.author IN ('assistant', 'person')
-   AND w.milliseconds IS NOT NULL
-   AND NOT EXISTS (
-       SELECT FROM messages e JOIN outbox s ON s.id = e.id
-        WHERE e.conversation_id = o.conversation_id AND e.author IN ('assistant', 'person') AND s.kind = 'reply'
-          AND (s.sent_at, s.id) < (o.sent_at, o.id))
+ WHERE o.inbox <> 'probe' AND o.sent_at IS NOT NULL AND first.id = o.id AND w.milliseconds IS NOT NULL
 UNION ALL
 SELECT a.channel, a.created_at, f.fact, f.bucket, f.value
   FROM agent_metrics a
@@ -63,17 +68,22 @@ SELECT a.channel, a.created_at, f.fact, f.bucket, f.value
  WHERE a.inbox <> 'probe' AND (f.fact <> 'turn' OR a.agent_ms > 0)  -- 0: no brain was asked
 UNION ALL
 SELECT v.channel, r.created_at, f.fact, 0, f.value
-  FROM agent_runs r JOIN conversations v ON v.id = r.conversation_id
+  FROM agent_runs r
+ CROSS JOIN LATERAL (
+    SELECT channel FROM conversations WHERE id = r.conversation_id AND inbox <> 'probe' LIMIT 1) v
  CROSS JOIN LATERAL (VALUES
     ('input_tokens', r.input_tokens::float8), ('cached_tokens', r.cached_tokens), ('output_tokens', r.output_tokens),
     ('cost', r.cost_usd::float8), ('unpriced', CASE WHEN r.cost_usd IS NULL THEN 1 END)) f (fact, value)
- WHERE v.inbox <> 'probe' AND f.value > 0
+ WHERE f.value > 0
 UNION ALL
 SELECT v.channel, f.created_at, 'rating', 0, f.rating
-  FROM ticket_feedback f JOIN tickets t ON t.id = f.ticket_id JOIN conversations v ON v.id = t.conversation_id
- WHERE v.inbox <> 'probe'
-   AND NOT EXISTS (SELECT FROM ticket_feedback l
-                    WHERE l.ticket_id = f.ticket_id AND (l.created_at, l.id) > (f.created_at, f.id));
+  FROM ticket_feedback f
+ CROSS JOIN LATERAL (
+    SELECT id FROM ticket_feedback l WHERE l.ticket_id = f.ticket_id ORDER BY l.created_at DESC, l.id DESC LIMIT 1) last
+ CROSS JOIN LATERAL (
+    SELECT c.channel FROM tickets t JOIN conversations c ON c.id = t.conversation_id
+     WHERE t.id = f.ticket_id AND c.inbox <> 'probe' LIMIT 1) v
+ WHERE last.id = f.id;
 
 -- The facts of whole hours and days, in UTC. Latencies are histograms: of first replies in units of 100 ms, of the
 -- agent's turns in milliseconds; NULL where there were none.

@@ -6,7 +6,7 @@ counted marks it, and it is counted again.
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -20,6 +20,7 @@ _SQL = load_statements("channel_metrics")
 
 Width = Literal["hour", "day"]
 
+_EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 _GROWTH = 1.1  # as in latency_bucket
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -107,8 +108,9 @@ async def read_desk(
     conn: Conn, *, starts_at: datetime | None, ends_at: datetime | None, now: datetime
 ) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
     """Tickets by status, the average of the ratings, and what waits now; without times, of all time."""
-    tickets = await _SQL["count_tickets"].fetch(conn, starts_at=starts_at, ends_at=ends_at)
-    [ratings] = await _SQL["average_ratings"].fetch(conn, starts_at=starts_at, ends_at=ends_at)
+    span = {"starts_at": starts_at or _EVER[0], "ends_at": ends_at or _EVER[1]}
+    tickets = await _SQL["count_tickets"].fetch(conn, **span)
+    [ratings] = await _SQL["average_ratings"].fetch(conn, **span)
     [waiting] = await _SQL["count_waiting"].fetch(conn, now=now)
     return [dict(row) for row in tickets], dict(ratings), dict(waiting)
 
@@ -144,9 +146,10 @@ async def _count(conn: Conn, starts_at: datetime, ends_at: datetime) -> None:
     await _SQL["count_hours"].execute(conn, starts_at=starts_at, ends_at=ends_at)
 
 
-async def _count_days(conn: Conn, hours: Sequence[datetime]) -> None:
-    await _SQL["forget_days"].execute(conn, hours=hours)
-    await _SQL["count_days"].execute(conn, hours=hours)
+async def _count_days(conn: Conn, hours: Iterable[datetime]) -> None:
+    days = sorted({round_down(hour, DAY) for hour in hours})
+    await _SQL["forget_days"].execute(conn, days=days)
+    await _SQL["count_days"].execute(conn, hours=[day + n * HOUR for day in days for n in range(24)])
 
 
 def _describe(row: dict[str, Any]) -> dict[str, Any]:

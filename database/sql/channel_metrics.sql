@@ -24,22 +24,19 @@ DELETE FROM channel_figures WHERE width = 'hour' AND at >= :starts_at AND at < :
 INSERT INTO channel_figures SELECT * FROM sum_facts('hour', '1 hour', :starts_at, :ends_at);
 
 -- name: forget_days
-DELETE FROM channel_figures
- WHERE width = 'day' AND at = ANY (ARRAY(SELECT DISTINCT date_bin('1 day', hour, '2000-01-03 00:00+00')
-                                           FROM unnest(:hours::timestamptz[]) AS h (hour)));
+DELETE FROM channel_figures WHERE width = 'day' AND at = ANY (:days::timestamptz[]);
 
 -- name: count_days
--- The days of these hours, from all of their hours.
+-- From all hours of these days.
 INSERT INTO channel_figures
-SELECT 'day', d.day, f.channel,
+SELECT 'day', date_bin('1 day', f.at, '2000-01-03 00:00+00'), f.channel,
        sum(f.messages_in), sum(f.messages_out), sum(f.tickets), sum(f.auto_resolved), sum(f.escalated),
        sum(f.reopened), sum(f.replies), sum(f.delivery_failures), sum(f.ratings), sum(f.rating_total),
        sum(f.sentiments), sum(f.sentiment_total), sum(f.input_tokens), sum(f.cached_tokens), sum(f.output_tokens),
        sum(f.cost_usd), sum(f.unpriced_turns), sum(f.first_replies), sum(f.agent_turns)
-  FROM (SELECT DISTINCT date_bin('1 day', hour, '2000-01-03 00:00+00') AS day
-          FROM unnest(:hours::timestamptz[]) AS h (hour)) d
-  JOIN channel_figures f ON f.width = 'hour' AND f.at >= d.day AND f.at < d.day + interval '24 hours'
- GROUP BY d.day, f.channel;
+  FROM channel_figures f
+ WHERE f.width = 'hour' AND f.at = ANY (:hours::timestamptz[])
+ GROUP BY 2, 3;
 
 -- name: take_stale
 -- Hours to be counted again. What is known of them after this has a mark of its own.
@@ -91,18 +88,17 @@ SELECT s.status, count(*) AS tickets,
        count(*) FILTER (WHERE t.handover_reason IS NULL AND s.status IN ('auto_resolved', 'closed')) AS automatic,
        count(*) FILTER (WHERE t.reopenings > 0) AS reopened
   FROM unnest(ARRAY['open', 'auto_resolved', 'escalated', 'closed']) AS s (status)
-  JOIN tickets t ON t.status = s.status AND t.created_at >= coalesce(:starts_at::timestamptz, '-infinity')
-   AND t.created_at < coalesce(:ends_at::timestamptz, 'infinity')
-  JOIN conversations v ON v.id = t.conversation_id AND v.inbox <> 'probe'
+  JOIN tickets t ON t.status = s.status AND t.created_at >= :starts_at AND t.created_at < :ends_at
+   AND t.ref NOT LIKE 'PROBE-%'
  GROUP BY s.status;
 
 -- name: average_ratings
+-- The latest of each ticket.
 SELECT count(*) AS count, avg(f.rating)::float8 AS average, avg(f.is_resolved::int)::float8 AS resolved_share
   FROM ticket_feedback f
- WHERE f.created_at >= coalesce(:starts_at::timestamptz, '-infinity')
-   AND f.created_at < coalesce(:ends_at::timestamptz, 'infinity')
-   AND NOT EXISTS (SELECT FROM ticket_feedback l
-                    WHERE l.ticket_id = f.ticket_id AND (l.created_at, l.id) > (f.created_at, f.id));
+ CROSS JOIN LATERAL (
+    SELECT id FROM ticket_feedback l WHERE l.ticket_id = f.ticket_id ORDER BY l.created_at DESC, l.id DESC LIMIT 1) last
+ WHERE f.created_at >= :starts_at AND f.created_at < :ends_at AND last.id = f.id;
 
 -- name: count_waiting
 -- What waits now; overdue is what nobody has answered by the time that was promised.
@@ -110,5 +106,5 @@ SELECT count(*) FILTER (WHERE t.status = 'open') AS open, count(*) FILTER (WHERE
        count(*) FILTER (WHERE t.first_reply_due < :now::timestamptz AND NOT EXISTS (
            SELECT FROM messages m
             WHERE m.conversation_id = t.conversation_id AND m.author IN ('assistant', 'person'))) AS overdue
-  FROM tickets t JOIN conversations v ON v.id = t.conversation_id
- WHERE t.status IN ('open', 'escalated') AND v.inbox <> 'probe';
+  FROM tickets t
+ WHERE t.status IN ('open', 'escalated') AND t.ref NOT LIKE 'PROBE-%';

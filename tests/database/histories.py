@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from core.ids import new_id
 from database.pool import Conn
@@ -70,7 +70,7 @@ class History:
             ticket.id,
             channel,
             inbox,
-            uuid4().hex,
+            f"{'PROBE' if inbox == 'probe' else 'TF'}-{ticket.id.hex}",
             at,
         )
         await self.write(ticket, at)
@@ -87,7 +87,8 @@ class History:
         reply = Reply(new_id(), author, at)
         await self._add_message(ticket, reply.id, author, at)
         await self.conn.execute(
-            "INSERT INTO outbox (id, conversation_id, channel, inbox, created_at) VALUES ($1, $2, $3, 'form', $4)",
+            """INSERT INTO outbox (id, conversation_id, channel, inbox, created_at)
+               VALUES ($1, $2, $3, 'form', $4)""",
             reply.id,
             ticket.id,
             ticket.channel,
@@ -124,8 +125,8 @@ class History:
         """The agent thinks."""
         await self.conn.execute(
             """WITH run AS (
-                   INSERT INTO agent_runs (id, conversation_id, attempt, through_seq, brain, model, prompt_hash, outcome,
-                                           decision, stages, input_tokens, output_tokens, cost_usd, created_at)
+                   INSERT INTO agent_runs (id, conversation_id, attempt, through_seq, brain, model, prompt_hash,
+                                           outcome, decision, stages, input_tokens, output_tokens, cost_usd, created_at)
                    VALUES ($1, $2, 1, 1, 'b', 'm', 'h', 'answered', '{}', '{}', $3, $3, $4, $5))
                INSERT INTO agent_metrics (run_id, channel, inbox, outcome, confidence, sentiment, agent_ms, reply_ms,
                                           created_at)

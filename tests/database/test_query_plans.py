@@ -16,6 +16,7 @@ GROWING = {
     "api_keys",
     "attachments",
     "audit_log",
+    "channel_figures",
     "conversations",
     "customer_facts",
     "customer_identifiers",
@@ -68,6 +69,9 @@ INSERT INTO conversations (id, thread_id, customer_id, channel, inbox, identity_
 INSERT INTO tickets (id, ref, conversation_id, status, subject, category, priority, first_reply_due, updated_at)
     SELECT conversation, 'TF-' || n, conversation, CASE n % 50 WHEN 0 THEN 'open' ELSE 'auto_resolved' END, 'subject',
            'general', 'medium', now(), now() - make_interval(mins => n) FROM ids;
+INSERT INTO tickets (id, ref, conversation_id, status, subject, category, priority, first_reply_due)
+    SELECT conversation, 'TF-' || n, conversation, CASE WHEN n % 100 = 0 THEN 'open' ELSE 'closed' END, 'subject',
+           'general', 'medium', now() FROM ids;
 INSERT INTO messages (id, conversation_id, author, text) SELECT inbound, conversation, 'customer', 'hello' FROM ids
     UNION ALL SELECT reply, conversation, 'assistant', 'answer' FROM ids;
 INSERT INTO outbox (id, conversation_id, channel, inbox, state)
@@ -92,6 +96,10 @@ INSERT INTO jobs (id, kind, state, subject, request, content_hash, created_at, f
            CASE WHEN n % 500 < 2 THEN 'queued' ELSE 'done' END, 's' || n, '{{}}',
            CASE WHEN n % 2 = 0 THEN 'x'::bytea END, now() - make_interval(mins => n),
            CASE WHEN n % 500 >= 2 THEN now() END FROM ids;
+INSERT INTO channel_figures
+    SELECT 'hour', begin_of_hour(now()) - make_interval(hours => n), 'web', 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0,
+           0, 0, make_histogram(9, 1), make_histogram(99, 1) FROM ids;
+INSERT INTO channel_figures_stale SELECT begin_of_hour(now()) - make_interval(hours => n % 50) FROM ids;
 INSERT INTO message_sources (id, channel, inbox, external_id, origin, state, body, received_at)
     SELECT inbound, 'gmail', 'us@example.com', 'x' || n, 'poll', CASE WHEN n % 500 = 0 THEN 'listed' ELSE 'stored' END,
            CASE WHEN n % 500 = 0 THEN NULL ELSE 'raw'::bytea END, now() - make_interval(mins => n) FROM ids;
@@ -126,6 +134,7 @@ STATEMENTS = {
     for file in (
         "audit",
         "api_keys",
+        "channel_metrics",
         "conversations",
         "customers",
         "dead_letters",
@@ -189,6 +198,27 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("audit.find_last_until", {"audit_log_at"}),
         ("limits.spend", {"rate_limits_pkey"}),
         ("limits.delete_full", {"rate_limits_pkey"}),
+        ("channel_metrics.find_first", {"messages_created", "tickets_came", "outbox_sent", "agent_runs_created"}),
+        (
+            "channel_metrics.count_hours",
+            {
+                "agent_metrics_created",
+                "agent_runs_created",
+                "messages_created",
+                "outbox_created",
+                "outbox_sent",
+                "ticket_feedback_created",
+                "ticket_feedback_ticket",
+                "tickets_came",
+            },
+        ),
+        ("channel_metrics.forget_hours", {"channel_figures_pkey"}),
+        ("channel_metrics.count_days", {"channel_figures_pkey"}),
+        ("channel_metrics.read_figures", {"channel_figures_pkey", "messages_created", "outbox_sent"}),
+        ("channel_metrics.take_stale", {"channel_figures_stale_hour"}),
+        ("channel_metrics.count_tickets", {"tickets_came"}),
+        ("channel_metrics.average_ratings", {"ticket_feedback_created", "ticket_feedback_ticket"}),
+        ("channel_metrics.count_waiting", {"tickets_status"}),
         ("dead_letters.count_open", {"dead_letters_open"}),
         ("dead_letters.list_open", {"dead_letters_open", "queue_threads_pkey"}),
         ("dead_letters.find", {"dead_letters_pkey", "message_queue_pkey"}),

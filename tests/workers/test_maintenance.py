@@ -26,6 +26,7 @@ from tests.database.builders import (
     read_thread,
     settle,
 )
+from tests.database.histories import History
 from workers.maintenance import Maintenance
 
 
@@ -244,3 +245,19 @@ async def test_sessions_and_tries_at_passwords_go_when_they_are_over_and_signing
     assert await desk.fetchval("SELECT array_agg(created_at) FROM sessions") == [now]
     assert await desk.fetchval("SELECT array_agg(last_at) FROM sign_in_tries") == [now]
     assert await find_signing_key(desk) != first
+
+
+async def test_a_round_sums_up_the_hours_that_are_over_and_counts_late_facts_again(
+    desk: DbConnection, database_url: str
+) -> None:
+    history = History(desk)
+    at = await desk.fetchval("SELECT now() - interval '30 hours'")
+    ticket = await history.open("web", at)
+    one = Upkeep(database_url)
+    await one.maintenance.do_round(desk)
+    sums = "SELECT auto_resolved FROM channel_figures WHERE width = 'hour' AND tickets > 0"
+    assert await desk.fetchval(sums) == 0
+    await history.move(ticket, "auto_resolved")
+    await one.maintenance.do_round(desk)
+    assert await desk.fetchval(sums) == 1
+    assert await desk.fetchval("SELECT count(*) FROM channel_figures_stale") == 0
