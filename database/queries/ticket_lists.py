@@ -21,8 +21,6 @@ STATUSES: tuple[TicketStatus, ...] = ("open", "auto_resolved", "escalated", "clo
 # A tab shows no larger number, and nobody looks through more search results.
 MAX_COUNT = 1_000
 MAX_CHOSEN = 2_000
-# So many messages with a word are looked at in a tenth of a second.
-MAX_FOUND = 100_000
 _NEWEST_FIRST = {"activity", "created"}
 
 
@@ -105,11 +103,7 @@ async def _choose(conn: Conn, wanted: Wanted) -> list[UUID] | None:
     """The newest tickets with what is rare in a list, or None where nothing rare is asked for."""
     if wanted.words is not None:
         rows = await _SQL["find_by_words"].fetch(
-            conn,
-            words=wanted.words,
-            customer_id=wanted.customer_id,
-            max_found=MAX_FOUND,
-            max_chosen=MAX_CHOSEN,
+            conn, words=wanted.words, customer_id=wanted.customer_id, max_chosen=MAX_CHOSEN
         )
     elif wanted.customer_id is not None:
         rows = await _SQL["find_of_customer"].fetch(conn, customer_id=wanted.customer_id, max_chosen=MAX_CHOSEN)

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.settings import RateSettings, Settings
+from tests.api.callers import SignIn, install_sign_in
 from tests.api.service import Service, open_service
 from tests.conftest import cloned
 
@@ -45,3 +46,9 @@ def quiet_log() -> Iterator[list[MutableMapping[str, Any]]]:
     """What was logged, instead of printing it: drawing the traceback of a bug takes seconds."""
     with capture_logs() as logs:
         yield logs
+
+
+@pytest.fixture
+def sign_in(service: Service, monkeypatch: pytest.MonkeyPatch) -> SignIn:
+    """Accounts of the shared application."""
+    return install_sign_in(monkeypatch, service.pool)

@@ -9,7 +9,7 @@ from uuid import UUID
 from core.ids import new_id
 from database import outbox, queue
 from database.notify import WAKE_CHANNEL
-from database.pool import DbPool, connect
+from database.pool import Conn, DbPool, connect
 from database.queries import conversations, customers, tickets
 from database.types import Citation, ConversationId, Lease, MessageId, ThreadId, WorkerId
 
@@ -24,12 +24,19 @@ class Turn:
     conversation_id: ConversationId
 
 
+async def claim_ticket(conn: Conn, ref: str) -> Lease:
+    """Claim the ticket's thread."""
+    thread_id: ThreadId = await conn.fetchval("SELECT id FROM queue_threads WHERE contact = $1", ref)
+    lease = await queue.claim_thread(conn, WORKER, thread_id, lease_seconds=60)
+    assert lease is not None
+    return lease
+
+
 async def take_turn(pool: DbPool, ref: str) -> Turn:
     """Claim the ticket's thread and store what arrived, as a worker does before it thinks."""
     async with pool.acquire() as conn, conn.transaction():
-        thread_id: ThreadId = await conn.fetchval("SELECT id FROM queue_threads WHERE contact = $1", ref)
-        lease = await queue.claim_thread(conn, WORKER, thread_id, lease_seconds=60)
-        assert lease is not None
+        lease = await claim_ticket(conn, ref)
+        thread_id = lease.thread_id
         conversation_id = await conversations.find_conversation(conn, thread_id)
         if conversation_id is None:
             first = lease.messages[0].message

@@ -72,6 +72,9 @@ INSERT INTO tickets (id, ref, conversation_id, status, subject, category, priori
 INSERT INTO tickets (id, ref, conversation_id, status, subject, category, priority, first_reply_due)
     SELECT conversation, 'TF-' || n, conversation, CASE WHEN n % 100 = 0 THEN 'open' ELSE 'closed' END, 'subject',
            'general', 'medium', now() FROM ids;
+INSERT INTO tickets (id, ref, conversation_id, subject, category, priority, first_reply_due)
+    SELECT conversation, 'TF-' || n, conversation, 'subject', 'general',
+           (ARRAY['low', 'medium', 'high', 'urgent'])[n % 4 + 1], now() FROM ids;
 INSERT INTO messages (id, conversation_id, author, text) SELECT inbound, conversation, 'customer', 'hello' FROM ids
     UNION ALL SELECT reply, conversation, 'assistant', 'answer' FROM ids;
 INSERT INTO outbox (id, conversation_id, channel, inbox, state)
