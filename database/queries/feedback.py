@@ -71,7 +71,8 @@ async def rate_ticket(conn: Conn, ref: str, *, rating: int, is_resolved: bool, c
     """A customer rates, from 1 to 5, and says whether the matter is settled: it closes, or a person gets it.
 
     Right is an automatic answer that settled it and was rated 3 at least; of a person's answer this says nothing. The
-    latest rating counts. `comment` has `MAX_COMMENT` characters at most.
+    latest rating counts; while newer words of the customer wait, it closes nothing. `comment` has `MAX_COMMENT`
+    characters at most.
     """
     ticket = await _lock(conn, ref)
     if ticket is None:

@@ -26,13 +26,17 @@ INSERT INTO ticket_feedback (id, ticket_id, rating, is_resolved, comment)
 VALUES (:id, :ticket_id, :rating, :is_resolved, :comment);
 
 -- name: close_ticket
--- What the customer writes next is a new matter, which the agent may answer as often as any other.
+-- What the customer writes next is a new matter, which the agent may answer as often as any other. While they have
+-- words waiting the matter is not settled: the turn over those would go on, and its answer go out, whoever had it.
 WITH closed AS (
-    UPDATE tickets SET status = 'closed', updated_at = now()
+    UPDATE tickets t SET status = 'closed', updated_at = now()
      WHERE conversation_id = :conversation_id AND status = ANY (:statuses::text[])
+       AND NOT EXISTS (SELECT FROM conversations v JOIN queue_threads q ON q.id = v.thread_id
+                        WHERE v.id = t.conversation_id AND q.done_seq < q.last_seq)
     RETURNING conversation_id
 )
-UPDATE conversations v SET owner = 'agent', automatic_replies = 0, updated_at = now() FROM closed WHERE v.id = closed.conversation_id;
+UPDATE conversations v SET owner = 'agent', automatic_replies = 0, updated_at = now() FROM closed
+ WHERE v.id = closed.conversation_id;
 
 -- name: give_to_person
 -- The conversation is a person's from now on, and its ticket waits with the team it had, or that of its category. A

@@ -21,8 +21,9 @@ Step = Literal[
 STAFF_STEPS: tuple[Step, ...] = ("reply", "escalate", "release", "close", "reopen")
 
 # Handing over is possible from everywhere, because nobody may be left without an answer: an undelivered reply takes
-# even a closed ticket to a person. A rating of an open ticket is of an earlier answer, so it does not close it. A
-# message that asks for nothing gives its ticket back the status that it took from it.
+# even a closed ticket to a person. A rating of an open ticket is of an earlier answer, so it does not close it; nor
+# does anything while words of the customer wait. A message that asks for nothing gives its ticket back the status that
+# it took from it.
 TRANSITIONS: Mapping[Step, Mapping[TicketStatus, TicketStatus]] = {
     "write": {"open": "open", "auto_resolved": "open", "escalated": "escalated", "closed": "open"},
     "answer": {"open": "auto_resolved"},
