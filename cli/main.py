@@ -7,6 +7,7 @@ import asyncpg
 import typer
 
 from cli import ask, audit, bench, gmail, kb, keys, learn, queue, replay, serve, up, user
+from cli import ask, bench, gmail, kb, keys, learn, queue, replay, retention, serve, up
 from cli import eval as evaluation
 from core.errors import OperatorError
 from database.pool import DATABASE_ERRORS
@@ -34,6 +35,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(learn.app, name="learn")
 app.add_typer(queue.app, name="queue")
 app.add_typer(user.app, name="user")
+app.add_typer(retention.app, name="retention")
 
 
 def main() -> None:

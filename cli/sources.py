@@ -99,5 +99,5 @@ def _find_reader(settings: Settings, found: StoredSource) -> Receiver | Poller:
 async def _require(conn: Conn, source_id: UUID) -> StoredSource:
     found = await find_source(conn, SourceId(source_id))
     if found is None or not found.has_body:
-        raise CommandError(f"there is no source {source_id}, or its time is over (QUEUE_RETENTION_DAYS)")
+        raise CommandError(f"there is no source {source_id}, or its time is over (RETENTION_SOURCE_DAYS)")
     return found

@@ -82,10 +82,22 @@ class WorkerSettings(BaseModel):
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
 
 
-class QueueSettings(BaseModel):
-    """The queue. Finished messages are kept for a while: they say which deliveries are repetitions."""
+Days = Annotated[int, Field(ge=0, le=36_500)]
 
-    retention_days: PositiveInt = 30
+
+class RetentionSettings(BaseModel):
+    """How many days each class of data is kept; 0 keeps it. Which tables and rows these are: `database/retention.py`.
+
+    Finished messages of the queue say which deliveries are repetitions: so long, one is known as such.
+    """
+
+    source_days: Days = 30
+    queue_days: Days = 30
+    dead_letter_days: Days = 30
+    thread_name_days: Days = 400
+    code_days: Days = 1
+    trace_days: Days = 90
+    conversation_days: Days = 0
 
 
 class OpenAISettings(BaseModel):
@@ -222,6 +234,7 @@ class Settings(BaseSettings):
     openai: OpenAISettings = OpenAISettings()
     queue: QueueSettings = QueueSettings()
     rate: RateSettings = RateSettings()
+    retention: RetentionSettings = RetentionSettings()
     ticket: TicketSettings = TicketSettings()
     twilio: TwilioSettings = TwilioSettings()
     worker: WorkerSettings = WorkerSettings()

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from uuid import UUID
 
 from core.logging import RareLog, get_logger
+from core.settings import RetentionSettings
 from database import outbox
 from database.pool import DATABASE_ERRORS, DbConnection, connect
 from database.queries import channel_metrics, inboxes, jobs, limits, operations, sessions, sign_ins
 from database.queries.notices import report_undelivered
 from database.queue import upkeep
+from database.retention import DATA_CLASSES, sweep
 
 _log = get_logger(__name__)
 
 _BATCHES_PER_ROUND = 20
 _ROUNDS_PER_ORPHAN_HUNT = 240
 _HOURS_PER_BATCH = 24
+_ROUNDS_PER_THOROUGH_ONE = 240
 _COMMAND_SECONDS = 60.0
 OVERDUE_SECONDS = 600.0
 _SILENT_ROUNDS = 3  # then the elected worker is taken to be paused or frozen, and another is elected
@@ -30,7 +33,7 @@ class Maintenance:
         url: str,
         *,
         round_seconds: float,
-        retention_days: int,
+        retention: RetentionSettings,
         channels: frozenset[str],
         repeatable_channels: list[str],
         askable_channels: list[str],
@@ -39,7 +42,7 @@ class Maintenance:
     ) -> None:
         self._url = url
         self._round_seconds = round_seconds
-        self._retention_days = retention_days
+        self._retention = retention
         self._channels = channels
         self._repeatable_channels = repeatable_channels
         self._askable_channels = askable_channels
@@ -149,3 +152,11 @@ class Maintenance:
         self._rounds += 1
         if total:
             _log.info("old rows deleted", rows=total)
+        is_thorough = self._rounds % _ROUNDS_PER_THOROUGH_ONE == 0
+        self._rounds += 1
+        for data in DATA_CLASSES:
+            if data.is_costly and not is_thorough:
+                continue
+            rows = await sweep(conn, data, self._retention, max_batches=_BATCHES_PER_ROUND)
+            if rows:
+                _log.info("old rows left", data=data.name, rows=rows)

@@ -188,7 +188,7 @@ class Worker:
         self.maintenance = Maintenance(
             database_url,
             round_seconds=settings.worker.lease_seconds / 4,
-            retention_days=settings.queue.retention_days,
+            retention=settings.retention,
             channels=frozenset(channels),
             repeatable_channels=self._deliverer.repeatable_channels,
             askable_channels=self._deliverer.askable_channels,

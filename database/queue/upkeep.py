@@ -9,8 +9,6 @@ _SQL = load_statements("upkeep")
 
 _ELECTION_KEY = 0x6E64_7570  # "ndup"; any number will do as long as every worker uses the same
 LONGEST_DELAY_SECONDS = 2 * 3600.0
-# A few milliseconds each, so that nobody waits for a lock. The statements have it too.
-BATCH_ROWS = 1_000
 
 
 async def elect(conn: Conn, *, silence_seconds: float) -> bool:
@@ -23,36 +21,6 @@ async def elect(conn: Conn, *, silence_seconds: float) -> bool:
         conn, key=_ELECTION_KEY, silence_ms=str(round(silence_seconds * 1000))
     )
     return is_elected
-
-
-async def delete_finished(conn: Conn, days: int) -> int:
-    """Delete up to BATCH_ROWS finished messages that arrived so many days ago. Returns how many there were.
-
-    With them goes the memory of their external ids: a redelivery that comes later than this is a new message.
-    """
-    deleted: int = await _SQL["delete_finished"].fetch_value(conn, days=days)
-    return deleted
-
-
-async def delete_history(conn: Conn, days: int) -> int:
-    """Delete the failures of turns that succeeded, and dead letters that were settled, so many days ago."""
-    failures: int = await _SQL["delete_failures"].fetch_value(conn, days=days)
-    letters: int = await _SQL["delete_settled_dead_letters"].fetch_value(conn, days=days)
-    return failures + letters
-
-
-async def delete_arrivals(conn: Conn, days: int) -> int:
-    """Delete sources that arrived so many days ago, names of threads of 400 days, and one-time codes of yesterday."""
-    sources: int = await _SQL["delete_sources"].fetch_value(conn, days=days)
-    keys: int = await _SQL["delete_thread_keys"].fetch_value(conn)
-    codes: int = await _SQL["delete_codes"].fetch_value(conn)
-    return sources + keys + codes
-
-
-async def delete_orphans(conn: Conn, days: int) -> int:
-    """Delete contents of so many days ago that no message refers to. Looks at all of them: now and then is enough."""
-    orphans: int = await _SQL["delete_orphans"].fetch_value(conn, days=days)
-    return orphans
 
 
 async def count_overdue(conn: Conn, *, overdue_seconds: float) -> list[dict[str, Any]]:

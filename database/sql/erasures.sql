@@ -31,12 +31,14 @@ SELECT thread_id FROM conversations WHERE customer_id = :customer_id ORDER BY th
 -- name: list_waiting
 -- Threads that no worker has seen, begun by somebody whom this customer is known as.
 SELECT DISTINCT t.id AS thread_id
-  FROM queue_threads t JOIN message_queue m ON m.thread_id = t.id AND m.seq > t.done_seq
+  FROM queue_threads t
+  JOIN LATERAL (SELECT m.payload -> 'sender' AS sender FROM message_queue m
+                 WHERE m.thread_id = t.id AND m.seq > t.done_seq OFFSET 0) m ON true
  WHERE t.ready_at IS NOT NULL
-   AND NOT EXISTS (SELECT FROM conversations v WHERE v.thread_id = t.id)
+   AND NOT EXISTS (SELECT FROM conversations v WHERE v.thread_id = t.id OFFSET 0)
    AND EXISTS (SELECT FROM customer_identifiers i
-                WHERE i.customer_id = :customer_id AND i.kind = m.payload -> 'sender' ->> 'kind'
-                  AND i.value = m.payload -> 'sender' ->> 'value' AND i.level = m.payload -> 'sender' ->> 'level');
+                WHERE i.customer_id = :customer_id AND i.kind = m.sender ->> 'kind' AND i.value = m.sender ->> 'value'
+                  AND i.level = m.sender ->> 'level' OFFSET 0);
 
 -- name: list_buried
 -- Dead letters without a conversation, some at a time: `is_theirs` marks those of this customer.
@@ -44,12 +46,12 @@ WITH looked AS MATERIALIZED (
     SELECT id, thread_id, first_seq, through_seq FROM dead_letters WHERE id > :after ORDER BY id LIMIT 500
 )
 SELECT l.id, l.thread_id,
-       NOT EXISTS (SELECT FROM conversations v WHERE v.thread_id = l.thread_id)
+       NOT EXISTS (SELECT FROM conversations v WHERE v.thread_id = l.thread_id OFFSET 0)
        AND EXISTS (SELECT FROM message_queue m JOIN customer_identifiers i
                        ON i.kind = m.payload -> 'sender' ->> 'kind' AND i.value = m.payload -> 'sender' ->> 'value'
                       AND i.level = m.payload -> 'sender' ->> 'level'
                     WHERE m.thread_id = l.thread_id AND m.seq BETWEEN l.first_seq AND l.through_seq
-                      AND i.customer_id = :customer_id) AS is_theirs
+                      AND i.customer_id = :customer_id OFFSET 0) AS is_theirs
   FROM looked l ORDER BY l.id;
 
 -- name: lock_thread
@@ -152,9 +154,10 @@ WITH deleted AS (DELETE FROM message_queue WHERE thread_id = :thread_id RETURNIN
 -- name: delete_keys
 -- The names under which the thread is known, and whose it is by the id that stays with a person.
 WITH deleted AS (
+    DELETE FROM thread_keys WHERE channel = :channel AND inbox = :inbox AND contact = :contact RETURNING key
+), disowned AS (
     DELETE FROM thread_keys
-     WHERE channel = :channel AND inbox = :inbox
-       AND (contact = :contact OR (participant = '' AND key = :owner_key::uuid)) RETURNING key
+     WHERE channel = :channel AND inbox = :inbox AND participant = '' AND key = :owner_key::uuid
 )
 SELECT count(*) FROM deleted;
 

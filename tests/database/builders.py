@@ -9,10 +9,12 @@ from uuid import UUID, uuid4
 from asyncpg import Record
 
 from core.ids import new_id
+from core.settings import RetentionSettings
 from database import outbox, queue
 from database.pool import Conn
 from database.queries import conversations, customers, tickets
 from database.queries.runs import RunRecord
+from database.retention import DATA_CLASSES, sweep
 from database.types import (
     Channel,
     ConversationId,
@@ -31,6 +33,12 @@ from database.types import (
 
 DUE = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 ALICE = Identity(kind="email", value="alice@example.com", level="self_reported", name="Alice Abbott")
+
+
+async def let_go(conn: Conn, name: str) -> int:
+    """Delete what is over its time in one class of data, with the settings as they come; how many rows there were."""
+    (data,) = (data for data in DATA_CLASSES if data.name == name)
+    return await sweep(conn, data, RetentionSettings(), max_batches=1)
 
 
 def make_worker_id() -> WorkerId:

@@ -9,9 +9,8 @@ from database import outbox, proof
 from database.pool import DbConnection, DbPool
 from database.queries import identities
 from database.queries.identities import MAX_ATTEMPTS, MAX_CODES_PER_ADDRESS, MAX_CODES_PER_CONVERSATION, TooManyCodes
-from database.queue import upkeep
 from database.types import ConversationId, MailPath, MessageId
-from tests.database.builders import open_conversation, wait_until_blocked
+from tests.database.builders import let_go, open_conversation, wait_until_blocked
 from tests.database.proofs import ADDRESS, CODE, POST, SECRET, give_code, make_older, prove, read_owner
 
 WRONG = "654321"
@@ -209,5 +208,5 @@ async def test_codes_of_yesterday_are_forgotten_and_those_of_the_hour_still_coun
     await give_code(conn, conversation_id)
     await make_older(conn, 86_401)
     await give_code(conn, conversation_id)
-    assert await upkeep.delete_arrivals(conn, 30) == 1
+    assert await let_go(conn, "codes") == 1
     assert await identities.has_open_code(conn, conversation_id)

@@ -10,9 +10,8 @@ from database.files import PostgresFiles
 from database.pool import Conn, DbConnection, DbPool, connect
 from database.queries import attachments
 from database.queries.attachments import MissingFile
-from database.queue import upkeep
 from database.types import Attachment, ConversationId, MessageId
-from tests.database.builders import open_conversation, queue_reply, wait_until_blocked
+from tests.database.builders import let_go, open_conversation, queue_reply, wait_until_blocked
 
 CONTENT = b"%PDF-1.7 \x00\xff"
 DIGEST = sha256(CONTENT).hexdigest()
@@ -62,13 +61,13 @@ async def test_orphans_are_removed_after_their_time_and_what_a_message_refers_to
         await files.put(content)
     async with pool.acquire() as conn:
         await add_message(conn, STORED)
-        assert await upkeep.delete_orphans(conn, 30) == 0
+        assert await let_go(conn, "contents") == 0
         await age(conn, 31)
         await files.put(b"young")
-        assert await upkeep.delete_orphans(conn, 30) == 1
+        assert await let_go(conn, "contents") == 1
         assert await list_contents(conn) == {CONTENT, b"young"}
         await conn.execute("DELETE FROM messages")
-        assert await upkeep.delete_orphans(conn, 30) == 1
+        assert await let_go(conn, "contents") == 1
 
 
 async def test_an_old_content_that_comes_again_waits_for_its_message(pool: DbPool) -> None:
@@ -77,7 +76,7 @@ async def test_an_old_content_that_comes_again_waits_for_its_message(pool: DbPoo
     async with pool.acquire() as conn:
         await age(conn, 31)
         await files.put(CONTENT)  # the message that brings it is still in the queue
-        assert await upkeep.delete_orphans(conn, 30) == 0
+        assert await let_go(conn, "contents") == 0
         _, message_id = await add_message(conn, STORED)
         assert await conn.fetchval("SELECT problem FROM message_attachments") is None
         assert await conn.fetchval("SELECT message_id FROM message_attachments") == message_id
@@ -92,7 +91,7 @@ async def test_a_content_that_comes_again_while_orphans_are_deleted_stays(pool: 
         transaction = putting.transaction()
         await transaction.start()
         await putting.execute("UPDATE attachments SET created_at = now()")  # what a put does
-        deleting = asyncio.ensure_future(upkeep.delete_orphans(conn, 30))
+        deleting = asyncio.ensure_future(let_go(conn, "contents"))
         await wait_until_blocked(observer)
         await transaction.commit()
         await putting.close()
@@ -184,5 +183,5 @@ async def test_a_conversation_that_is_deleted_takes_its_files_along(table: str, 
         conversation_id, _ = await add_message(conn, STORED)
         await conn.execute("DELETE FROM conversations WHERE id = $1", conversation_id)
         await age(conn, 31)
-        await upkeep.delete_orphans(conn, 30)
+        await let_go(conn, "contents")
         assert await conn.fetchval(f"SELECT count(*) FROM {table}") == 0

@@ -141,6 +141,7 @@ STATEMENTS = {
         "conversations",
         "customers",
         "dead_letters",
+        "erasures",
         "feedback",
         "files",
         "identities",
@@ -227,6 +228,12 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("dead_letters.find", {"dead_letters_pkey", "message_queue_pkey"}),
         ("dead_letters.requeue", {"queue_threads_pkey", "message_queue_pkey"}),
         ("dead_letters.return_to_agent", {"conversations_thread_id_key", "tickets_conversation_id_key"}),
+        ("erasures.list_threads", {"conversations_customer"}),
+        ("erasures.list_waiting", {"queue_threads_ready", "message_queue_pkey"}),
+        ("erasures.list_buried", {"dead_letters_pkey", "message_queue_pkey"}),
+        ("erasures.lock_thread", {"queue_threads_pkey", "conversations_thread_id_key"}),
+        ("erasures.delete_keys", {"thread_keys_contact"}),
+        ("erasures.look_into_sources", {"message_sources_pkey"}),
         ("replays.count_runs", {"agent_runs_created"}),
         ("replays.list_runs", {"agent_runs_created", "conversations_pkey", "tickets_conversation_id_key"}),
         ("replays.list_said", {"messages_pkey"}),
@@ -301,6 +308,21 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
 )
 async def test_a_statement_uses_its_index(name: str, indexes: set[str], big_desk: DbConnection) -> None:
     assert list_indexes(await explain(big_desk, STATEMENTS[name])) >= indexes
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("delete_codes", "identity_codes_created"),
+        ("delete_sources", "message_sources_received"),
+        ("list_ended", "tickets_ended"),
+        ("strip_runs", "agent_runs_traced"),
+    ],
+)
+async def test_retention_finds_what_is_over_its_time_through_an_index(
+    name: str, index: str, big_desk: DbConnection
+) -> None:
+    assert index in list_indexes(await explain(big_desk, load_statements("retention")[name]))
 
 
 @pytest.mark.parametrize("name", ["outbox.claim", "outbox.requeue_expired", "outbox.doubt_expired"])

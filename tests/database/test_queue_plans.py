@@ -22,7 +22,7 @@ from tests.database.plans import (
 )
 
 QUEUE = load_statements("queue")
-UPKEEP = load_statements("upkeep")
+UPKEEP = load_statements("upkeep") | load_statements("retention")
 THREADS, MESSAGES_EACH = 100_000, 10
 # Every tenth thread has its last message waiting; every hundredth is leased; all others sleep.
 FILL = f"""

@@ -7,9 +7,8 @@ import pytest
 
 from database.pool import Conn, DbConnection, DbPool
 from database.queries import sources
-from database.queue import upkeep
 from database.types import Source, SourceId
-from tests.database.builders import wait_until_blocked
+from tests.database.builders import let_go, wait_until_blocked
 
 INBOX = "support@example.com"
 MAIL = b"From: alice@example.com\r\n\r\n\x00\xff raw"
@@ -144,6 +143,6 @@ async def test_retention_leaves_what_is_young_and_what_was_never_fetched(conn: D
     await conn.execute("UPDATE message_sources SET state = 'gone' WHERE external_id = 'gone'")
     await conn.execute("UPDATE message_sources SET received_at = now() - interval '31 days'")
     await keep(conn, make_source("young"))
-    assert await upkeep.delete_arrivals(conn, 30) == 2
+    assert await let_go(conn, "sources") == 2
     left = await conn.fetch("SELECT external_id FROM message_sources")
     assert {row["external_id"] for row in left} == {"listed", "young"}

@@ -2,9 +2,8 @@
 
 from database.pool import Conn, DbConnection
 from database.queries import sources
-from database.queue import upkeep
 from database.types import Channel, Identity, InboundMessage, WhatsAppPath
-from tests.database.builders import make_message
+from tests.database.builders import let_go, make_message
 
 ALICE, MALLORY = "alice@example.com", "mallory@example.com"
 PHONE, USER = "+15550111", "US.13491208655302741918"
@@ -82,7 +81,7 @@ async def test_a_subject_leads_to_the_thread_that_had_it_last(conn: DbConnection
     assert await place(conn, make_mail(follows=("subject:invoice",))) == "this year's"
     assert await place(conn, make_mail(follows=(FIRST, "subject:invoice"))) == "alice's thread"
     await make_older(conn, 200)
-    await upkeep.delete_arrivals(conn, 30)
+    await let_go(conn, "thread names")
     assert await place(conn, make_mail(follows=("subject:invoice",))) == "this year's"
 
 
@@ -91,7 +90,7 @@ async def test_names_of_mail_are_forgotten_after_400_days_and_numbers_are_not(co
     await place(conn, make_chat(phone=PHONE, contact="the chat"))
     await make_older(conn, 401)
     await place(conn, make_mail(contact="a young thread", known_as=("<young>",)))
-    assert await upkeep.delete_arrivals(conn, 30) == 1
+    assert await let_go(conn, "thread names") == 1
     assert await place(conn, make_mail(follows=(FIRST,))) == "new thread"
     assert await place(conn, make_mail(follows=("<young>",))) == "a young thread"
     assert await place(conn, make_chat(phone=PHONE)) == "the chat"

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from core.background import run_in_background
 from core.clock import read_system_clock
+from core.settings import RetentionSettings
 from database import outbox, queue
 from database.pool import DbConnection, connect
 from database.queries.sessions import find_signing_key, open_session
@@ -38,7 +39,7 @@ class Upkeep:
         self.maintenance = Maintenance(
             url,
             round_seconds=round_seconds,
-            retention_days=30,
+            retention=RetentionSettings(),
             channels=frozenset({"web", "gmail"}),
             repeatable_channels=["web"],
             askable_channels=[],
