@@ -114,7 +114,8 @@ async def erase_thread(conn: Conn, thread_id: ThreadId, *, only_asleep: bool = F
 
 
 async def _erase_conversation(conn: Conn, conversation_id: ConversationId, ticket_id: UUID | None) -> Counter[str]:
-    counts = Counter[str](await _SQL["count_rows"].fetch_row(conn, conversation_id=conversation_id))
+    (rows,) = await _SQL["count_rows"].fetch(conn, conversation_id=conversation_id)
+    counts = Counter[str](dict(rows))
     if ticket_id is not None:
         counts["knowledge_vectors"] = await _SQL["forget_vectors"].fetch_value(conn, ticket_id=ticket_id)
         counts["intent_models"] = await _forget_models(conn, ticket_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 from asyncpg import DeadlockDetectedError, Record, UniqueViolationError
 
@@ -83,7 +84,7 @@ async def publish_many(conn: Conn, messages: Sequence[InboundMessage]) -> list[P
     for message in messages:
         key = _key(message)
         first = new.get(key) or known.get(key) or _read_erased(message)
-        results.append(Published(first.thread_id, first.message_id, first.message, is_new=key in new.keys() - told))
+        results.append(replace(first, is_new=key in new.keys() - told))
         told.add(key)
     return results
 

@@ -8,7 +8,8 @@ SELECT id, :channel, :inbox, external_id, 'poll', 'listed'
                     WHERE q.channel = :channel AND q.inbox = :inbox AND q.external_id = new.external_id)
    AND NOT EXISTS (SELECT FROM erased_messages WHERE hash = hash_message(:channel, :inbox, new.external_id))
 ON CONFLICT (channel, inbox, external_id) DO UPDATE
-   SET state = 'listed', reason = NULL, body = NULL, attempts = 0 WHERE s.state IN ('ignored', 'gone');
+   SET state = 'listed', reason = NULL, body = NULL, attempts = 0
+ WHERE s.state IN ('ignored', 'gone') AND s.reason IS DISTINCT FROM 'erased';
 
 -- name: find_listed
 SELECT id, external_id FROM message_sources
