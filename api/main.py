@@ -29,6 +29,7 @@ from api.routes import (
     knowledge_jobs,
     metrics,
     pages,
+    privacy,
     probe,
     prometheus,
     resolutions,
@@ -133,6 +134,7 @@ def create_app(
         events,
         prometheus,
         audit,
+        privacy,
         webhooks,
         pages,
     ):
@@ -149,5 +151,5 @@ def _install_edge(app: FastAPI, settings: ApiSettings, telemetry: ApiTelemetry) 
     is_https = (settings.public_url or "").startswith("https://")
     app.add_middleware(SecurityHeaders, is_https=is_https, is_shared=bool(settings.cors_origins))
     app.add_middleware(RequestIds)
-    app.add_middleware(Measured, telemetry=telemetry)
     app.add_middleware(TrustedProxies, trusted=settings.trusted_proxies)
+    app.add_middleware(Measured, telemetry=telemetry)

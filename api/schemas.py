@@ -36,6 +36,7 @@ def _require_unicode(text: str) -> str:
 Name = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=120)]
 Subject = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=200)]
 MessageText = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=10_000)]
+Identifier = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=320)]
 Reason = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=500)]
 Comment = Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=2_000)]
 # A name out of a list that the desk keeps, such as that of an intent or a route.

@@ -15,9 +15,9 @@ from benchmarks.history import DAYS, write_history
 from benchmarks.http import build_get, read_response
 from benchmarks.processes import BenchmarkError
 from benchmarks.results import RESULTS_FILE, Row, describe_machine, print_results, write_results
-from cli.keys import make_key, store_key
 from core.clock import read_system_clock
-from database.pool import Conn, DbPool, open_pool
+from database.pool import Conn, DbPool, connect, open_pool
+from database.queries.api_keys import add_api_key, make_key
 from database.queries.channel_metrics import Window, count_next_hours, read_figures
 from database.types import Channel
 
@@ -125,7 +125,7 @@ async def _time(do: Callable[[], Awaitable[object]], count: int) -> list[float]:
 def _measure_route(site: Site, scale: _Scale) -> list[Row]:
     """The whole way: a request to an API process, until its answer has been read."""
     key = make_key()
-    asyncio.run(store_key(site.url, "benchmark", key, ["metrics:read"]))
+    asyncio.run(_add_key(site, key))
     rows: list[Row] = []
     with run_api(site) as (port, _process):
         for period in PERIODS:
@@ -135,6 +135,14 @@ def _measure_route(site: Site, scale: _Scale) -> list[Row]:
             rows.append(Row(f"metrics_get_{period}_p50", statistics.median(times), "ms", how))
             rows.append(Row(f"metrics_get_{period}_p95", p95, "ms", how))
     return rows
+
+
+async def _add_key(site: Site, key: str) -> None:
+    conn = await connect(site.url, application="nightdesk benchmark")
+    try:
+        await add_api_key(conn, "benchmark", key, ["metrics:read"])
+    finally:
+        await conn.close()
 
 
 async def _ask(port: int, path: str, key: str, count: int) -> list[float]:

@@ -6,8 +6,7 @@ from typing import NoReturn
 import asyncpg
 import typer
 
-from cli import ask, audit, bench, gmail, kb, keys, learn, queue, replay, serve, up, user
-from cli import ask, bench, gmail, kb, keys, learn, queue, replay, retention, serve, up
+from cli import ask, audit, bench, customers, gmail, kb, keys, learn, queue, replay, retention, serve, up, user
 from cli import eval as evaluation
 from core.errors import OperatorError
 from database.pool import DATABASE_ERRORS
@@ -28,6 +27,7 @@ app.command("ask")(ask.ask_question)
 app.command("bench")(bench.run_benchmarks)
 app.command("replay")(replay.replay_conversations)
 app.add_typer(audit.app, name="audit")
+app.add_typer(customers.app, name="customer")
 app.add_typer(evaluation.app, name="eval")
 app.add_typer(gmail.app, name="gmail")
 app.add_typer(kb.app, name="kb")

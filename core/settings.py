@@ -232,7 +232,6 @@ class Settings(BaseSettings):
     mailbox: MailboxSettings = MailboxSettings()
     meta: MetaSettings = MetaSettings()
     openai: OpenAISettings = OpenAISettings()
-    queue: QueueSettings = QueueSettings()
     rate: RateSettings = RateSettings()
     retention: RetentionSettings = RetentionSettings()
     ticket: TicketSettings = TicketSettings()

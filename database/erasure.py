@@ -68,7 +68,7 @@ async def _erase(conn: Conn, customer_id: CustomerId, addresses: list[str]) -> N
         async with conn.transaction():
             counts = await erasures.erase_rest(conn, customer_id, addresses)
             await erasures.add_counts(conn, customer_id, counts)
-            if counts["customers"]:
+            if not await erasures.exists(conn, customer_id):
                 await erasures.finish(conn, customer_id)
                 return
     raise StillWriting("the customer went on writing during the erasure; ask for it again")

@@ -41,8 +41,9 @@ async def take_in(conn: Conn, channel: Channel, source_id: SourceId | None, pars
     parsed = make_storable(parsed)
     taken = TakenIn(ignored=Counter(parsed.ignored))
     taken.published = await _publish(conn, parsed.messages, source_id)
-    if source_id is not None and any(published.is_erased for published in taken.published):
-        await sources.forget_source(conn, source_id)
+    for published in taken.published:
+        if published.is_erased:
+            await sources.forget_erased(conn, source_id, published.message)
     # A STOP that is delivered once more, after the customer's START, must not silence them again.
     if not taken.published or any(published.is_new for published in taken.published):
         for identity in parsed.revoked:

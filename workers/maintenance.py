@@ -137,19 +137,8 @@ class Maintenance:
             _log.info("hours counted", hours=counted, again=recounted)
 
     async def _delete_old(self, conn: DbConnection) -> None:
-        total = 0
-        for _ in range(_BATCHES_PER_ROUND):
-            deleted = await upkeep.delete_finished(conn, self._retention_days)
-            total += deleted
-            if deleted < upkeep.BATCH_ROWS:
-                break
-        total += await upkeep.delete_history(conn, self._retention_days)
-        total += await upkeep.delete_arrivals(conn, self._retention_days)
-        total += await sessions.delete_old_sessions(conn) + await sign_ins.delete_old_tries(conn)
+        total = await sessions.delete_old_sessions(conn) + await sign_ins.delete_old_tries(conn)
         total += await jobs.delete_old(conn)
-        if self._rounds % _ROUNDS_PER_ORPHAN_HUNT == 0:
-            total += await upkeep.delete_orphans(conn, self._retention_days)
-        self._rounds += 1
         if total:
             _log.info("old rows deleted", rows=total)
         is_thorough = self._rounds % _ROUNDS_PER_THOROUGH_ONE == 0

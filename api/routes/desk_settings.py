@@ -66,7 +66,7 @@ async def read_overview(desk: DeskDep) -> Overview:
         embedding_provider=settings.embedding.provider,
         ticket_prefix=settings.ticket.prefix,
         promised_minutes=settings.ticket.sla_minutes,
-        queue_retention_days=settings.queue.retention_days,
+        queue_retention_days=settings.retention.queue_days,
     )
 
 

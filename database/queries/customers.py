@@ -96,6 +96,11 @@ async def look_up_customers(conn: Conn, kind: IdentifierKind, value: str) -> lis
     return [{**dict(row), "conversations": json.loads(row["conversations"])} for row in rows]
 
 
+async def list_holders(conn: Conn, value: str) -> list[dict[str, Any]]:
+    """Every customer who is known by this address or number: id, level, and how many conversations."""
+    return [dict(row) for row in await _SQL["list_holders"].fetch(conn, value=value)]
+
+
 async def list_history(
     conn: Conn,
     customer_id: CustomerId,

@@ -102,9 +102,10 @@ async def find_source(conn: Conn, source_id: SourceId) -> StoredSource | None:
     )
 
 
-async def forget_source(conn: Conn, source_id: SourceId) -> None:
-    """Empty a source that brought back what was erased."""
+async def forget_erased(conn: Conn, source_id: SourceId | None, message: InboundMessage) -> None:
+    """What was erased has come back: empty its source, and the names of its thread."""
     await _SQL["forget"].execute(conn, id=source_id)
+    await _SQL["forget_names"].execute(conn, channel=message.channel, inbox=message.inbox, contact=message.contact)
 
 
 async def mark_read(conn: Conn, source_id: SourceId, state: SourceState, reason: str | None = None) -> None:

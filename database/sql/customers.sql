@@ -39,6 +39,14 @@ SELECT c.id, c.name, c.plan, c.created_at, i.kind, i.value, i.level,
  WHERE i.kind = :kind AND i.value = :value
  ORDER BY c.created_at;
 
+-- name: list_holders
+-- Everybody who is known by this, of whatever kind and proof.
+SELECT i.customer_id AS id, min(i.level) AS level,
+       (SELECT count(*) FROM conversations v WHERE v.customer_id = i.customer_id) AS conversations
+  FROM customer_identifiers i
+ WHERE i.kind IN ('email', 'phone', 'whatsapp') AND i.value = :value
+ GROUP BY i.customer_id ORDER BY i.customer_id;
+
 -- name: list_history
 SELECT t.ref, t.subject, t.category, t.status, v.channel, v.sentiment, t.created_at
   FROM conversations v JOIN tickets t ON t.conversation_id = v.id

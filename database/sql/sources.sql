@@ -52,6 +52,9 @@ SELECT id, channel, inbox, external_id, origin, state, reason, facts, body, rece
 -- Everything in it was erased before; its name stays.
 UPDATE message_sources SET state = 'gone', reason = 'erased', facts = '{}', body = NULL WHERE id = :id;
 
+-- name: forget_names
+DELETE FROM thread_keys WHERE channel = :channel AND inbox = :inbox AND contact = :contact;
+
 -- name: mark_read
 UPDATE message_sources SET state = :state, reason = :reason WHERE id = :id;
 

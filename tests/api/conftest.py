@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.settings import RateSettings, Settings
-from tests.api.callers import SignIn, install_sign_in
+from tests.api.callers import SignIn
 from tests.api.service import Service, open_service
 from tests.conftest import cloned
 
@@ -49,6 +49,6 @@ def quiet_log() -> Iterator[list[MutableMapping[str, Any]]]:
 
 
 @pytest.fixture
-def sign_in(service: Service, monkeypatch: pytest.MonkeyPatch) -> SignIn:
+def sign_in(service: Service) -> SignIn:
     """Accounts of the shared application."""
-    return install_sign_in(monkeypatch, service.pool)
+    return SignIn(service)

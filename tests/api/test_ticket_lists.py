@@ -13,7 +13,7 @@ from core.settings import Settings
 from database.pool import Conn
 from database.queries import conversations
 from database.types import Author, Channel, ConversationId, MessageId
-from tests.api.callers import SignIn, install_sign_in
+from tests.api.callers import SignIn
 from tests.api.service import Service, expect_problem, name_fields, open_service
 from tests.conftest import cloned
 from tests.database.builders import open_conversation
@@ -79,18 +79,17 @@ async def shelf(server_url: str, template_url: str, tmp_path_factory: pytest.Tem
     assert template_url
     settings = Settings.model_construct(data_dir=tmp_path_factory.mktemp("lists"))
     async with cloned(server_url, "nightdesk_template") as url, open_service(settings, url) as opened:
-        with pytest.MonkeyPatch.context() as patch:
-            yield await fill(opened, patch)
+        yield await fill(opened)
 
 
 @pytest.fixture
-async def own_shelf(fresh: Service, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+async def own_shelf(fresh: Service) -> Shelf:
     """One for this test alone."""
-    return await fill(fresh, monkeypatch)
+    return await fill(fresh)
 
 
-async def fill(service: Service, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    sign_in = install_sign_in(monkeypatch, service.pool)
+async def fill(service: Service) -> Shelf:
+    sign_in = SignIn(service)
     headers, user_id = await sign_in.staff()
     _, colleague = await sign_in.staff("Kim Lee")
     async with service.pool.acquire() as conn, conn.transaction():

@@ -8,7 +8,7 @@ import pytest
 
 from core.settings import Settings
 from database.queries import conversations, runs
-from tests.api.callers import SignIn, install_sign_in
+from tests.api.callers import SignIn
 from tests.api.service import FORM, Service, expect_problem, hold_token, issue_key, name_fields, submit
 from tests.api.test_staff_routes import describe_run
 from tests.api.turns import answer, claim_ticket, deliver, hand_over, take_turn
@@ -59,7 +59,7 @@ async def test_the_conversation_of_an_own_ticket_is_that_customers_and_proven(
 async def test_a_worker_gives_an_own_ticket_to_the_customer_who_signed_in(
     fresh: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    headers, _, customer_id = await install_sign_in(monkeypatch, fresh.pool).customer()
+    headers, _, customer_id = await SignIn(fresh).customer()
     opened = await open_own(fresh, headers)
     async with fresh.pool.acquire() as conn:
         lease = await claim_ticket(conn, opened["ticket_ref"])

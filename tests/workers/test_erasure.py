@@ -50,7 +50,10 @@ def write_mail(subject: str = "Moving a task") -> bytes:
     return mail.as_bytes()
 
 
-async def take_in(desk: Desk, body: bytes, name: str = "1") -> None:
+MAIL = write_mail()
+
+
+async def take_in(desk: Desk, body: bytes = MAIL, name: str = "1") -> None:
     """What a sync does with one mail."""
     source = Source("mailbox", "support@example.com", name, body)
     parsed = name_what_files_are(parse_mail(source, ACCOUNT))
@@ -66,9 +69,9 @@ async def think_a_technical_handover(turn: Turn) -> TurnResult:
 async def live_through_it_all(desk: Desk) -> None:
     """A mail with a file and a form, both handed over; an answer, a rating, a lesson, a code, a failure."""
     desk.agent.think = think_a_technical_handover
-    for content in parse_mail(Source("mailbox", "support@example.com", "1", write_mail()), ACCOUNT).contents.values():
+    for content in parse_mail(Source("mailbox", "support@example.com", "1", MAIL), ACCOUNT).contents.values():
         await PostgresFiles(desk.pool).put(content)
-    await take_in(desk, write_mail())
+    await take_in(desk)
     await desk.work()
     async with desk.pool.acquire() as conn:
         report = Source("mailbox", "support@example.com", "2", f"Final-Recipient: rfc822; {ADDRESS.upper()}".encode())
@@ -209,6 +212,15 @@ async def test_a_certificate_is_kept_tells_nobody_who_it_was_and_asking_again_re
         await erase(desk, customer_id, "bob@example.com")
 
 
+async def test_two_who_ask_at_once_get_the_same_certificate(desk: Desk) -> None:
+    await desk.publish(make_message(REF, sender=ADA, ticket=make_request(REF)))
+    await desk.work()
+    customer_id = await find_customer(desk)
+    first, second = await asyncio.gather(erase(desk, customer_id), erase(desk, customer_id))
+    assert first.finished_at == second.finished_at is not None
+    assert second.counts["customers"] == 1
+
+
 async def test_who_is_not_named_rightly_is_not_erased(desk: Desk) -> None:
     await desk.publish(make_message(REF, sender=ADA, ticket=make_request(REF)))
     await desk.work()
@@ -221,14 +233,14 @@ async def test_who_is_not_named_rightly_is_not_erased(desk: Desk) -> None:
 
 
 async def test_neither_a_redelivery_nor_a_mailbox_read_anew_brings_anything_back(desk: Desk) -> None:
-    await take_in(desk, write_mail())
+    await take_in(desk)
     await desk.work()
     message = make_message(REF, sender=ADA, ticket=make_request(REF))
     await desk.publish(message)
     await desk.work()
     await erase_everyone_marked(desk)
-    await take_in(desk, write_mail())
-    await take_in(desk, write_mail(), name="under another name")
+    await take_in(desk)
+    await take_in(desk, name="under another name")
     async with desk.pool.acquire() as conn:
         assert (await queue.publish(conn, message)).is_erased
         (again, new) = await queue.publish_many(conn, [message, make_message("new", sender=BOB)])
