@@ -23,8 +23,6 @@ _UNKNOWN = "There is no such customer."
 _EXPORT: dict[int | str, dict[str, Any]] = {
     200: {"description": "Everything that is kept of the customer.", "content": {"application/json": {}}}
 }
-    200: {"description": "Everything that is kept of the customer.", "content": {"application/json": {}}}
-}
 
 
 class KnownIdentifier(BaseModel):
