@@ -118,7 +118,8 @@ def _answer_database_errors(outage_log: RareLog) -> Callable[[Request, Exception
 
 async def _answer_bug(request: Request, error: Exception) -> JSONResponse:
     route = request.scope.get("route")
-    _log.error("unhandled error", route=getattr(route, "path", None), exc_info=error)
-    # This answer is made outside the middleware that guards all others.
-    guards = {**SECURITY_HEADERS, "Cache-Control": NO_STORE}
+    # This answer is made outside the middleware that names and guards all others.
+    request_id = str(request.state.request_id)
+    _log.error("unhandled error", route=getattr(route, "path", None), request_id=request_id, exc_info=error)
+    guards = {**SECURITY_HEADERS, "Cache-Control": NO_STORE, "X-Request-Id": request_id}
     return build_problem(500, "Something went wrong on our side. It has been logged.", headers=guards)

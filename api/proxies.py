@@ -30,7 +30,7 @@ class TrustedProxies:
                 headers = Headers(scope=scope)
                 client = find_client(peer, headers.getlist("x-forwarded-for"), self._trusted)
                 scheme = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
-                scope = {**scope, "client": (str(client), 0)}
+                scope["client"] = (str(client), 0)
                 if scheme in {"http", "https"}:
                     scope["scheme"] = scheme
         await self._app(scope, receive, send)

@@ -1,13 +1,15 @@
 """Headers that depend on how the desk is reached: TLS, and pages of other sites."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from ipaddress import ip_network
+from typing import Any
 
 import httpx
 import pytest
 
 from core.settings import ApiSettings, Settings, SettingsError, load_settings
-from tests.api.service import FORM, Service, expect_problem, open_service
+from database.queries import tickets
+from tests.api.service import FORM, Service, expect_problem, open_service, submit
 
 SHOP = "https://shop.example.com"
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,idempotency-key"}
@@ -96,6 +98,20 @@ async def test_each_answer_has_a_name_of_its_own(client: httpx.AsyncClient) -> N
     names = {(await client.get("/health", headers={"X-Request-Id": "mine"})).headers["x-request-id"] for _ in range(3)}
     assert len(names) == 3
     assert "mine" not in names
+
+
+async def test_a_bug_is_found_in_the_log_by_the_name_that_its_answer_bears(
+    shared: Service, monkeypatch: pytest.MonkeyPatch, quiet_log: list[MutableMapping[str, Any]]
+) -> None:
+    async def fail(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError
+
+    accepted = await submit(shared.client)
+    monkeypatch.setattr(tickets, "view_ticket", fail)
+    answer = await shared.client.get(accepted["status_url"])
+    expect_problem(answer, 500)
+    [bug] = [line for line in quiet_log if line["event"] == "unhandled error"]
+    assert bug["request_id"] == answer.headers["x-request-id"]
 
 
 def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:

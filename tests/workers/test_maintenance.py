@@ -204,6 +204,15 @@ async def test_the_history_of_a_turn_in_trouble_is_kept_and_that_of_a_finished_o
     assert await desk.fetchval(left) == ["alice"]
 
 
+async def test_buckets_of_rate_limits_that_are_full_again_leave(desk: DbConnection, database_url: str) -> None:
+    await desk.execute(
+        "INSERT INTO rate_limits VALUES (gen_random_uuid(), now()), (gen_random_uuid(), now() + interval '1 hour')"
+    )
+    await Upkeep(database_url).maintenance.do_round(desk)
+    [left] = await desk.fetch("SELECT full_at > now() AS is_used FROM rate_limits")
+    assert left["is_used"]
+
+
 async def test_a_thread_put_off_for_longer_than_any_delay_of_ours_is_made_claimable(
     desk: DbConnection, database_url: str
 ) -> None:
