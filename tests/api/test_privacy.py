@@ -31,32 +31,32 @@ async def hold(service: Service, *scopes: str) -> dict[str, str]:
     return {"X-API-Key": await issue_key(service.pool, *scopes)}
 
 
-async def test_staff_see_who_a_customer_is(service: Service) -> None:
-    customer_id = await open_customer(service)
-    headers = await hold(service, "customers:read")
-    response = await service.client.get(f"/customers/{customer_id}", headers=headers)
+async def test_staff_see_who_a_customer_is(fresh: Service) -> None:
+    customer_id = await open_customer(fresh)
+    headers = await hold(fresh, "customers:read")
+    response = await fresh.client.get(f"/customers/{customer_id}", headers=headers)
     assert response.status_code == 200, response.text
     view = response.json()
     (identifier,) = view["identifiers"]
     assert (view["id"], view["name"], identifier["value"]) == (customer_id, FORM["name"], FORM["email"])
     assert [conversation["channel"] for conversation in view["conversations"]] == ["web"]
     assert view["opt_outs"] == []
-    expect_problem(await service.client.get(f"/customers/{NOBODY}", headers=headers), 404)
+    expect_problem(await fresh.client.get(f"/customers/{NOBODY}", headers=headers), 404)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "export"), ("POST", "erasure")])
-async def test_only_an_admin_hands_out_or_erases(method: str, path: str, service: Service) -> None:
-    customer_id = await open_customer(service)
-    headers = await hold(service, "customers:read", "tickets:write")
+async def test_only_an_admin_hands_out_or_erases(method: str, path: str, fresh: Service) -> None:
+    customer_id = await open_customer(fresh)
+    headers = await hold(fresh, "customers:read", "tickets:write")
     address = f"/customers/{customer_id}/{path}"
-    expect_problem(await service.client.request(method, address, json={"confirm": "a"}), 401)
-    expect_problem(await service.client.request(method, address, json={"confirm": "a"}, headers=headers), 403)
+    expect_problem(await fresh.client.request(method, address, json={"confirm": "a"}), 401)
+    expect_problem(await fresh.client.request(method, address, json={"confirm": "a"}, headers=headers), 403)
 
 
-async def test_an_export_has_everything_and_is_one_document(service: Service) -> None:
-    customer_id = await open_customer(service)
-    headers = await hold(service, "admin")
-    response = await service.client.get(f"/customers/{customer_id}/export", headers=headers)
+async def test_an_export_has_everything_and_is_one_document(fresh: Service) -> None:
+    customer_id = await open_customer(fresh)
+    headers = await hold(fresh, "admin")
+    response = await fresh.client.get(f"/customers/{customer_id}/export", headers=headers)
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "application/json"
     document = json.loads(response.text)
@@ -66,44 +66,44 @@ async def test_an_export_has_everything_and_is_one_document(service: Service) ->
     assert [message["text"] for message in conversation["messages"]] == [FORM["message"]]
     (file,) = document["files"]
     assert (file["name"], base64.b64decode(file["content_base64"])) == ("a.bin", b"\x00a file")
-    expect_problem(await service.client.get(f"/customers/{NOBODY}/export", headers=headers), 404)
+    expect_problem(await fresh.client.get(f"/customers/{NOBODY}/export", headers=headers), 404)
 
 
-async def test_who_is_no_customer_has_nothing_of_their_own_to_export(service: Service) -> None:
-    expect_problem(await service.client.get("/me/export", headers=await hold(service, "admin")), 404)
-    expect_problem(await service.client.get("/me/export", headers=await hold(service, "tickets:read")), 403)
+async def test_who_is_no_customer_has_nothing_of_their_own_to_export(fresh: Service) -> None:
+    expect_problem(await fresh.client.get("/me/export", headers=await hold(fresh, "admin")), 404)
+    expect_problem(await fresh.client.get("/me/export", headers=await hold(fresh, "tickets:read")), 403)
 
 
-async def test_an_erasure_answers_with_its_certificate_each_time(service: Service) -> None:
-    customer_id = await open_customer(service)
-    headers = await hold(service, "admin")
+async def test_an_erasure_answers_with_its_certificate_each_time(fresh: Service) -> None:
+    customer_id = await open_customer(fresh)
+    headers = await hold(fresh, "admin")
     address = f"/customers/{customer_id}/erasure"
-    expect_problem(await service.client.post(address, json={"confirm": "bob@example.com"}, headers=headers), 409)
-    expect_problem(await service.client.post(address, json={"confirm": ""}, headers=headers), 422)
-    first = await service.client.post(address, json={"confirm": FORM["email"]}, headers=headers)
+    expect_problem(await fresh.client.post(address, json={"confirm": "bob@example.com"}, headers=headers), 409)
+    expect_problem(await fresh.client.post(address, json={"confirm": ""}, headers=headers), 422)
+    first = await fresh.client.post(address, json={"confirm": FORM["email"]}, headers=headers)
     assert first.status_code == 200, first.text
     certificate = first.json()
     assert (certificate["counts"]["messages"], certificate["counts"]["attachments"]) == (1, 1)
     assert certificate["finished_at"]
     assert FORM["email"] not in first.text
-    again = await service.client.post(address, json={"confirm": FORM["email"]}, headers=headers)
+    again = await fresh.client.post(address, json={"confirm": FORM["email"]}, headers=headers)
     assert again.json() == certificate
-    expect_problem(await service.client.get(f"/customers/{customer_id}", headers=headers), 404)
+    expect_problem(await fresh.client.get(f"/customers/{customer_id}", headers=headers), 404)
     nobody = f"/customers/{NOBODY}/erasure"
-    expect_problem(await service.client.post(nobody, json={"confirm": FORM["email"]}, headers=headers), 404)
+    expect_problem(await fresh.client.post(nobody, json={"confirm": FORM["email"]}, headers=headers), 404)
 
 
-async def test_a_form_that_is_sent_once_more_after_the_erasure_is_refused(service: Service) -> None:
-    await submit(service.client, key="once")
-    async with service.pool.acquire() as conn:
+async def test_a_form_that_is_sent_once_more_after_the_erasure_is_refused(fresh: Service) -> None:
+    await submit(fresh.client, key="once")
+    async with fresh.pool.acquire() as conn:
         ref = await conn.fetchval("SELECT contact FROM queue_threads")
-    await take_turn(service.pool, ref)
-    async with service.pool.acquire() as conn:
+    await take_turn(fresh.pool, ref)
+    async with fresh.pool.acquire() as conn:
         customer_id = await conn.fetchval("SELECT customer_id FROM conversations")
-    headers = await hold(service, "admin")
+    headers = await hold(fresh, "admin")
     order = {"confirm": FORM["email"]}
-    await service.client.post(f"/customers/{customer_id}/erasure", json=order, headers=headers)
-    response = await service.client.post("/support/submit", json=FORM, headers={"Idempotency-Key": "once"})
+    await fresh.client.post(f"/customers/{customer_id}/erasure", json=order, headers=headers)
+    response = await fresh.client.post("/support/submit", json=FORM, headers={"Idempotency-Key": "once"})
     expect_problem(response, 409)
-    async with service.pool.acquire() as conn:
+    async with fresh.pool.acquire() as conn:
         assert await conn.fetchval("SELECT count(*) FROM message_queue") == 0
