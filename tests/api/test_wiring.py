@@ -57,7 +57,7 @@ OPEN = {
 FAILING_SUBMISSION = """
 import asyncio, sys, httpx
 from api.main import create_app
-from api.routes import support
+from api import submissions
 from core.logging import configure_logging
 from core.settings import LogSettings, Settings
 
@@ -65,7 +65,7 @@ def fail():
     raise RuntimeError("a bug")
 
 async def submit():
-    support.new_id = fail
+    submissions.new_id = fail
     url = "postgresql://127.0.0.1:1/nowhere"
     app = create_app(Settings.model_construct(), database_url=url, secret_key="k3y" * 12)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
