@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from channels.web.parse import clean_text
 from database.types import Priority, TicketCategory
-from tests.api.service import FORM, PROBLEM, Service, hold_token, read_ticket, submit
+from tests.api.service import FORM, PROBLEM, Service, hold_token, issue_key, read_ticket, submit
 
 # Fixtures of the session: no example sees another's, because each makes a ticket of its own. No example database:
 # a failure prints how to reproduce it, and the checkout stays clean.
@@ -129,3 +129,15 @@ async def test_any_bytes_are_a_problem(service: Service, body: bytes) -> None:
     response = await service.client.post("/support/submit", content=body, headers=JSON)
     assert 400 <= response.status_code < 500
     assert response.headers["content-type"] == PROBLEM
+
+
+STEPS = st.sampled_from(["", "/replies", "/notes", "/assign", "/escalate", "/resolve"])
+STEP_FIELD = st.sampled_from(["subject", "message", "text", "user_id", "route", "reason", "customer", "email", "name"])
+
+
+@SEARCH
+@given(step=STEPS, body=ANY_JSON | st.dictionaries(STEP_FIELD | FIELD, ANY_JSON, max_size=6))
+async def test_any_json_is_a_step_of_a_ticket_or_a_problem(service: Service, step: str, body: object) -> None:
+    headers = {"X-API-Key": await issue_key(service.pool, "tickets:write")}
+    url = f"/tickets/TF-20261121-9999{step}" if step else "/tickets"
+    await post(service.client, url, body, headers)
