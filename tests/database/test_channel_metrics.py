@@ -223,8 +223,10 @@ async def test_a_late_fact_has_its_hour_counted_again_and_no_other(conn: DbConne
     history, ticket = await tell_story(conn, at)
     await history.fail(ticket.replies[0])
     await history.rate(ticket, 1, at + 3 * HOUR)
-    # The reply's hour, which is that of the first rating too, and the hour of the second.
-    assert await recount_hours(conn, max_hours=100) == 2
+    await history.write(ticket, at - HOUR)
+    await history.move(ticket, "escalated")
+    # The hour of the ticket, of its reply and first rating, of the second rating, and of the message that came late.
+    assert await recount_hours(conn, max_hours=100) == 4
     assert await recount_hours(conn, max_hours=100) == 0
     await compare(history, list_windows(await read_now(conn))[2])
 
