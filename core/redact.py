@@ -24,8 +24,10 @@ _SHAPES = re.compile(
     r"|(?P<dni>(?<!\w)[XYZ]?\d{7,8}[ -]?[A-Z](?!\w))"
     r"|(?P<number>(?<![\w.])[+(]{0,2}\d(?:[ ./()-]{0,2}\d){6,24}(?!\w))"
 )
-# Without an @ and without six digits near each other none of these can be there; most lines end here.
-_MAY_HOLD = re.compile(r"@|\d\D{0,2}\d\D{0,2}\d\D{0,2}\d\D{0,2}\d\D{0,2}\d")
+# Without an @ and without six digits in a row none of these can be there; nearly all that is logged ends here, or is an
+# id and nothing else.
+_MAY_HOLD = re.compile(r"@|\d(?:[ ./()-]{0,2}\d){5}")
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHORTEST = 6  # a@b.cd
 _US_PHONE = re.compile(r"\(?\d{3}\)?[ ./-]{1,2}\d{3}[ ./-]\d{4}")
 _SSN = re.compile(r"(?!000|666|9)\d{3}[ -](?!00)\d\d[ -](?!0000)\d{4}")
@@ -34,7 +36,7 @@ _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 
 def redact(text: str) -> str:
     """The text with `[address]`, `[number]`, `[card]`, `[account]` and `[id]` in place of personal data."""
-    if len(text) < _SHORTEST or _MAY_HOLD.search(text) is None:
+    if len(text) < _SHORTEST or _MAY_HOLD.search(text) is None or _ID.fullmatch(text):
         return text
     return _SHAPES.sub(_replace, text)
 
