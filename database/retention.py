@@ -160,6 +160,7 @@ DATA_CLASSES = (
                 "queue_threads",
                 "run_labels",
                 "ticket_feedback",
+                "ticket_notes",
                 "tickets",
             }
         ),
@@ -171,16 +172,24 @@ DATA_CLASSES = (
 _KNOWLEDGE = "what the desk knows, until a person removes it; what was learned from a ticket goes with the ticket"
 _SET_UP = "the desk's own set-up"
 _NOBODY = "hashes and figures, which tell nothing of a person"
+_BY_ITSELF = "leaves by a rule of its own, whatever the settings say: "
 KEPT: Mapping[str, str] = {
     "agent_metrics": _NOBODY,
     "api_keys": _SET_UP,
+    "audit_head": "the end of the audit log",
+    "audit_log": "who did what, with nothing of what customers wrote; a chain that lost a link would prove nothing",
     "channel_configs": _SET_UP,
     "channel_cursors": _SET_UP,
+    "channel_figures": _NOBODY,
+    "channel_figures_frozen": _NOBODY,
+    "channel_figures_horizon": _NOBODY,
+    "channel_figures_stale": _NOBODY,
     "decision_thresholds": _NOBODY,
     "erased_messages": "hashes, so that what was erased does not come back",
     "erasures": "the certificates, with nothing personal in them",
     "escalation_routes": _SET_UP,
     "intent_models": "the newest five; those that an erased ticket has taught go at once",
+    "jobs": _BY_ITSELF + "a question when it is answered, a test message after a day, an upload after thirty",
     "knowledge_articles": _KNOWLEDGE,
     "knowledge_base": _KNOWLEDGE,
     "knowledge_hints": _KNOWLEDGE,
@@ -192,8 +201,12 @@ KEPT: Mapping[str, str] = {
     "knowledge_versions": _KNOWLEDGE,
     "learnings": _NOBODY,
     "opt_outs": "hashes of addresses that must not be written to, also after an erasure",
+    "rate_limits": _BY_ITSELF + "when its bucket is full again, within minutes",
     "schema_migrations": _SET_UP,
     "send_rates": _SET_UP,
+    "sessions": _BY_ITSELF + "when the session is over",
+    "sign_in_tries": _BY_ITSELF + "a day after the last try",
+    "signing_keys": _SET_UP,
     "ticket_days": _NOBODY,
     "users": "accounts, until they are removed; a customer's goes with the customer",
     "workers": "forgotten soon after they fall silent",

@@ -42,6 +42,14 @@ class OptOut(BaseModel):
     since: datetime
 
 
+class KnownAccount(BaseModel):
+    """With which they sign in."""
+
+    email: str
+    name: str
+    created_at: datetime
+
+
 class CustomerView(BaseModel):
     """A customer, by what they are known, and their latest conversations, the newest first."""
 
@@ -50,6 +58,7 @@ class CustomerView(BaseModel):
     plan: str
     created_at: datetime
     identifiers: list[KnownIdentifier]
+    accounts: list[KnownAccount]
     conversations: list[ConversationMatch]
     opt_outs: list[OptOut]
 

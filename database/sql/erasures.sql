@@ -83,6 +83,8 @@ SELECT (SELECT count(*) FROM messages WHERE conversation_id = v.id) AS messages,
        (SELECT count(*) FROM customer_facts WHERE conversation_id = v.id) AS customer_facts,
        (SELECT count(*) FROM tickets k JOIN ticket_feedback f ON f.ticket_id = k.id WHERE k.conversation_id = v.id)
        AS ticket_feedback,
+       (SELECT count(*) FROM tickets k JOIN ticket_notes n ON n.ticket_id = k.id WHERE k.conversation_id = v.id)
+       AS ticket_notes,
        (SELECT count(*) FROM tickets k JOIN knowledge_articles a ON a.ticket_id = k.id WHERE k.conversation_id = v.id)
        AS knowledge_articles
   FROM (SELECT :conversation_id::uuid AS id) v;

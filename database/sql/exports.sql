@@ -3,6 +3,8 @@ SELECT c.id, c.name, c.plan, c.created_at,
        coalesce((SELECT jsonb_agg(jsonb_build_object('kind', i.kind, 'value', i.value, 'level', i.level,
                                                      'created_at', i.created_at) ORDER BY i.created_at, i.value)
                    FROM customer_identifiers i WHERE i.customer_id = c.id), '[]') AS identifiers,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('email', u.email, 'name', u.name, 'created_at', u.created_at))
+                   FROM users u WHERE u.customer_id = c.id), '[]') AS accounts,
        coalesce((SELECT jsonb_agg(to_jsonb(recent)) FROM (
            SELECT v.id, t.ref AS ticket_ref, t.status, v.channel, v.created_at
              FROM conversations v JOIN tickets t ON t.conversation_id = v.id
@@ -23,7 +25,7 @@ SELECT jsonb_build_object(
     'id', v.id, 'channel', v.channel, 'inbox', v.inbox, 'name', v.contact_name, 'identity_level', v.identity_level,
     'language', v.language, 'sentiment', v.sentiment, 'summary', v.summary, 'reply_path', v.reply_path,
     'created_at', v.created_at, 'updated_at', v.updated_at,
-    'ticket', (SELECT to_jsonb(t) - 'id' - 'conversation_id' FROM tickets t WHERE t.conversation_id = v.id),
+    'ticket', (SELECT to_jsonb(t) - '{id,conversation_id,assignee_id,search}'::text[] FROM tickets t WHERE t.conversation_id = v.id),
     'messages', coalesce((SELECT jsonb_agg(jsonb_build_object(
             'id', m.id, 'author', m.author, 'text', m.text, 'quoted', m.quoted, 'citations', m.citations,
             'language', m.language, 'sentiment', m.sentiment, 'created_at', m.created_at,
@@ -34,6 +36,9 @@ SELECT jsonb_build_object(
     'feedback', coalesce((SELECT jsonb_agg(jsonb_build_object('rating', f.rating, 'is_resolved', f.is_resolved,
                                                               'comment', f.comment, 'created_at', f.created_at))
           FROM tickets t JOIN ticket_feedback f ON f.ticket_id = t.id WHERE t.conversation_id = v.id), '[]'),
+    'notes', coalesce((SELECT jsonb_agg(jsonb_build_object('text', n.text, 'created_at', n.created_at)
+                                        ORDER BY n.created_at)
+          FROM tickets t JOIN ticket_notes n ON n.ticket_id = t.id WHERE t.conversation_id = v.id), '[]'),
     'decisions', coalesce((SELECT jsonb_agg(jsonb_build_object('outcome', r.outcome, 'decision', r.decision,
                                                                'model', r.model, 'created_at', r.created_at,
                 'labels', (SELECT jsonb_agg(jsonb_build_object('kind', l.kind, 'value', l.value, 'by', l.given_by))

@@ -129,10 +129,12 @@ SELECT t.ref AS ticket_ref, t.subject, t.status, t.priority, t.category, t.inten
  ORDER BY g.place;
 
 -- name: count
--- For tabs: where there are more than the limit, it stands for them all.
+-- For tabs: where there are more than the limit, it stands for them all. In the order of an index, so that a status with
+-- few tickets is not looked for among all the others.
 SELECT s.status,
        (SELECT count(*) FROM (SELECT FROM tickets t JOIN conversations v ON v.id = t.conversation_id
-                               WHERE t.status = s.status AND v.inbox <> 'probe' LIMIT :max_count) counted) AS tickets
+                               WHERE t.status = s.status AND v.inbox <> 'probe'
+                               ORDER BY t.updated_at DESC, t.id DESC LIMIT :max_count) counted) AS tickets
   FROM unnest(:statuses::text[]) AS s (status);
 
 -- name: count_work

@@ -8,6 +8,7 @@ import pytest
 from database.files import PostgresFiles
 from database.queries.attachments import add_attachments
 from database.types import Attachment, MessageId
+from tests.api.callers import SignIn
 from tests.api.service import FORM, Service, expect_problem, issue_key, submit
 from tests.api.turns import take_turn
 
@@ -67,6 +68,25 @@ async def test_an_export_has_everything_and_is_one_document(fresh: Service) -> N
     (file,) = document["files"]
     assert (file["name"], base64.b64decode(file["content_base64"])) == ("a.bin", b"\x00a file")
     expect_problem(await fresh.client.get(f"/customers/{NOBODY}/export", headers=headers), 404)
+
+
+async def test_a_customer_who_signed_in_takes_out_what_is_theirs_with_account_and_notes_on_them(fresh: Service) -> None:
+    headers, email, _ = await SignIn(fresh).customer()
+    staff, _ = await SignIn(fresh).staff()
+    await submit(fresh.client)  # somebody else's
+    opened = await fresh.client.post("/tickets", json={"subject": "Lost", "message": "Where is it?"}, headers=headers)
+    ref = opened.json()["ticket_ref"]
+    await take_turn(fresh.pool, ref)
+    noted = await fresh.client.post(f"/tickets/{ref}/notes", json={"text": "Looks for a parcel"}, headers=staff)
+    assert noted.status_code == 201, noted.text
+    response = await fresh.client.get("/me/export", headers=headers)
+    assert response.status_code == 200, response.text
+    document = json.loads(response.text)
+    assert [account["email"] for account in document["customer"]["accounts"]] == [email]
+    (conversation,) = document["conversations"]
+    assert [message["text"] for message in conversation["messages"]] == ["Where is it?"]
+    assert [note["text"] for note in conversation["notes"]] == ["Looks for a parcel"]
+    assert not {"assignee_id", "search"} & set(conversation["ticket"])
 
 
 async def test_who_is_no_customer_has_nothing_of_their_own_to_export(fresh: Service) -> None:
