@@ -25,11 +25,17 @@ from database.init_db import init_db
 from database.pool import connect
 from database.queries.api_keys import add_api_key, make_key, use_api_key
 from database.queries.knowledge import count_articles
+from database.queries.users import has_admin
 
 SAMPLE_KNOWLEDGE = Path(__file__).parents[1] / "docs" / "sample-knowledge"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0  # as long as the worker waits for replies that are being sent; usually there are none
 _PR_SET_PDEATHSIG = 1
+
+_FIRST_ACCOUNT = (
+    "  Nobody can sign in yet. Open the first account in another terminal:\n"
+    "    .venv/bin/nightdesk user create --role admin --email you@example.com"
+)
 
 _console = Console(stderr=True)
 # Past any proxy of the environment: the address is on this machine.
@@ -92,6 +98,14 @@ async def _ensure_admin_key(settings: Settings, url: str) -> None:
         await conn.close()
 
 
+async def _can_sign_in(url: str) -> bool:
+    conn = await connect(url, application="nightdesk up")
+    try:
+        return await has_admin(conn)
+    finally:
+        await conn.close()
+
+
 def _admin_key_file(settings: Settings) -> Path:
     return settings.data_dir / "admin_api_key"
 
@@ -107,7 +121,7 @@ def _run_processes(settings: Settings, url: str) -> None:
     try:
         processes += (_spawn(name, environment) for name in ("api", "worker"))
         _wait_until_healthy(settings, processes)
-        _print_welcome(settings)
+        _print_welcome(settings, is_new=not asyncio.run(_can_sign_in(url)))
         _watch(processes)
     finally:
         _stop(processes)
@@ -146,7 +160,7 @@ def _wait_until_healthy(settings: Settings, processes: list[Process]) -> None:
     raise CommandError(f"the desk did not become healthy within {START_SECONDS:g} seconds; see the log above")
 
 
-def _print_welcome(settings: Settings) -> None:
+def _print_welcome(settings: Settings, *, is_new: bool) -> None:
     base = _base_url(settings)
     brain = (
         f"{settings.openai.model} (OPENAI_API_KEY is set)"
@@ -158,12 +172,14 @@ def _print_welcome(settings: Settings) -> None:
         "",
         "[bold green]Nightdesk is open.[/]  Ctrl-C stops it.",
         f"  Support form   {base}/",
+        f"  Staff console  {base}/desk",
         f"  API docs       {base}/docs",
         f"  Health         {base}/health/detailed",
         f"  Admin API key  in {_admin_key_file(settings)}",
         f"  Brain          {brain}",
         f"  Database       {database}",
         "",
+        *([_FIRST_ACCOUNT, ""] if is_new else []),
     ]
     for line in lines:
         _console.print(line, highlight=False)

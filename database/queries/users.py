@@ -88,6 +88,12 @@ async def list_agents(conn: Conn) -> list[dict[str, Any]]:
     return [dict(row) for row in await _SQL["list_agents"].fetch(conn, max_rows=MAX_AGENTS)]
 
 
+async def has_admin(conn: Conn) -> bool:
+    """Whether anybody can sign in and set the desk up."""
+    found: bool = await _SQL["has_admin"].fetch_value(conn)
+    return found
+
+
 async def change_user(
     conn: Conn,
     user_id: UserId,

@@ -25,6 +25,9 @@ SELECT id, coalesce(nullif(name, ''), email) AS name FROM users
 -- In order, so that two admins who demote each other wait for each other and do not both succeed.
 SELECT id FROM users WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id FOR UPDATE;
 
+-- name: has_admin
+SELECT EXISTS (SELECT FROM users WHERE role = 'admin' AND disabled_at IS NULL);
+
 -- name: change
 UPDATE users
    SET name = :name, role = :role, customer_id = :customer_id,
