@@ -13,7 +13,7 @@ _SQL = load_statements("exports")
 
 
 async def view_customer(pool: DbPool, customer_id: CustomerId) -> dict[str, Any] | None:
-    """A customer with their identifiers, accounts, latest conversations, and the inboxes that they have said STOP to."""
+    """A customer with identifiers, accounts, latest conversations, and the inboxes that they have said STOP to."""
     async with pool.acquire() as conn:
         row = await _SQL["view_customer"].fetch_row(
             conn, customer_id=customer_id, max_conversations=LATEST_CONVERSATIONS
