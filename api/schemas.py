@@ -1,7 +1,7 @@
 """The bodies of requests and responses. Unknown fields are refused, every field is bounded."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
@@ -160,26 +160,6 @@ class Health(BaseModel):
 
     status: str
     version: str
-
-
-class DetailedHealth(BaseModel):
-    """The whole desk: `ok`, `degraded` (nothing answers, or an inbox cannot be read) or `down` (no database).
-
-    `inboxes` are those that are polled or have a problem: when each was last in step, until when its vendor pushes,
-    what keeps it from being read or from sending, and how many messages wait to be fetched. Without an API key they are
-    summed up by channel, as are `channels`. `undelivered` counts replies that failed, are in doubt or wait for a
-    template.
-    """
-
-    status: str
-    version: str
-    database: dict[str, Any]
-    queue: dict[str, Any]
-    workers: list[dict[str, Any]]
-    channels: list[dict[str, Any]]
-    inboxes: list[dict[str, Any]]
-    undelivered: dict[str, int]
-    brain: str | None
 
 
 class ProbeReport(BaseModel):

@@ -10,7 +10,8 @@ from fastapi.security import HTTPBearer
 from api.access import ANYONE, identify
 from api.desk import Desk, DeskDep
 from api.problems import Problem
-from api.schemas import DetailedHealth, Health
+from api.schemas import Health
+from api.schemas_health import DetailedHealth, InboxesHealth, InboxHealth, QueueDepth, WorkerHealth
 from api.version import VERSION
 from database import outbox, queue
 from database.pool import DATABASE_ERRORS
@@ -50,23 +51,24 @@ async def read_detailed_health(desk: DeskDep, request: Request, response: Respon
             status="down",
             version=VERSION,
             database={"ok": False, "error": type(error).__name__},
-            queue={},
+            queue=None,
             workers=[],
             channels=[],
             inboxes=[],
             undelivered={},
             brain=None,
         )
-    alive = [worker for worker in workers if worker["silent_seconds"] < SILENT_SECONDS]
+    workers = [{**worker, "is_alive": worker["silent_seconds"] < SILENT_SECONDS} for worker in workers]
+    alive = [worker for worker in workers if worker["is_alive"]]
     return DetailedHealth(
         status="ok" if alive and not any(_is_troubled(inbox, desk.clock()) for inbox in polled) else "degraded",
         version=VERSION,
         database={"ok": True, **database},
-        queue=depth,
-        # Not host and pid: this page is open.
-        workers=[{name: value for name, value in w.items() if name not in {"host", "pid"}} for w in workers],
+        queue=QueueDepth.model_validate(depth),
+        # Without host and pid: this page is open.
+        workers=[WorkerHealth.model_validate(worker) for worker in workers],
         channels=channels if may_read_all else _count_configured(channels),
-        inboxes=polled if may_read_all else _sum_up(polled, desk.clock()),
+        inboxes=[InboxHealth(**row) for row in polled] if may_read_all else _sum_up(polled, desk.clock()),
         undelivered=undelivered,
         brain=alive[-1]["brain"] if alive else None,
     )
@@ -97,16 +99,16 @@ def _count_configured(channels: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _sum_up(polled: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+def _sum_up(polled: list[dict[str, Any]], now: datetime) -> list[InboxesHealth]:
     """What anybody may know of the inboxes of each channel: whether all is well, and until when they are watched."""
     return [
-        {
-            "channel": name,
-            "state": "needs attention" if any(_is_troubled(row, now) for row in rows) else "ok",
-            "inboxes": len(rows),
-            "waiting": sum(row["waiting"] for row in rows),
-            "watch_until": min((row["watch_until"] for row in rows if row["watch_until"] is not None), default=None),
-        }
+        InboxesHealth(
+            channel=name,
+            state="needs attention" if any(_is_troubled(row, now) for row in rows) else "ok",
+            inboxes=len(rows),
+            waiting=sum(row["waiting"] for row in rows),
+            watch_until=min((row["watch_until"] for row in rows if row["watch_until"] is not None), default=None),
+        )
         for name, rows in _group(polled).items()
     ]
 

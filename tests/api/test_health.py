@@ -59,7 +59,7 @@ async def test_a_desk_without_its_database_says_that_it_is_down(cut_off: Service
     response = await cut_off.client.get("/health/detailed")
     assert response.status_code == 503
     details = response.json()
-    assert details["status"] == "down"
+    assert (details["status"], details["queue"]) == ("down", None)
     assert details["database"]["ok"] is False
     assert "127.0.0.1" not in response.text
 
@@ -149,8 +149,9 @@ async def test_a_desk_with_a_worker_is_well_and_names_its_brain(fresh: Service) 
     assert (details["status"], details["brain"]) == ("ok", "offline")
     assert isinstance(details["workers"], list)
     [worker] = details["workers"]
-    assert set(worker) == {"id", "brain", "concurrency", "in_flight", "is_elected", "started_at", "silent_seconds"}
-    assert (worker["concurrency"], worker["in_flight"]) == (16, 3)
+    told = {"id", "brain", "concurrency", "in_flight", "is_elected", "started_at", "silent_seconds", "is_alive"}
+    assert set(worker) == told
+    assert (worker["concurrency"], worker["in_flight"], worker["is_alive"]) == (16, 3, True)
     assert worker["silent_seconds"] < 60
 
 
@@ -160,6 +161,7 @@ async def test_a_worker_that_fell_silent_is_shown_and_does_not_count(fresh: Serv
     assert (details["status"], details["brain"]) == ("degraded", None)
     assert isinstance(details["workers"], list)
     assert details["workers"][0]["silent_seconds"] > 299
+    assert not details["workers"][0]["is_alive"]
 
 
 async def test_the_open_page_tells_no_host_and_no_process(fresh: Service) -> None:
