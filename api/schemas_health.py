@@ -1,10 +1,13 @@
 """How the desk is: the answer of the detailed health route."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel
+
+# That an inbox cannot be read or cannot send, or that its vendor has stopped telling us of news, needs attention.
+InboxState = Literal["ok", "needs attention"]
 
 
 class QueueDepth(BaseModel):
@@ -34,6 +37,7 @@ class InboxHealth(BaseModel):
 
     channel: str
     inbox: str
+    state: InboxState
     synced_at: datetime | None
     watch_until: datetime | None
     read_problem: str | None
@@ -47,7 +51,7 @@ class InboxesHealth(BaseModel):
     """The same of all inboxes of a channel, without addresses and vendors' words."""
 
     channel: str
-    state: str
+    state: InboxState
     inboxes: int
     waiting: int
     watch_until: datetime | None

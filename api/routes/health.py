@@ -11,7 +11,7 @@ from api.access import ANYONE, identify
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from api.schemas import Health
-from api.schemas_health import DetailedHealth, InboxesHealth, InboxHealth, QueueDepth, WorkerHealth
+from api.schemas_health import DetailedHealth, InboxesHealth, InboxHealth, InboxState, QueueDepth, WorkerHealth
 from api.version import VERSION
 from database import outbox, queue
 from database.pool import DATABASE_ERRORS
@@ -68,7 +68,7 @@ async def read_detailed_health(desk: DeskDep, request: Request, response: Respon
         # Without host and pid: this page is open.
         workers=[WorkerHealth.model_validate(worker) for worker in workers],
         channels=channels if may_read_all else _count_configured(channels),
-        inboxes=[InboxHealth(**row) for row in polled] if may_read_all else _sum_up(polled, desk.clock()),
+        inboxes=_describe(polled, desk.clock()) if may_read_all else _sum_up(polled, desk.clock()),
         undelivered=undelivered,
         brain=alive[-1]["brain"] if alive else None,
     )
@@ -99,12 +99,20 @@ def _count_configured(channels: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _describe(polled: list[dict[str, Any]], now: datetime) -> list[InboxHealth]:
+    return [InboxHealth(**row, state=_judge([row], now)) for row in polled]
+
+
+def _judge(rows: list[dict[str, Any]], now: datetime) -> InboxState:
+    return "needs attention" if any(_is_troubled(row, now) for row in rows) else "ok"
+
+
 def _sum_up(polled: list[dict[str, Any]], now: datetime) -> list[InboxesHealth]:
     """What anybody may know of the inboxes of each channel: whether all is well, and until when they are watched."""
     return [
         InboxesHealth(
             channel=name,
-            state="needs attention" if any(_is_troubled(row, now) for row in rows) else "ok",
+            state=_judge(rows, now),
             inboxes=len(rows),
             waiting=sum(row["waiting"] for row in rows),
             watch_until=min((row["watch_until"] for row in rows if row["watch_until"] is not None), default=None),

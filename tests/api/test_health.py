@@ -241,6 +241,7 @@ async def test_whoever_may_read_conversations_sees_each_inbox_and_what_its_vendo
     assert {"channel": "web", "inbox": "form", "enabled": True, "quiet_seconds": None} in details["channels"]
     rows = {row["inbox"]: row for row in details["inboxes"]}
     assert set(rows) == {"sales@example.com", "support@example.com", "help@example.com"}
+    assert [rows[name]["state"] for name in sorted(rows)] == ["ok", "ok", "needs attention"]
     troubled = rows["support@example.com"]
     assert (troubled["read_problem"], troubled["send_problem"], troubled["waiting"]) == (
         "needs sign-in: alice's token",

@@ -19,6 +19,7 @@ export type Category = Ticket["category"];
 export type Priority = Ticket["priority"];
 export type TicketStatus = Ticket["status"];
 export type Author = Message["author"];
+export type Channel = Schemas["ChannelSummary"]["channel"];
 
 /** RFC 9457 problem details; a proxy in front of the server may leave out any of it. */
 export type Problem = Partial<Schemas["ProblemDetails"]>;

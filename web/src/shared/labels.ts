@@ -1,4 +1,4 @@
-import type { Category, Priority, TicketStatus } from "./api-types";
+import type { Category, Channel, Priority, TicketStatus } from "./api-types";
 
 export const CATEGORY_LABELS: Record<Category, string> = {
   general: "General question",
@@ -25,4 +25,11 @@ export const STATUS_LABELS: Record<TicketStatus, string> = {
   auto_resolved: "Answered",
   escalated: "With our team",
   closed: "Closed",
+};
+
+export const CHANNEL_LABELS: Record<Channel, string> = {
+  gmail: "Gmail",
+  mailbox: "Mailbox",
+  web: "Web form",
+  whatsapp: "WhatsApp",
 };

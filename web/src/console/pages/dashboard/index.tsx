@@ -1,5 +1,119 @@
+import { Skeleton } from "@mantine/core";
+import { lazy, Suspense, useRef } from "react";
+import { useSearchParams } from "react-router";
+import type { components } from "../../../generated/api";
+import { hasScope, useUser } from "../../session/session-context";
 import { Page } from "../../shell/page";
+import { ChannelTable } from "./channel-table";
+import classes from "./dashboard.module.css";
+import { ExportMenu } from "./export-menu";
+import { describeLength, describeZone } from "./format";
+import { sumUp } from "./health";
+import { HealthCards } from "./health-cards";
+import { LiveStrip, NoWorkers } from "./live-strip";
+import { EmptyDesk, Failure, QuietPeriod } from "./notices";
+import { Pickers } from "./pickers";
+import { useChannelMetrics, useDeskMetrics, useHealth } from "./queries";
+import { Tiles, TilesSkeleton } from "./tiles";
+import { describeSpan, readView, writeView, type View } from "./view";
 
+const Charts = lazy(() => import("./charts"));
+
+/** The desk in figures: now, and in a period beside the one before. */
 export default function Dashboard() {
-  return <Page title="Dashboard">{null}</Page>;
+  const [params, setParams] = useSearchParams();
+  const view = readView(params);
+  const show = (next: View): void => setParams(writeView(next), { replace: true });
+  const mayReadTickets = hasScope(useUser(), "tickets:read");
+  const metrics = useChannelMetrics(view);
+  const desk = useDeskMetrics();
+  const health = useHealth(mayReadTickets);
+  const charts = useRef<HTMLDivElement>(null);
+  const hasCharts = metrics.data !== undefined && !isQuiet(metrics.data);
+  return (
+    <Page
+      title="Dashboard"
+      actions={<ExportMenu view={view} caption={describeSpan(view.span)} charts={charts} hasCharts={hasCharts} />}
+    >
+      <div className={classes.page}>
+        {health.data && sumUp(health.data).workers === 0 && <NoWorkers />}
+        {health.isError && (
+          <Failure
+            title={health.data ? "Queue and workers are as they were a while ago" : "Queue and workers are unknown"}
+            error={health.error}
+            isRetrying={health.isFetching}
+            onRetry={() => void health.refetch()}
+          />
+        )}
+        {mayReadTickets && <LiveStrip health={health.data} waiting={desk.data?.waiting} />}
+        <div className={classes.bar}>
+          <Pickers view={view} onChange={show} />
+          {metrics.data && <Caption metrics={metrics.data} updatedAt={metrics.dataUpdatedAt} />}
+        </div>
+        {metrics.isError && (
+          <Failure
+            title={metrics.data ? "The figures are as they were a while ago" : "The figures cannot be shown"}
+            error={metrics.error}
+            isRetrying={metrics.isFetching}
+            onRetry={() => void metrics.refetch()}
+          />
+        )}
+        {metrics.isPending && <Waiting />}
+        {metrics.data && (
+          <div className={classes.period} data-old={metrics.isPlaceholderData || undefined} ref={charts}>
+            <Tiles figures={metrics.data.total.figures} previous={metrics.data.total.previous} />
+            {hasCharts ? (
+              <Suspense fallback={<ChartsSkeleton />}>
+                <Charts summary={metrics.data.total} bucketSeconds={metrics.data.bucket_seconds} />
+              </Suspense>
+            ) : desk.data?.tickets.total === 0 ? (
+              <EmptyDesk />
+            ) : (
+              <QuietPeriod onWiden={() => show({ span: "30d", channels: [] })} />
+            )}
+            <ChannelTable channels={metrics.data.channels} />
+          </div>
+        )}
+        {health.data && <HealthCards health={health.data} now={health.dataUpdatedAt} />}
+      </div>
+    </Page>
+  );
+}
+
+type Metrics = components["schemas"]["ChannelMetrics"];
+
+function isQuiet({ total: { figures } }: Metrics): boolean {
+  return figures.messages_in + figures.messages_out + figures.tickets + figures.agent_turns === 0;
+}
+
+/** From when to when, what it is compared with, and whose clock says so. */
+function Caption({ metrics, updatedAt }: { metrics: Metrics; updatedAt: number }) {
+  const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const [start, end] = [new Date(metrics.starts_at), new Date(metrics.ends_at)];
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  return (
+    <p className={classes.caption}>
+      {moments.formatRange(start, end)} · compared with the {describeLength((end.getTime() - start.getTime()) / 1000)} before ·{" "}
+      {describeZone(end)} · updated {clock.format(new Date(updatedAt))}
+    </p>
+  );
+}
+
+function Waiting() {
+  return (
+    <div role="status" aria-label="Loading the figures" className={classes.page}>
+      <TilesSkeleton />
+      <ChartsSkeleton />
+    </div>
+  );
+}
+
+function ChartsSkeleton() {
+  return (
+    <div className={classes.charts}>
+      {["messages", "latency", "outcome", "sentiment"].map((name) => (
+        <Skeleton key={name} height={300} radius="lg" />
+      ))}
+    </div>
+  );
 }

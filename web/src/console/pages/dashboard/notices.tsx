@@ -1,0 +1,58 @@
+import { Alert, Button, Group, Text } from "@mantine/core";
+import { InboxIcon, TriangleAlertIcon } from "lucide-react";
+import { describeProblem } from "../../api/problems";
+import classes from "./dashboard.module.css";
+
+interface FailureProps {
+  /** What is not there, or old. */
+  title: string;
+  error: Error;
+  isRetrying: boolean;
+  onRetry(): void;
+}
+
+export function Failure({ title, error, isRetrying, onRetry }: FailureProps) {
+  return (
+    <Alert color="red" role="alert" icon={<TriangleAlertIcon size={18} aria-hidden />} title={title}>
+      <Text size="sm">{describeProblem(error)}</Text>
+      <Button size="xs" variant="default" mt="xs" loading={isRetrying} onClick={onRetry}>
+        Try again
+      </Button>
+    </Alert>
+  );
+}
+
+/** Nobody has ever written. */
+export function EmptyDesk() {
+  return (
+    <section className={classes.empty} aria-labelledby="empty-desk">
+      <InboxIcon size={28} aria-hidden />
+      <h2 id="empty-desk">No message has arrived yet</h2>
+      <p>
+        Send a first one as a customer would. It arrives here within seconds: the agent answers it or hands it to you, and
+        the figures begin.
+      </p>
+      <Group justify="center">
+        <Button component="a" href="/" target="_blank">
+          Open the support form
+        </Button>
+      </Group>
+    </section>
+  );
+}
+
+/** There are tickets, but none of this time or of these channels. */
+export function QuietPeriod({ onWiden }: { onWiden(): void }) {
+  return (
+    <section className={classes.empty} aria-labelledby="quiet-period">
+      <InboxIcon size={28} aria-hidden />
+      <h2 id="quiet-period">Nothing happened here</h2>
+      <p>No message came or went in this period on these channels.</p>
+      <Group justify="center">
+        <Button variant="default" onClick={onWiden}>
+          Show 30 days of all channels
+        </Button>
+      </Group>
+    </section>
+  );
+}

@@ -1,0 +1,41 @@
+/** What the dashboard asks the server. Live events make it ask again; the intervals are for time that passes. */
+
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useApi } from "../../api/api-context";
+import { read } from "../../api/client";
+import { toQuery, type View } from "./view";
+
+const FIGURES_EVERY_MS = 60_000;
+const HEALTH_EVERY_MS = 10_000;
+
+/** The figures of a view. While another is fetched, those of the one before stay. */
+export function useChannelMetrics(view: View) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ["metrics", "channels", view],
+    queryFn: ({ signal }) => read(api.GET("/metrics/channels", { params: { query: toQuery(view) }, signal })),
+    placeholderData: keepPreviousData,
+    refetchInterval: FIGURES_EVERY_MS,
+  });
+}
+
+/** All tickets that there are, and those that wait. */
+export function useDeskMetrics() {
+  const api = useApi();
+  return useQuery({
+    queryKey: ["metrics", "desk"],
+    queryFn: ({ signal }) => read(api.GET("/admin/metrics", { signal })),
+    refetchInterval: FIGURES_EVERY_MS,
+  });
+}
+
+/** Queue, workers and inboxes as they are now. Only for those who may read tickets; others are refused. */
+export function useHealth(isAllowed: boolean) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ["queue", "health"],
+    queryFn: ({ signal }) => read(api.GET("/health/detailed", { signal })),
+    refetchInterval: HEALTH_EVERY_MS,
+    enabled: isAllowed,
+  });
+}
