@@ -7,18 +7,19 @@ type Point = components["schemas"]["Point"];
 /** A point of time with the values of its lines. */
 export type ChartPoint = Omit<Point, "at"> & { at: string; unsettled: number };
 
-/** `tone` names a colour of the page and, where it is not the first, a pattern: colour alone tells nothing. */
+/** What one line or bar shows; all but the first line are dashed, because colour alone tells nothing. */
 export interface Line {
   name: Exclude<keyof ChartPoint, "at">;
   label: string;
   tone: "accent" | "green" | "yellow" | "gray";
 }
 
+/** As the style sheet has them. */
 export const TONES: Record<Line["tone"], string> = {
-  accent: "var(--accent)",
-  green: "var(--good)",
-  yellow: "var(--warm)",
-  gray: "var(--control-line)",
+  accent: "var(--tone-accent)",
+  green: "var(--tone-green)",
+  yellow: "var(--tone-yellow)",
+  gray: "var(--tone-gray)",
 };
 
 /** A ticket is solved by the agent, handed to a person, or neither yet. */

@@ -37,7 +37,7 @@ function Volume({ points, moments }: ChartProps) {
   const empty = isQuiet ? "No messages." : null;
   return (
     <ChartCard {...{ points, moments, empty }} title="Messages" lines={VOLUME} format={formatCount}>
-      <BarChart {...describeAxes(points, moments, VOLUME, formatCount)} />
+      <BarChart {...describeAxes(points, moments, VOLUME, formatCount)} barChartProps={ROOM} />
     </ChartCard>
   );
 }
@@ -46,7 +46,7 @@ function Outcomes({ points, moments }: ChartProps) {
   const empty = points.every(({ tickets }) => tickets === 0) ? "No tickets came in." : null;
   return (
     <ChartCard {...{ points, moments, empty }} title="Outcome of tickets" lines={OUTCOMES} format={formatCount}>
-      <BarChart {...describeAxes(points, moments, OUTCOMES, formatCount)} type="stacked" />
+      <BarChart {...describeAxes(points, moments, OUTCOMES, formatCount)} barChartProps={ROOM} type="stacked" />
     </ChartCard>
   );
 }
@@ -59,6 +59,7 @@ function Latency({ points, moments }: ChartProps) {
   const choice = (
     <SegmentedControl
       size="xs"
+      withItemsBorders={false}
       aria-label="Latency of"
       value={of}
       onChange={setOf}
@@ -96,7 +97,15 @@ function Mood({ points, moments }: ChartProps) {
   );
 }
 
-const LINES = { connectNulls: false, curveType: "linear", dotProps: { r: 2 }, activeDotProps: { r: 4 } } as const;
+// For the highest label and for the last dot: what stands over the edge is cut off in the picture that is exported.
+const ROOM = { margin: { top: 8, right: 8, bottom: 4, left: 0 } };
+const LINES = {
+  connectNulls: false,
+  curveType: "linear",
+  dotProps: { r: 2 },
+  activeDotProps: { r: 4 },
+  lineChartProps: ROOM,
+} as const;
 
 /** What all charts have in common. */
 function describeAxes(points: ChartPoint[], moments: Moments, lines: readonly Line[], format: (value: number) => string) {
@@ -115,8 +124,8 @@ function describeAxes(points: ChartPoint[], moments: Moments, lines: readonly Li
     textColor: "var(--muted)",
     gridColor: "var(--line)",
     accessibilityLayer: false,
-    xAxisProps: { tickFormatter: moments.short, minTickGap: 24 },
-    yAxisProps: { width: 58, allowDecimals: format !== formatCount },
+    xAxisProps: { tickFormatter: moments.short, minTickGap: 24, interval: "equidistantPreserveStart" },
+    yAxisProps: { width: 62, allowDecimals: format !== formatCount },
     tooltipProps: { labelFormatter: (at) => (typeof at === "string" ? moments.long(at) : "") },
   } satisfies Partial<BarChartProps>;
 }

@@ -15,7 +15,7 @@ import { EmptyDesk, Failure, QuietPeriod } from "./notices";
 import { Pickers } from "./pickers";
 import { useChannelMetrics, useDeskMetrics, useHealth } from "./queries";
 import { Tiles, TilesSkeleton } from "./tiles";
-import { describeSpan, readView, writeView, type View } from "./view";
+import { describeView, readView, writeView, type View } from "./view";
 
 const Charts = lazy(() => import("./charts"));
 
@@ -33,31 +33,17 @@ export default function Dashboard() {
   return (
     <Page
       title="Dashboard"
-      actions={<ExportMenu view={view} caption={describeSpan(view.span)} charts={charts} hasCharts={hasCharts} />}
+      actions={<ExportMenu view={view} caption={describeView(view)} charts={charts} hasCharts={hasCharts} />}
     >
       <div className={classes.page}>
-        {health.data && sumUp(health.data).workers === 0 && <NoWorkers />}
-        {health.isError && (
-          <Failure
-            title={health.data ? "Queue and workers are as they were a while ago" : "Queue and workers are unknown"}
-            error={health.error}
-            isRetrying={health.isFetching}
-            onRetry={() => void health.refetch()}
-          />
-        )}
-        {mayReadTickets && <LiveStrip health={health.data} waiting={desk.data?.waiting} />}
+        {health.isSuccess && sumUp(health.data).workers === 0 && <NoWorkers />}
+        <Failure what="Queue and workers" query={health} />
+        {mayReadTickets && (health.data || health.isPending) && <LiveStrip health={health.data} waiting={desk.data?.waiting} />}
         <div className={classes.bar}>
           <Pickers view={view} onChange={show} />
           {metrics.data && <Caption metrics={metrics.data} updatedAt={metrics.dataUpdatedAt} />}
         </div>
-        {metrics.isError && (
-          <Failure
-            title={metrics.data ? "The figures are as they were a while ago" : "The figures cannot be shown"}
-            error={metrics.error}
-            isRetrying={metrics.isFetching}
-            onRetry={() => void metrics.refetch()}
-          />
-        )}
+        <Failure what="Figures" query={metrics} />
         {metrics.isPending && <Waiting />}
         {metrics.data && (
           <div className={classes.period} data-old={metrics.isPlaceholderData || undefined} ref={charts}>

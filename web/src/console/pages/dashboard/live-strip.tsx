@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { Link } from "react-router";
 import type { components } from "../../../generated/api";
 import classes from "./dashboard.module.css";
-import { formatCount, formatDuration } from "./format";
+import { formatCount, formatDuration, formatOr } from "./format";
 import { sumUp, type Health } from "./health";
 
 interface LiveStripProps {
@@ -32,13 +32,13 @@ export function LiveStrip({ health, waiting }: LiveStripProps) {
         <Stat label="Waiting" value={now && formatCount(now.waiting)} note={now && `${formatCount(now.inWork)} in work`} />
         <Stat
           label="Longest wait"
-          value={now && formatDuration(Math.round(now.oldestSeconds))}
+          value={now && formatOr(formatDuration, now.waiting === 0 ? null : Math.round(now.oldestSeconds))}
           note={now?.waiting === 0 ? "nothing waits" : "until a worker takes it"}
         />
         <Stat
           label="Workers"
           value={now && formatCount(now.workers)}
-          note={now && `${formatCount(now.busy)} of ${formatCount(now.slots)} places taken`}
+          note={now?.workers === 0 ? "none is heard of" : `${formatCount(now?.busy ?? 0)} of ${formatCount(now?.slots ?? 0)} places taken`}
           isWorrying={now?.workers === 0}
         />
         <Stat
@@ -89,7 +89,13 @@ function Stat({ label, value, note, isWorrying = false }: StatProps) {
 /** What keeps the desk from answering, and what to do about it. */
 export function NoWorkers() {
   return (
-    <Alert color="red" role="alert" icon={<TriangleAlertIcon size={18} aria-hidden />} title="No worker is alive">
+    <Alert
+      color="red"
+      role="alert"
+      className={classes.alarm ?? ""}
+      icon={<TriangleAlertIcon size={18} aria-hidden />}
+      title="No worker is alive"
+    >
       Messages are taken in and kept, but nobody answers them and no reply goes out. Start one with{" "}
       <code>nightdesk worker</code>; where one should be running, its log says why it stopped. What waits is then answered
       in its order.

@@ -1,21 +1,43 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
-import { InboxIcon, TriangleAlertIcon } from "lucide-react";
+import type { UseQueryResult } from "@tanstack/react-query";
+import { HistoryIcon, InboxIcon, TriangleAlertIcon } from "lucide-react";
 import { describeProblem } from "../../api/problems";
 import classes from "./dashboard.module.css";
 
 interface FailureProps {
-  /** What is not there, or old. */
-  title: string;
-  error: Error;
-  isRetrying: boolean;
-  onRetry(): void;
+  /** What could not be read. */
+  what: string;
+  query: UseQueryResult<unknown>;
 }
 
-export function Failure({ title, error, isRetrying, onRetry }: FailureProps) {
+/** Says that a question got no answer. What an earlier one was told stays on the page, and this then takes one line. */
+export function Failure({ what, query }: FailureProps) {
+  const { error, data, dataUpdatedAt, isRefetching, refetch } = query;
+  if (error === null) return null;
+  const retry = (): void => void refetch();
+  if (data !== undefined) {
+    return (
+      <p className={classes.stale} role="status">
+        <HistoryIcon size={14} aria-hidden />
+        <span>
+          {what} as of {new Date(dataUpdatedAt).toLocaleTimeString()}, and not since: {describeProblem(error)}
+        </span>
+        <Button size="compact-xs" variant="default" loading={isRefetching} onClick={retry}>
+          Try again
+        </Button>
+      </p>
+    );
+  }
   return (
-    <Alert color="red" role="alert" icon={<TriangleAlertIcon size={18} aria-hidden />} title={title}>
+    <Alert
+      color="red"
+      role="alert"
+      className={classes.alarm ?? ""}
+      icon={<TriangleAlertIcon size={18} aria-hidden />}
+      title={`${what} cannot be shown`}
+    >
       <Text size="sm">{describeProblem(error)}</Text>
-      <Button size="xs" variant="default" mt="xs" loading={isRetrying} onClick={onRetry}>
+      <Button size="xs" variant="default" mt="xs" loading={isRefetching} onClick={retry}>
         Try again
       </Button>
     </Alert>

@@ -18,6 +18,7 @@ export function Pickers({ view, onChange }: PickersProps) {
     <Group gap="xs" className={classes.pickers}>
       <SegmentedControl
         size="xs"
+        withItemsBorders={false}
         aria-label="Period"
         value={typeof span === "string" ? span : ""}
         onChange={(value) => isPeriod(value) && onChange({ ...view, span: value })}

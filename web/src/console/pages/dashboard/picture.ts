@@ -36,7 +36,7 @@ export async function drawPicture(root: HTMLElement, caption: string): Promise<B
   pen.scale(SCALE, SCALE);
   pen.fillStyle = getComputedStyle(document.body).backgroundColor;
   pen.fillRect(0, 0, WIDTH, canvas.height);
-  write(pen, caption, MARGIN, MARGIN + 18, `600 20px ${look.fontFamily}`, look.color);
+  write(pen, `Nightdesk · ${caption}`, MARGIN, MARGIN + 18, `600 20px ${look.fontFamily}`, look.color);
   charts.forEach((chart, place) => {
     const x = MARGIN + (place % COLUMNS) * (cell + MARGIN);
     const y = MARGIN + HEAD + Math.floor(place / COLUMNS) * (TITLE + plot + MARGIN);

@@ -7,7 +7,7 @@ import { compare, describeMood, MEASURES, type Change, type Figures, type Measur
 interface Tile {
   measure: Measure;
   /** A few words that put the figure into proportion. */
-  detail?(figures: Figures): string | null;
+  detail(figures: Figures): string | null;
 }
 
 const M = MEASURES;
@@ -50,16 +50,17 @@ export function Tiles({ figures, previous }: TilesProps) {
   return (
     <dl className={classes.tiles}>
       {TILES.map(({ measure, detail }) => {
-        const note = detail?.(figures) ?? "nothing to measure";
+        const note = detail(figures) ?? "nothing to measure";
+        const value = figures[measure.name];
         return (
           <div key={measure.name} className={classes.tile}>
             <dt className={classes.label}>{measure.label}</dt>
-            <dd className={classes.value}>{formatOr(measure.format, figures[measure.name])}</dd>
+            <dd className={classes.value}>{formatOr(measure.format, value)}</dd>
             <dd className={classes.detail} title={note}>
               {note}
             </dd>
             <dd className={classes.change}>
-              <ChangeNote change={compare(measure, figures, previous)} />
+              {value ? <ChangeNote change={compare(measure, figures, previous)} /> : "\u00a0"}
             </dd>
           </div>
         );
@@ -71,7 +72,7 @@ export function Tiles({ figures, previous }: TilesProps) {
 const ARROWS = { up: ArrowUpIcon, down: ArrowDownIcon, same: EqualIcon };
 
 function ChangeNote({ change }: { change: Change | null }) {
-  if (change === null) return <span className={classes.neutral}>nothing to compare</span>;
+  if (change === null) return <span className={classes.neutral}>nothing before</span>;
   const Arrow = ARROWS[change.direction];
   return (
     <span className={change.verdict ? classes[change.verdict] : classes.neutral}>

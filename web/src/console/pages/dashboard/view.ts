@@ -81,6 +81,12 @@ export function describeSpan(span: Period | Days): string {
   return format.formatRange(startOfDay(span.from), startOfDay(span.to));
 }
 
+/** The same with the channels, as a caption. */
+export function describeView({ span, channels }: View): string {
+  const names = channels.length === 0 ? "all channels" : channels.map((channel) => CHANNEL_LABELS[channel]).join(", ");
+  return `${describeSpan(span)}, ${names}`;
+}
+
 export function isPeriod(text: string | null): text is Period {
   return text !== null && Object.hasOwn(PERIODS, text);
 }
