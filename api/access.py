@@ -105,14 +105,7 @@ class Allow(Access):
 
     async def __call__(self, request: Request, desk: DeskDep, bearer: Bearer, header: KeyHeader) -> Caller:
         """The caller. Raises Problem 401 without a valid token or key, 403 without the scope, 429 where too often."""
-        try:
-            caller = await identify(desk, bearer, header)
-        except Problem:
-            if bearer or header:
-                await desk.limits.spend({"refused": name_client(request)})
-            raise
-        request.state.caller = caller
-        await desk.limits.spend({caller.policy: str(caller.customer_id or caller.id)})
+        caller = await _admit(request, desk, bearer, header)
         if not caller.has(self.scope) and not (self.own and caller.customer_id is not None):
             raise Problem(403, f"This takes the scope {self.scope}, which you do not have.")
         return caller
@@ -126,9 +119,8 @@ def allow(scope: Scope, *, own: bool = False) -> Allow:
 @dataclass(frozen=True, slots=True)
 class _Person(Access):
     async def __call__(self, request: Request, desk: DeskDep, bearer: Bearer) -> Caller:
-        """A person who signed in, with any role. Raises Problem 401 without a valid token, and 403 for a machine."""
-        caller = await identify(desk, bearer, None)
-        request.state.caller = caller
+        """A person who signed in, with any role. Raises Problem 401 without a valid token, 403 for a machine, 429."""
+        caller = await _admit(request, desk, bearer, None)
         if caller.kind != "user":
             raise Problem(403, "This is for people who signed in; an API key has no account.")
         return caller
@@ -151,6 +143,21 @@ async def identify(desk: Desk, bearer: HTTPAuthorizationCredentials | None, head
         caller = await _identify_person(desk, given)
     if caller is None:
         raise Problem(401, "This access token or API key is not valid.", headers=_ASK_FOR_TOKEN)
+    return caller
+
+
+async def _admit(
+    request: Request, desk: Desk, bearer: HTTPAuthorizationCredentials | None, header: str | None
+) -> Caller:
+    """The caller, counted and noted for the audit log. Raises Problem 401, and 429 where too often."""
+    try:
+        caller = await identify(desk, bearer, header)
+    except Problem:
+        if bearer or header:
+            await desk.limits.spend({"refused": name_client(request)})
+        raise
+    request.state.caller = caller
+    await desk.limits.spend({caller.policy: str(caller.customer_id or caller.id)})
     return caller
 
 

@@ -11,7 +11,7 @@ from api.desk import Desk, DeskDep
 from api.proxies import read_client
 from database.pool import Conn
 from database.queries.audit import READING_SECONDS, record
-from database.types import Actor, Facts, Origin
+from database.types import Actor, CustomerId, Facts, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class Audit:
         await record(
             conn,
             self.desk.secret_key,
-            actor=Actor(self._caller.kind, self._caller.id),
+            actor=self.actor,
             action=action,
             object_kind=object_kind,
             object_id=object_id,
             before=before,
             after=after,
-            origin=self._origin,
+            origin=self.origin,
             quiet_seconds=quiet_seconds,
         )
 
@@ -54,15 +54,46 @@ class Audit:
         if self._caller.customer_id is None:
             await self.record(conn, action, object_kind, object_id, quiet_seconds=READING_SECONDS)
 
+    async def record_session(
+        self,
+        conn: Conn,
+        action: str,
+        object_kind: str,
+        object_id: UUID | None,
+        *,
+        actor: Actor,
+        customer_id: CustomerId | None,
+    ) -> None:
+        """The same where nobody is a caller yet, or not any more; `customer_id` is of the account's customer."""
+        origin = self._locate(customer_id)
+        await record(
+            conn,
+            self.desk.secret_key,
+            actor=actor,
+            action=action,
+            object_kind=object_kind,
+            object_id=object_id,
+            origin=origin,
+        )
+
+    @property
+    def actor(self) -> Actor:
+        """The caller."""
+        return Actor(self._caller.kind, self._caller.id)
+
+    @property
+    def origin(self) -> Origin:
+        """From where the caller calls."""
+        return self._locate(self._caller.customer_id)
+
     @property
     def _caller(self) -> Caller:
         caller: Caller = self.request.state.caller  # the route's declaration has put it there
         return caller
 
-    @property
-    def _origin(self) -> Origin:
+    def _locate(self, customer_id: CustomerId | None) -> Origin:
         request_id: UUID = self.request.state.request_id
-        if self._caller.customer_id is not None:
+        if customer_id is not None:
             return Origin(request_id=request_id)
         return Origin(read_client(self.request), self.request.headers.get("user-agent"), request_id)
 

@@ -20,7 +20,7 @@ from core.settings import RateSettings
 from database.pool import DbPool
 from database.queries.limits import Bucket, spend
 
-PolicyName = Literal["form", "form_email", "ticket", "refused", "standard", "high", "unlimited"]
+PolicyName = Literal["form", "form_email", "ticket", "refused", "standard", "high", "unlimited", "upload", "search"]
 
 _MINUTE = timedelta(minutes=1)
 _SUBSCRIBER_BITS = 64  # of an IPv6 address; counted singly, one machine would have 2**64 of them
@@ -44,6 +44,7 @@ def list_policies(rate: RateSettings) -> Mapping[PolicyName, Policy]:
         rate.refused_per_minute,
         rate.caller_per_minute,
     )
+    slow = max(1, caller // 10)
     return {
         # By address. Behind one of them there may be a whole company.
         "form": Policy(2 * form, form),
@@ -54,6 +55,9 @@ def list_policies(rate: RateSettings) -> Mapping[PolicyName, Policy]:
         # By caller, after their tier.
         "standard": Policy(caller, caller),
         "high": Policy(10 * caller, 10 * caller),
+        # By caller, whatever their tier: each of these keeps a worker busy with its models.
+        "upload": Policy(slow, slow),
+        "search": Policy(slow, slow),
     }
 
 

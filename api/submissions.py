@@ -1,8 +1,10 @@
 """Opening a ticket of the form's kind: from the form itself, by staff and machines, by customers who signed in."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
+from api.audit import Audit
 from api.desk import Desk
 from api.problems import Problem
 from api.schemas import Accepted, Sla
@@ -13,7 +15,8 @@ from database import queue
 from database.notify import TICKET_CHANNEL, WAKE_CHANNEL
 from database.pool import Conn
 from database.queries import tickets
-from database.types import IdentityLevel, InboundMessage, Priority, Published, TicketCategory, TicketRequest
+from database.queries.audit import name_object
+from database.types import Facts, IdentityLevel, InboundMessage, Priority, Published, TicketCategory, TicketRequest
 
 _log = get_logger(__name__)
 
@@ -36,8 +39,11 @@ class Opening:
     key: str | None
 
 
-async def open_ticket(desk: Desk, opening: Opening) -> Accepted:
-    """Publish the message with its ticket, and say what was promised. Repeated under the same key it is a no-op."""
+async def open_ticket(desk: Desk, opening: Opening, audit: Audit | None = None) -> Accepted:
+    """Publish the message with its ticket, and say what was promised. Repeated under the same key it is a no-op.
+
+    With `audit` it is recorded who has opened it.
+    """
     external_id = scope_key(opening.scope, opening.key) if opening.key else str(new_id())
     async with desk.pool.acquire() as conn:
         earlier = await queue.find_published(conn, CHANNEL, FORM_INBOX, external_id) if opening.key else None
@@ -54,7 +60,11 @@ async def open_ticket(desk: Desk, opening: Opening) -> Accepted:
             external_id=external_id,
             level=opening.level,
         )
-        published = await publish(conn, message)
+        async with conn.transaction() if audit else nullcontext():
+            published = await publish(conn, message)
+            if audit is not None and published.is_new:
+                facts: Facts = {"category": request.category, "priority": request.priority}
+                await audit.record(conn, "ticket.opened", "ticket", name_object(request.ref), after=facts)
     announce_message(desk, published)
     promise = published.message.ticket or request
     token = desk.make_ticket_token(promise.ref)

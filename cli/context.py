@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,6 +20,8 @@ from core.logging import configure_logging
 from core.settings import Settings, load_settings
 from database.embedded import run_embedded
 from database.pool import Conn, connect
+from database.queries.audit import record
+from database.types import OPERATOR, Facts
 
 EMBEDDED_FOLDER = "postgres"
 
@@ -99,6 +102,29 @@ def read_secret_key(settings: Settings) -> str:
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
     return read_or_create_secret(settings.data_dir / "secret_key", secrets.token_hex(32))
+
+
+async def note(
+    conn: Conn,
+    settings: Settings,
+    action: str,
+    object_kind: str,
+    object_id: UUID | str | None,
+    *,
+    before: Facts | None = None,
+    after: Facts | None = None,
+) -> None:
+    """Put into the audit log what the operator does; last in the transaction that does it."""
+    await record(
+        conn,
+        read_secret_key(settings),
+        actor=OPERATOR,
+        action=action,
+        object_kind=object_kind,
+        object_id=object_id,
+        before=before,
+        after=after,
+    )
 
 
 def read_or_create_secret(path: Path, fresh: str) -> str:

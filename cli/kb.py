@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from cli.context import CommandError, format_cell, open_database, prepare, run_on, show_progress
+from cli.context import CommandError, format_cell, note, open_database, prepare, run_on, show_progress
 from core.settings import Settings
 from database.pool import Conn, DbPool, open_pool
 from database.queries import knowledge
@@ -107,7 +108,7 @@ def publish_article(source: _SourceArgument) -> None:
     async def publish(conn: Conn, article: KnownArticle) -> bool:
         return await knowledge.publish_revision(conn, article.revision_id)
 
-    _change(source, "published", publish)
+    _change(source, "published", publish, "article.published")
 
 
 @app.command("unpublish")
@@ -117,7 +118,7 @@ def unpublish_article(source: _SourceArgument) -> None:
     async def unpublish(conn: Conn, article: KnownArticle) -> bool:
         return await knowledge.unpublish_article(conn, article.id)
 
-    _change(source, "a draft", unpublish)
+    _change(source, "a draft", unpublish, "article.unpublished")
 
 
 @app.command("hints")
@@ -170,14 +171,19 @@ def reembed(
         typer.echo(asyncio.run(_reembed(settings, url, forgets_others=forget_others)))
 
 
-def _change(source: str, state: str, change: Callable[[Conn, KnownArticle], Awaitable[bool]]) -> None:
+def _change(source: str, state: str, change: Callable[[Conn, KnownArticle], Awaitable[bool]], action: str) -> None:
     """Put an article into a state, and say so; `change` is False where it is in that state already."""
 
     async def find_and_change(conn: Conn) -> bool:
         async with conn.transaction():
-            return await change(conn, await _find_article(conn, source))
+            article = await _find_article(conn, source)
+            has_changed = await change(conn, article)
+            if has_changed:
+                await note(conn, settings, action, "article", article.id, after={"revision": article.revision_id})
+            return has_changed
 
-    with open_database(prepare("kb", is_quiet=True)) as url:
+    settings = prepare("kb", is_quiet=True)
+    with open_database(settings) as url:
         has_changed = run_on(url, find_and_change)
     typer.echo(f"{source} is {state}" if has_changed else f"{source} was {state} already")
 
@@ -203,9 +209,15 @@ def _find(paths: list[Path]) -> list[Path]:
 async def _load(settings: Settings, url: str, paths: list[Path], *, root: Path) -> "list[Ingested]":
     from agent.knowledge.ingest import ingest_documents
 
+    async def record_load(conn: Conn, article_id: UUID, stored: "Ingested") -> None:
+        if not stored.is_unchanged:
+            await note(conn, settings, "article.loaded", "article", article_id, after={"is_draft": stored.is_draft})
+
     async def load(pool: DbPool, embedders: "Embedders", progress: Progress) -> "list[Ingested]":
         task, results = progress.add_task("Loading documents", total=len(paths)), []
-        async for result in ingest_documents(pool, embedders.local, paths, root=root, remote=embedders.remote):
+        async for result in ingest_documents(
+            pool, embedders.local, paths, root=root, remote=embedders.remote, settle=record_load
+        ):
             results.append(result)
             progress.advance(task)
         return results

@@ -6,9 +6,10 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from cli.context import CommandError, build_table, format_time, open_database, prepare, run_on
+from cli.context import CommandError, build_table, format_time, note, open_database, prepare, run_on
+from database.pool import Conn
 from database.queries.api_keys import add_api_key, list_api_keys, make_key, revoke_api_key
-from database.types import SCOPES, TIERS, Tier
+from database.types import SCOPES, TIERS, Facts, Tier
 
 app = typer.Typer(help="API keys for staff and machines.", no_args_is_help=True)
 
@@ -28,8 +29,16 @@ def create_key(
         raise CommandError(f"unknown scope {', '.join(unknown)}; expected {', '.join(SCOPES)}")
     chosen = _require_tier(tier)
     key = make_key()
-    with open_database(prepare("key", is_quiet=True)) as url:
-        run_on(url, lambda conn: add_api_key(conn, name, key, scope, tier=chosen, days=days))
+
+    async def add(conn: Conn) -> None:
+        async with conn.transaction():
+            key_id = await add_api_key(conn, name, key, scope, tier=chosen, days=days)
+            facts: Facts = {"scopes": sorted(set(scope)), "tier": chosen, "days": days}
+            await note(conn, settings, "key.made", "key", key_id, after=facts)
+
+    settings = prepare("key", is_quiet=True)
+    with open_database(settings) as url:
+        run_on(url, add)
     typer.echo(key)
     typer.secho("Keep it now: it cannot be shown again.", err=True)
 
@@ -56,9 +65,16 @@ def revoke_key(
     key_id: Annotated[UUID, typer.Argument(help="Id of the key, as `nightdesk key list` shows it.")],
 ) -> None:
     """Close a key at once and for good."""
-    with open_database(prepare("key", is_quiet=True)) as url:
-        if not run_on(url, lambda conn: revoke_api_key(conn, key_id)):
-            raise CommandError(f"there is no key {key_id}; `nightdesk key list` shows them")
+
+    async def revoke(conn: Conn) -> None:
+        async with conn.transaction():
+            if not await revoke_api_key(conn, key_id):
+                raise CommandError(f"there is no key {key_id}; `nightdesk key list` shows them")
+            await note(conn, settings, "key.revoked", "key", key_id)
+
+    settings = prepare("key", is_quiet=True)
+    with open_database(settings) as url:
+        run_on(url, revoke)
     typer.echo("revoked")
 
 

@@ -7,12 +7,14 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from cli.context import CommandError, open_database, prepare, run_on
+from cli.context import CommandError, note, open_database, prepare, run_on
 from core.ids import new_id
+from core.settings import Settings
 from database.pool import Conn
 from database.queries import conversations, feedback
+from database.queries.audit import name_object, name_word
 from database.queries.identities import find_conversation_of_ticket
-from database.types import MessageId, TicketCategory
+from database.types import Facts, MessageId, TicketCategory
 
 # Something said of the ticket with this reference; False where there is none.
 Step = Callable[[Conn, str], Awaitable[bool]]
@@ -61,12 +63,22 @@ def label_ticket(  # noqa: C901, PLR0917  # as long as the list of what can be s
         steps.append(partial(feedback.rate_ticket, rating=rating, is_resolved=is_resolved, comment=comment))
     if not steps:
         raise CommandError("nothing to say of the ticket; --help lists what can be said")
-    with open_database(prepare("learn", is_quiet=True)) as url:
-        run_on(url, lambda conn: _take_steps(conn, ref, steps))
+    facts: Facts = {
+        "intent": intent,
+        "category": category,
+        "route": name_word(route),
+        "is_taken_over": is_taken_over or None,
+        "is_answered": answer_file is not None or None,
+        "rating": rating,
+        "resolved": is_resolved,
+    }
+    settings = prepare("learn", is_quiet=True)
+    with open_database(settings) as url:
+        run_on(url, lambda conn: _take_steps(conn, settings, ref, steps, facts))
     typer.echo(f"{ref} is labelled")
 
 
-async def _take_steps(conn: Conn, ref: str, steps: Sequence[Step]) -> None:
+async def _take_steps(conn: Conn, settings: Settings, ref: str, steps: Sequence[Step], facts: Facts) -> None:
     """All of them, or none."""
     async with conn.transaction():
         for step in steps:
@@ -76,6 +88,8 @@ async def _take_steps(conn: Conn, ref: str, steps: Sequence[Step]) -> None:
                 raise CommandError(str(error)) from None
             if not is_known:
                 raise CommandError(f"there is no ticket {ref}")
+        said = {name: value for name, value in facts.items() if value is not None}
+        await note(conn, settings, "ticket.labelled", "ticket", name_object(ref), after=said)
 
 
 async def _record_answer(conn: Conn, ref: str, text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import sources
-from cli.context import CommandError, build_table, format_cell, open_database, prepare, run_on
+from cli.context import CommandError, build_table, format_cell, note, open_database, prepare, run_on
+from core.settings import Settings
 from database import queue
 from database.notify import WAKE_CHANNEL
 from database.pool import Conn
@@ -56,7 +58,7 @@ def show_list(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show so many at most.")] = 100, as_json: AsJson = False
 ) -> None:
     """Dead letters that wait for a decision, oldest first."""
-    letters = _run(lambda conn: dead_letters.list_dead_letters(conn, max_rows=limit))
+    letters = _run(lambda conn, _settings: dead_letters.list_dead_letters(conn, max_rows=limit))
     if as_json:
         _print_json(letters)
     elif letters:
@@ -68,7 +70,7 @@ def show_list(
 @app.command("show")
 def show_letter(letter: Annotated[UUID, typer.Argument(help="Id of a dead letter.")], as_json: AsJson = False) -> None:
     """One dead letter: every attempt, and the messages as they arrived."""
-    found = _run(lambda conn: dead_letters.find_dead_letter(conn, letter))
+    found = _run(partial(_read_letter, letter=letter))
     if found is None:
         raise CommandError(f"there is no dead letter {letter}; `nightdesk queue list` shows those that are open")
     if as_json:
@@ -95,26 +97,30 @@ def retry_letters(letters: Letters = None, all_open: All = False) -> None:
         # Heard by the workers when the transaction commits.
         await conn.execute("SELECT pg_notify($1, '')", WAKE_CHANNEL)
 
-    typer.echo(f"{_settle(letters, all_open, retry)} queued again")
+    typer.echo(f"{_settle(letters, all_open, retry, 'dead_letter.retried')} queued again")
 
 
 @app.command("discard")
 def discard_letters(letters: Letters = None, all_open: All = False) -> None:
     """Say that nothing more need be done. Messages and tickets stay."""
-    typer.echo(f"{_settle(letters, all_open, dead_letters.discard_dead_letter)} discarded")
+    discard = dead_letters.discard_dead_letter
+    typer.echo(f"{_settle(letters, all_open, discard, 'dead_letter.discarded')} discarded")
 
 
-def _settle(letters: list[UUID] | None, all_open: bool, settle: Callable[[Conn, UUID], Awaitable[None]]) -> int:
+def _settle(
+    letters: list[UUID] | None, all_open: bool, settle: Callable[[Conn, UUID], Awaitable[None]], action: str
+) -> int:
     if bool(letters) == all_open:
         raise CommandError("give the ids of dead letters, or --all")
 
-    async def settle_each(conn: Conn) -> int:
+    async def settle_each(conn: Conn, settings: Settings) -> int:
         chosen = letters or [row["id"] for row in await dead_letters.list_dead_letters(conn, max_rows=1_000_000)]
         settled = 0
         for letter in dict.fromkeys(chosen):
             try:
                 async with conn.transaction():
                     await settle(conn, letter)
+                    await note(conn, settings, action, "dead_letter", letter)
             except dead_letters.NotOpen as error:
                 if all_open:
                     continue  # somebody else has just settled it
@@ -127,7 +133,14 @@ def _settle(letters: list[UUID] | None, all_open: bool, settle: Callable[[Conn, 
     return _run(settle_each)
 
 
-async def _read_stats(conn: Conn) -> dict[str, Any]:
+async def _read_letter(conn: Conn, settings: Settings, letter: UUID) -> dict[str, Any] | None:
+    found = await dead_letters.find_dead_letter(conn, letter)
+    if found is not None:
+        await note(conn, settings, "dead_letter.read", "dead_letter", letter)
+    return found
+
+
+async def _read_stats(conn: Conn, _settings: Settings) -> dict[str, Any]:
     workers = await operations.list_workers(conn)
     shown = ("host", "pid", "brain", "in_flight", "concurrency", "is_elected", "silent_seconds")
     return {
@@ -137,9 +150,10 @@ async def _read_stats(conn: Conn) -> dict[str, Any]:
     }
 
 
-def _run(work: Callable[[Conn], Awaitable[T]]) -> T:
-    with open_database(prepare("queue", is_quiet=True)) as url:
-        return run_on(url, work)
+def _run(work: Callable[[Conn, Settings], Awaitable[T]]) -> T:
+    settings = prepare("queue", is_quiet=True)
+    with open_database(settings) as url:
+        return run_on(url, lambda conn: work(conn, settings))
 
 
 def _shorten(letter: dict[str, Any]) -> dict[str, Any]:

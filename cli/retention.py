@@ -4,9 +4,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.context import open_database, prepare, run_on
+from cli.context import note, open_database, prepare, run_on
 from core.settings import RetentionSettings
 from database.pool import Conn
+from database.queries.audit import count_rows
 from database.retention import DATA_CLASSES, DataClass, sweep
 
 app = typer.Typer(help="How long data is kept.", no_args_is_help=True)
@@ -27,7 +28,10 @@ def run_retention(
     settings = prepare("retention", is_quiet=True)
 
     async def run(conn: Conn) -> dict[str, int]:
-        return {data.name: await _sweep(conn, data, settings.retention, dry_run=dry_run) for data in DATA_CLASSES}
+        rows = {data.name: await _sweep(conn, data, settings.retention, dry_run=dry_run) for data in DATA_CLASSES}
+        if not dry_run:
+            await note(conn, settings, "retention.run", "retention", None, after=count_rows(rows))
+        return rows
 
     with open_database(settings) as url:
         rows = run_on(url, run)

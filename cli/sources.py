@@ -12,7 +12,7 @@ from rich.text import Text
 
 from channels.base import MalformedSource, Poller, Receiver
 from channels.registry import build_channels
-from cli.context import CommandError, format_cell, open_database, prepare, run_on
+from cli.context import CommandError, format_cell, note, open_database, prepare, run_on
 from core.settings import Settings
 from database import intake
 from database.files import PostgresFiles
@@ -31,7 +31,7 @@ def show_source(
     """A mail or webhook as it arrived."""
     settings = prepare("queue", is_quiet=True)
     with open_database(settings) as url:
-        found = run_on(url, lambda conn: _require(conn, source))
+        found = run_on(url, lambda conn: _read(conn, settings, source))
     if raw:
         sys.stdout.buffer.write(found.source.body)
         return
@@ -64,7 +64,11 @@ def replay_source(source: SourceArgument) -> None:
 
 async def _replay(conn: Conn, settings: Settings, url: str, source_id: UUID) -> str:
     found = await _require(conn, source_id)
-    if await list_again(conn, found.id):
+    async with conn.transaction():
+        is_listed = await list_again(conn, found.id)
+        if is_listed:
+            await note(conn, settings, "source.replayed", "source", found.id)
+    if is_listed:
         return "it could not be fetched before; the next sync of its inbox fetches it again"
     reader = _find_reader(settings, found)
     try:
@@ -80,6 +84,7 @@ async def _replay(conn: Conn, settings: Settings, url: str, source_id: UUID) -> 
         taken = await intake.take_in(conn, found.source.channel, found.id, parsed)
         await mark_read(conn, found.id, "stored" if parsed.messages else "ignored", "; ".join(parsed.ignored) or None)
         await conn.execute("SELECT pg_notify($1, '')", WAKE_CHANNEL)
+        await note(conn, settings, "source.replayed", "source", found.id)
     outcome = Counter("new" if published.is_new else "known before" for published in taken.published)
     messages = ", ".join(f"{count} {what}" for what, count in outcome.items()) or "none"
     ignored = f"; ignored: {', '.join(parsed.ignored)}" if parsed.ignored else ""
@@ -94,6 +99,12 @@ def _find_reader(settings: Settings, found: StoredSource) -> Receiver | Poller:
         if poller.inbox == found.source.inbox:
             return poller
     raise CommandError(f"the channel {found.source.channel} is not configured for this source's inbox any more")
+
+
+async def _read(conn: Conn, settings: Settings, source_id: UUID) -> StoredSource:
+    found = await _require(conn, source_id)
+    await note(conn, settings, "source.read", "source", found.id)
+    return found
 
 
 async def _require(conn: Conn, source_id: UUID) -> StoredSource:

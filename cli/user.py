@@ -8,12 +8,13 @@ import typer
 from pydantic import EmailStr, TypeAdapter, ValidationError
 from rich.console import Console
 
-from cli.context import CommandError, build_table, format_time, open_database, prepare, run_on
+from cli.context import CommandError, build_table, format_time, note, open_database, prepare, run_on
 from core.clock import read_system_clock
 from core.passwords import MAX_CHARACTERS, WeakPassword, hash_password, require_strong
+from core.settings import Settings
 from database.pool import Conn
 from database.queries import sessions, users
-from database.queries.users import User
+from database.queries.users import User, describe_account
 from database.types import ROLE_SCOPES, Role
 
 app = typer.Typer(help="Accounts of people who sign in.", no_args_is_help=True)
@@ -36,11 +37,13 @@ def create_user(
     address, chosen = _require_address(email), _require_role(role)
     password_hash = hash_password(_ask_password(address, from_input=password_stdin))
 
-    async def add(conn: Conn) -> User:
+    async def add(conn: Conn, settings: Settings) -> User:
         async with conn.transaction():
-            return await users.add_user(
+            user = await users.add_user(
                 conn, email=address, name=name.strip(), role=chosen, password_hash=password_hash
             )
+            await note(conn, settings, "user.opened", "user", user.id, after=describe_account(user))
+            return user
 
     try:
         user = _run(add)
@@ -52,7 +55,7 @@ def create_user(
 @app.command("list")
 def list_accounts() -> None:
     """Every account, the newest first."""
-    found = _run(lambda conn: users.list_users(conn, max_rows=_SHOWN_ROWS))
+    found = _run(lambda conn, _settings: users.list_users(conn, max_rows=_SHOWN_ROWS))
     if not found:
         typer.echo("No accounts; `nightdesk user create --role admin --email …` opens the first.")
         return
@@ -90,11 +93,12 @@ def set_password(email: Address, password_stdin: FromInput = False) -> None:
     address = _require_address(email)
     password_hash = hash_password(_ask_password(address, from_input=password_stdin))
 
-    async def change(conn: Conn) -> None:
+    async def change(conn: Conn, settings: Settings) -> None:
         async with conn.transaction():
             user = await _find(conn, address)
             await users.set_password(conn, user.id, password_hash)
             await sessions.revoke_sessions(conn, user.id, now=read_system_clock())
+            await note(conn, settings, "user.password_changed", "user", user.id)
 
     _run(change)
     typer.echo("the password is changed")
@@ -104,19 +108,22 @@ def set_password(email: Address, password_stdin: FromInput = False) -> None:
 def rotate_keys() -> None:
     """Sign access tokens with a new key. Nobody is signed out; the worker does this by itself every 30 days."""
 
-    async def renew(conn: Conn) -> None:
+    async def renew(conn: Conn, settings: Settings) -> None:
         async with conn.transaction():
-            await sessions.renew_signing_key(conn, days=0)
+            key_id = await sessions.renew_signing_key(conn, days=0)
+            await note(conn, settings, "signing_key.renewed", "signing_key", key_id)
 
     _run(renew)
     typer.echo("a new key signs from now on; earlier ones go when their last token has expired")
 
 
 def _set_disabled(email: str, *, is_disabled: bool) -> None:
-    async def change(conn: Conn) -> None:
+    async def change(conn: Conn, settings: Settings) -> None:
         async with conn.transaction():
             user = await _find(conn, _require_address(email))
-            await users.change_user(conn, user.id, now=read_system_clock(), is_disabled=is_disabled)
+            changed = await users.change_user(conn, user.id, now=read_system_clock(), is_disabled=is_disabled)
+            before, after = map(describe_account, changed or (user, user))
+            await note(conn, settings, "user.changed", "user", user.id, before=before, after=after)
 
     try:
         _run(change)
@@ -161,6 +168,7 @@ def _require_role(given: str) -> Role:
     raise CommandError(f"unknown role {given}; expected {', '.join(ROLE_SCOPES)}")
 
 
-def _run(work: Callable[[Conn], Awaitable[T]]) -> T:
-    with open_database(prepare("user", is_quiet=True)) as url:
-        return run_on(url, work)
+def _run(work: Callable[[Conn, Settings], Awaitable[T]]) -> T:
+    settings = prepare("user", is_quiet=True)
+    with open_database(settings) as url:
+        return run_on(url, lambda conn: work(conn, settings))

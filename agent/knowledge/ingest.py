@@ -36,7 +36,7 @@ Settle = Callable[[Conn, UUID, Ingested], Awaitable[None]]
 
 
 async def settle_nothing(_conn: Conn, _article_id: UUID, _stored: Ingested) -> None:
-    """For documents that no job stands for."""
+    """For documents that nobody waits for."""
 
 
 async def ingest_documents(
@@ -46,6 +46,7 @@ async def ingest_documents(
     *,
     root: Path | None = None,
     remote: Embedder | None = None,
+    settle: Settle = settle_nothing,
 ) -> AsyncIterator[Ingested]:
     """Load files one by one, each in a transaction of its own; a damaged file does not stop the others.
 
@@ -58,7 +59,8 @@ async def ingest_documents(
         except DocumentError as error:
             yield Ingested(_name_source(path, root), 0, problem=str(error))
             continue
-        yield await store_document(pool, Embedders(embedder, remote), _name_source(path, root), document)
+        embedders = Embedders(embedder, remote)
+        yield await store_document(pool, embedders, _name_source(path, root), document, settle=settle)
     async with pool.acquire() as conn:
         await knowledge.refresh_statistics(conn)
 

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from api.access import allow
+from api.audit import AuditDep
 from api.desk import DeskDep
 from api.problems import Problem
 from api.schemas import Name
 from api.schemas import Request as RequestBody
 from database.queries import api_keys
-from database.types import SCOPES, Scope, Tier
+from database.types import SCOPES, Facts, Scope, Tier
 
 router = APIRouter(prefix="/keys", tags=["keys"], dependencies=[Depends(allow("admin"))])
 
@@ -67,18 +68,21 @@ async def list_keys(
 
 
 @router.post("", status_code=201)
-async def make_key(body: NewKey, desk: DeskDep) -> KeyMade:
+async def make_key(body: NewKey, desk: DeskDep, audit: AuditDep) -> KeyMade:
     """Make a key and show it once; only its hash is stored."""
     key = api_keys.make_key()
     async with desk.pool.acquire() as conn, conn.transaction():
         key_id = await api_keys.add_api_key(conn, body.name, key, body.scopes, tier=body.tier, days=body.days)
         made = await api_keys.find_api_key(conn, key_id)
+        facts: Facts = {"scopes": body.scopes, "tier": body.tier, "days": body.days}
+        await audit.record(conn, "key.made", "key", key_id, after=facts)
     return KeyMade(**(made or {}), key=key)
 
 
 @router.delete("/{key_id}", status_code=204)
-async def revoke_key(key_id: UUID, desk: DeskDep) -> None:
+async def revoke_key(key_id: UUID, desk: DeskDep, audit: AuditDep) -> None:
     """Close a key at once and for good. Closing it again changes nothing."""
-    async with desk.pool.acquire() as conn:
+    async with desk.pool.acquire() as conn, conn.transaction():
         if not await api_keys.revoke_api_key(conn, key_id):
             raise Problem(404, "There is no such key.")
+        await audit.record(conn, "key.revoked", "key", key_id)

@@ -9,7 +9,9 @@ from fastapi.security import APIKeyCookie
 from pydantic import BaseModel, SecretStr
 
 from api.access import ANYONE, SIGNED_IN, Caller
+from api.audit import Audit, AuditDep
 from api.desk import Desk, DeskDep
+from api.limits import name_client
 from api.problems import Problem, refuse_field
 from api.schemas import Email, Password
 from api.schemas import Request as RequestBody
@@ -20,7 +22,7 @@ from database.pool import Conn
 from database.queries import sessions, sign_ins, users
 from database.queries.sessions import Session
 from database.queries.users import Credentials, User
-from database.types import Role, UserId
+from database.types import SYSTEM, Actor, Role, SessionId, UserId
 
 _log = get_logger(__name__)
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -84,14 +86,15 @@ OWN_PAGE = Depends(require_own_page)
 
 
 @router.post("/login", dependencies=[Depends(ANYONE), OWN_PAGE])
-async def sign_in(body: SignIn, request: Request, response: Response, desk: DeskDep) -> Tokens:
+async def sign_in(body: SignIn, request: Request, response: Response, desk: DeskDep, audit: AuditDep) -> Tokens:
     """Sign in. After a few wrong passwords each try is followed by a pause: 429 says in Retry-After how long."""
-    email, address = body.email.lower(), _find_address(request)
+    email, address = body.email.lower(), name_client(request)
     await _take_try(desk, (sign_ins.ADDRESS, address), (sign_ins.ACCOUNT, email))
     async with desk.pool.acquire() as conn:
         user = await users.find_credentials(conn, email)
     is_right = await _matches(desk, body.password, user)
     if user is None or not is_right:
+        await _record_refusal(audit, user)
         raise Problem(401, _WRONG, headers=_ASK_TO_SIGN_IN)
     now = desk.clock()
     async with desk.pool.acquire() as conn, conn.transaction():
@@ -100,20 +103,30 @@ async def sign_in(body: SignIn, request: Request, response: Response, desk: Desk
         await sign_ins.forgive_tries(conn, desk.secret_key, email, address, now=now)
         session = await sessions.open_session(conn, user.id, now=now, days=desk.settings.auth.session_days)
         tokens = await _hand_out(conn, desk, session)
+        await audit.record_session(
+            conn, "session.opened", "session", session.id, actor=Actor("user", user.id), customer_id=user.customer_id
+        )
     _log.info("signed in", user_id=str(user.id), session_id=str(session.id))
     _set_cookie(desk, request, response, session)
     return tokens
 
 
 @router.post("/refresh", dependencies=[Depends(ANYONE), OWN_PAGE])
-async def refresh(cookie: RefreshCookie, request: Request, response: Response, desk: DeskDep) -> Tokens:
+async def refresh(
+    cookie: RefreshCookie, request: Request, response: Response, desk: DeskDep, audit: AuditDep
+) -> Tokens:
     """The next access token and the next cookie. A cookie that was used before ends the session: it was copied."""
     known = read_refresh_token(desk.secret_key, cookie) if cookie else None
     if known is None:
         raise Problem(401, _SIGNED_OUT, headers=_ASK_TO_SIGN_IN)
+    await desk.limits.spend({"standard": str(known[0])})
+    tokens = None
     async with desk.pool.acquire() as conn, conn.transaction():
         verdict, session = await sessions.refresh_session(conn, *known, now=desk.clock())
-        tokens = await _hand_out(conn, desk, session) if session else None
+        if session is not None and verdict == "replayed":
+            await _record_end(conn, audit, "session.replayed", session.id, session.user_id, actor=SYSTEM)
+        elif session is not None:
+            tokens = await _hand_out(conn, desk, session)
     if verdict == "replayed":
         _log.warning("a refresh token was used again; its session is revoked", session_id=str(known[0]))
     if session is None or tokens is None:  # after the commit: a replay counts
@@ -123,12 +136,14 @@ async def refresh(cookie: RefreshCookie, request: Request, response: Response, d
 
 
 @router.post("/logout", status_code=204, dependencies=[Depends(ANYONE), OWN_PAGE])
-async def sign_out(cookie: RefreshCookie, response: Response, desk: DeskDep) -> None:
+async def sign_out(cookie: RefreshCookie, response: Response, desk: DeskDep, audit: AuditDep) -> None:
     """Sign out on this device. Its access token ends at once; whoever is not signed in is told the same."""
     known = read_refresh_token(desk.secret_key, cookie) if cookie else None
     if known is not None:
-        async with desk.pool.acquire() as conn:
-            await sessions.revoke_session(conn, known[0], now=desk.clock())
+        async with desk.pool.acquire() as conn, conn.transaction():
+            user_id = await sessions.revoke_session(conn, known[0], now=desk.clock())
+            if user_id is not None:
+                await _record_end(conn, audit, "session.ended", known[0], user_id, actor=Actor("user", user_id))
     response.delete_cookie(COOKIE, path=COOKIE_PATH, httponly=True, samesite="strict")
 
 
@@ -147,14 +162,17 @@ async def read_me(caller: Person, desk: DeskDep) -> Me:
 
 
 @router.post("/password", status_code=204)
-async def change_password(body: PasswordChange, caller: Person, request: Request, desk: DeskDep) -> None:
+async def change_password(
+    body: PasswordChange, caller: Person, request: Request, desk: DeskDep, audit: AuditDep
+) -> None:
     """A new password. Signs out everywhere else."""
     user = await _find_user(desk, caller)
-    address = _find_address(request)
+    address = name_client(request)
     await _take_try(desk, (sign_ins.ADDRESS, address), (sign_ins.ACCOUNT, user.email))
     async with desk.pool.acquire() as conn:
         credentials = await users.find_credentials(conn, user.email)
     if not await _matches(desk, body.current, credentials):
+        await _record_refusal(audit, credentials)
         raise refuse_field("current", "this is not your password")
     new = body.new.get_secret_value()
     try:
@@ -167,6 +185,7 @@ async def change_password(body: PasswordChange, caller: Person, request: Request
         await sign_ins.forgive_tries(conn, desk.secret_key, user.email, address, now=now)
         await users.set_password(conn, user.id, new_hash)
         await sessions.revoke_sessions(conn, user.id, now=now, but=caller.session_id)
+        await audit.record(conn, "user.password_changed", "user", user.id)
 
 
 async def _take_try(desk: Desk, *counts: tuple[sign_ins.Patience, str]) -> None:
@@ -215,5 +234,22 @@ async def _find_user(desk: Desk, caller: Caller) -> User:
     return user
 
 
-def _find_address(request: Request) -> str:
-    return request.client.host if request.client else ""
+async def _record_refusal(audit: Audit, tried: Credentials | None) -> None:
+    """Also where there is no such account: answers that took longer for those that exist would tell who has one."""
+    async with audit.desk.pool.acquire() as conn:
+        await audit.record_session(
+            conn,
+            "session.refused",
+            "user",
+            tried.id if tried else None,
+            actor=SYSTEM,
+            customer_id=tried.customer_id if tried else None,
+        )
+
+
+async def _record_end(
+    conn: Conn, audit: Audit, action: str, session_id: SessionId, user_id: UserId, *, actor: Actor
+) -> None:
+    user = await users.find_user(conn, user_id)
+    customer_id = user.customer_id if user else None
+    await audit.record_session(conn, action, "session", session_id, actor=actor, customer_id=customer_id)

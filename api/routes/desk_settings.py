@@ -26,9 +26,10 @@ from channels.registry import LOCAL_INBOXES, list_inboxes
 from database.notify import JOB_CHANNEL
 from database.pool import Conn
 from database.queries import inboxes, jobs, operations
+from database.queries.audit import name_object
 from database.queries.customers import look_up_customers
 from database.queries.live import SILENT_SECONDS
-from database.types import Channel, IdentifierKind, MailPath, ReplyPath, Route, WhatsAppPath, WhatsAppProvider
+from database.types import Channel, Facts, IdentifierKind, MailPath, ReplyPath, Route, WhatsAppPath, WhatsAppProvider
 from database.types.jobs import JobId, JobView, TrialMessage
 
 router = APIRouter(prefix="/settings", tags=["settings"], dependencies=[Depends(allow("admin"))])
@@ -78,10 +79,12 @@ async def list_channels(desk: DeskDep) -> ChannelList:
 
 
 @router.patch("/channels/{channel}/{inbox}")
-async def change_channel(channel: Channel, inbox: Inbox, change: ChannelChange, desk: DeskDep) -> ChannelView:
+async def change_channel(
+    channel: Channel, inbox: Inbox, change: ChannelChange, desk: DeskDep, audit: AuditDep
+) -> ChannelView:
     """Close an inbox or open it, or set for how long it waits whether its customer writes more."""
     async with desk.pool.acquire() as conn, conn.transaction():
-        await _find_channel(conn, desk, channel, inbox)
+        before = await _find_channel(conn, desk, channel, inbox)
         await operations.configure_channel(
             conn,
             channel,
@@ -90,7 +93,16 @@ async def change_channel(channel: Channel, inbox: Inbox, change: ChannelChange, 
             sets_quiet="quiet_seconds" in change.model_fields_set,
             quiet_seconds=change.quiet_seconds,
         )
-        return await _find_channel(conn, desk, channel, inbox)
+        after = await _find_channel(conn, desk, channel, inbox)
+        await audit.record(
+            conn,
+            "channel.changed",
+            "channel",
+            name_object(inbox),
+            before=_describe_facts(before),
+            after=_describe_facts(after),
+        )
+    return after
 
 
 @router.post("/channels/{channel}/{inbox}/test", status_code=202)
@@ -117,6 +129,8 @@ async def test_channel(channel: Channel, inbox: Inbox, body: ChannelTrial, desk:
             detail = "Too many test messages were sent; try again in ten minutes."
             raise Problem(429, detail, headers={"Retry-After": "600"}) from None
         job = await jobs.find(conn, "test_message", job_id)
+        facts: Facts = {"channel": channel, "test_message": job_id}
+        await audit.record(conn, "channel.tested", "channel", name_object(inbox), after=facts)
     desk.notifier.notify(JOB_CHANNEL)
     return _view_test(job)
 
@@ -136,10 +150,13 @@ async def list_routes(desk: DeskDep) -> RouteList:
 
 
 @router.put("/routes/{category}")
-async def change_route(category: Route, change: RouteChange, desk: DeskDep) -> RouteView:
+async def change_route(category: Route, change: RouteChange, desk: DeskDep, audit: AuditDep) -> RouteView:
     """Another team, or other instructions, for tickets that are handed over from now on."""
-    async with desk.pool.acquire() as conn:
+    async with desk.pool.acquire() as conn, conn.transaction():
+        before = {row["category"]: row for row in await operations.list_routes(conn)}.get(category, {})
         await operations.change_route(conn, category, team=change.team, instructions=change.instructions)
+        changed = [name for name, value in change.model_dump().items() if before.get(name) != value]
+        await audit.record(conn, "route.changed", "route", category, after={"changed": changed})
     return RouteView(category=category, team=change.team, instructions=change.instructions)
 
 
@@ -160,6 +177,12 @@ async def _find_channel(conn: Conn, desk: Desk, channel: Channel, inbox: str) ->
         if (view.channel, view.inbox) == (channel, inbox):
             return view
     raise Problem(404, _NO_INBOX)
+
+
+def _describe_facts(view: ChannelView) -> Facts:
+    seconds = view.quiet_seconds
+    quiet = None if seconds is None else round(seconds * 1000)
+    return {"channel": view.channel, "enabled": view.enabled, "quiet_milliseconds": quiet}
 
 
 def _find_path(desk: Desk, channel: Channel, inbox: str, to: str | None) -> tuple[str, ReplyPath]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from fastapi import Query as QueryParameters
 
 from api.access import allow
+from api.audit import AuditDep
 from api.desk import DeskDep
 from api.problems import Problem
 from api.schemas_knowledge import ArticleQuery, ArticleRow, Articles, ArticleView
@@ -41,30 +42,35 @@ async def read_article(article_id: UUID, desk: DeskDep) -> ArticleView:
 
 
 @router.post("/{article_id}/publish", dependencies=[Depends(allow("knowledge:write"))])
-async def publish_article(article_id: UUID, desk: DeskDep) -> ArticleView:
+async def publish_article(article_id: UUID, desk: DeskDep, audit: AuditDep) -> ArticleView:
     """Let the agent read an article, as it was loaded last. Publishing what is published changes nothing."""
     async with desk.pool.acquire() as conn, conn.transaction():
         article = await _lock(conn, article_id)
-        await knowledge.publish_revision(conn, article.revision_id)
+        if await knowledge.publish_revision(conn, article.revision_id):
+            await audit.record(
+                conn, "article.published", "article", article_id, after={"revision": article.revision_id}
+            )
         return await _view(conn, article_id)
 
 
 @router.post("/{article_id}/unpublish", dependencies=[Depends(allow("knowledge:write"))])
-async def unpublish_article(article_id: UUID, desk: DeskDep) -> ArticleView:
+async def unpublish_article(article_id: UUID, desk: DeskDep, audit: AuditDep) -> ArticleView:
     """Make an article a draft: it stays, and the agent does not read it. So do the answers that were taken from it."""
     async with desk.pool.acquire() as conn, conn.transaction():
         article = await _lock(conn, article_id)
-        await knowledge.unpublish_article(conn, article.id)
+        if await knowledge.unpublish_article(conn, article.id):
+            await audit.record(conn, "article.unpublished", "article", article_id)
         return await _view(conn, article_id)
 
 
 @router.delete("/{article_id}", status_code=204, dependencies=[Depends(allow("knowledge:write"))])
-async def delete_draft(article_id: UUID, desk: DeskDep) -> None:
+async def delete_draft(article_id: UUID, desk: DeskDep, audit: AuditDep) -> None:
     """Delete an article that was never published. One that was stays, because answers rest on it: unpublish it."""
     async with desk.pool.acquire() as conn, conn.transaction():
         article = await _lock(conn, article_id)
         if not await knowledge.drop_draft(conn, article.id):
             raise Problem(409, "This article was published once, and answers may rest on it. Unpublish it instead.")
+        await audit.record(conn, "article.deleted", "article", article_id)
 
 
 async def _lock(conn: Conn, article_id: UUID) -> KnownArticle:

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from api.access import Caller, allow
+from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.feed import TooManyStreams
 from api.problems import Problem
@@ -27,6 +28,7 @@ from database.notify import JOB_CHANNEL
 from database.pool import Conn
 from database.queries import articles, jobs, operations
 from database.queries.live import SILENT_SECONDS
+from database.types import Facts
 from database.types.jobs import (
     MAX_UPLOAD_BYTES,
     JobId,
@@ -69,19 +71,22 @@ _UPLOAD_BODY: Mapping[str, Any] = {
 
 @router.post("/uploads", status_code=202, openapi_extra=dict(_UPLOAD_BODY))
 async def upload(
-    request: Request, desk: DeskDep, caller: Annotated[Caller, Depends(allow("knowledge:write"))]
+    request: Request, desk: DeskDep, audit: AuditDep, caller: Annotated[Caller, Depends(allow("knowledge:write"))]
 ) -> UploadView:
     """Let a file become an article, or a new revision of the one with the same name and category.
 
     Answered once the file is stored; a worker reads it. The same file sent twice while it waits is one upload.
     """
+    await desk.limits.spend({"upload": str(caller.id)})
     async with request.form(max_files=1, max_fields=_FORM_FIELDS) as form:
         name, content = await _read_file(form)
         said = _read_fields(form)
     wanted = UploadRequest(name=name, asked_by=caller.name, **said.model_dump(exclude={"replaces"}))
-    async with desk.pool.acquire() as conn:
+    async with desk.pool.acquire() as conn, conn.transaction():
         job_id = await jobs.add_upload(conn, await _complete(conn, wanted, said.replaces), content)
         job = await jobs.find(conn, "upload", job_id)
+        facts: Facts = {"replaces": said.replaces, "is_draft": said.is_draft, "audience": said.audience}
+        await audit.record(conn, "upload.added", "upload", job_id, after=facts)
     desk.notifier.notify(JOB_CHANNEL)
     return _view(_require(job))
 
@@ -106,9 +111,12 @@ async def read_upload(upload_id: JobId, desk: DeskDep) -> UploadView:
         return _view(_require(await jobs.find(conn, "upload", upload_id)))
 
 
-@router.post("/search", dependencies=[Depends(allow("knowledge:read"))])
-async def try_search(body: SearchTrial, desk: DeskDep) -> SearchResult:
+@router.post("/search")
+async def try_search(
+    body: SearchTrial, desk: DeskDep, caller: Annotated[Caller, Depends(allow("knowledge:read"))]
+) -> SearchResult:
     """Search as the agent does, and show what each score is made of. 503 where no worker answers in ten seconds."""
+    await desk.limits.spend({"search": str(caller.id)})
     started = time.perf_counter()
     answer = await _ask_worker(desk, SearchRequest(**body.model_dump()))
     return SearchResult(

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from api.access import Caller, allow
+from api.audit import Audit, AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from api.schemas import ConversationMatch, Identifier, Request
@@ -81,11 +82,13 @@ class ErasureCertificate(BaseModel):
 
 
 @router.get("/customers/{customer_id}", dependencies=[Depends(allow("customers:read"))])
-async def read_customer(customer_id: UUID, desk: DeskDep) -> CustomerView:
+async def read_customer(customer_id: UUID, desk: DeskDep, audit: AuditDep) -> CustomerView:
     """Who a customer is."""
     found = await view_customer(desk.pool, CustomerId(customer_id))
     if found is None:
         raise Problem(404, _UNKNOWN)
+    async with desk.pool.acquire() as conn:
+        await audit.record_read(conn, "customer.read", "customer", customer_id)
     return CustomerView(**found)
 
 
@@ -95,9 +98,9 @@ async def read_customer(customer_id: UUID, desk: DeskDep) -> CustomerView:
     response_class=StreamingResponse,
     responses=_EXPORT,
 )
-async def export(customer_id: UUID, desk: DeskDep) -> StreamingResponse:
+async def export(customer_id: UUID, desk: DeskDep, audit: AuditDep) -> StreamingResponse:
     """Everything that is kept of a customer, as one JSON document."""
-    return await _export(desk, CustomerId(customer_id))
+    return await _export(desk, CustomerId(customer_id), audit)
 
 
 @router.get("/me/export", response_class=StreamingResponse, responses=_EXPORT)
@@ -108,10 +111,8 @@ async def export_own(desk: DeskDep, caller: Annotated[Caller, Depends(allow("adm
     return await _export(desk, caller.customer_id)
 
 
-@router.post("/customers/{customer_id}/erasure")
-async def erase(
-    customer_id: UUID, order: ErasureOrder, desk: DeskDep, caller: Annotated[Caller, Depends(allow("admin"))]
-) -> ErasureCertificate:
+@router.post("/customers/{customer_id}/erasure", dependencies=[Depends(allow("admin"))])
+async def erase(customer_id: UUID, order: ErasureOrder, desk: DeskDep, audit: AuditDep) -> ErasureCertificate:
     """Erase a customer for good. Asking again finishes what was interrupted, and answers with the same certificate."""
     try:
         async with desk.pool.acquire() as conn:
@@ -120,7 +121,8 @@ async def erase(
                 desk.secret_key,
                 CustomerId(customer_id),
                 confirm=order.confirm,
-                erased_by=f"{caller.kind} {caller.id}",
+                actor=audit.actor,
+                origin=audit.origin,
             )
     except UnknownCustomer:
         raise Problem(404, _UNKNOWN) from None
@@ -131,9 +133,12 @@ async def erase(
     return ErasureCertificate(**asdict(certificate))
 
 
-async def _export(desk: Desk, customer_id: CustomerId) -> StreamingResponse:
+async def _export(desk: Desk, customer_id: CustomerId, audit: Audit | None = None) -> StreamingResponse:
     found = await view_customer(desk.pool, customer_id)
     if found is None:
         raise Problem(404, _UNKNOWN)
+    if audit is not None:
+        async with desk.pool.acquire() as conn:
+            await audit.record(conn, "customer.exported", "customer", customer_id)
     headers = {"Content-Disposition": f'attachment; filename="customer-{customer_id}.json"'}
     return StreamingResponse(export_customer(desk.pool, found), media_type="application/json", headers=headers)

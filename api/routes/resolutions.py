@@ -7,11 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 
 from api.access import Caller, allow
-from api.desk import Desk, DeskDep
+from api.audit import AuditDep
+from api.desk import Desk
 from api.problems import Problem
 from api.routes.support import follow_changes
 from api.schemas_actions import Resolution, ResolutionCitation, ResolutionWaits, Resolve, TicketRef
 from api.tickets import find_ticket
+from database.queries.audit import name_object
 from database.queries.runs import find_outcome
 from database.queries.tickets import TicketHandle
 
@@ -25,11 +27,12 @@ _RECHECK_SECONDS = 1.0
 async def resolve(
     ref: TicketRef,
     caller: Annotated[Caller, Depends(allow("tickets:write", own=True))],
-    desk: DeskDep,
+    audit: AuditDep,
     response: Response,
     body: Resolve | None = None,
 ) -> Resolution | ResolutionWaits:
     """Wait until the agent has settled what waits on the ticket, and answer with its decision. Repeat as you like."""
+    desk = audit.desk
     async with desk.pool.acquire() as conn:
         handle = await find_ticket(conn, caller, ref)
     if handle.status == "closed":
@@ -46,6 +49,7 @@ async def resolve(
         return ResolutionWaits(ticket_ref=ref, status=handle.status)
     async with desk.pool.acquire() as conn:
         outcome = await find_outcome(conn, handle.thread_id)
+        await audit.record_read(conn, "ticket.resolution_read", "ticket", name_object(ref))
     return _describe(handle, outcome, is_customer=caller.customer_id is not None)
 
 

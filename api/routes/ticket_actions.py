@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from api.access import Caller, allow
-from api.desk import Desk, DeskDep
+from api.audit import Audit, AuditDep
+from api.desk import DeskDep
 from api.handover import tell_handover
 from api.problems import Problem, refuse_field
 from api.routes.support import IdempotencyKey
@@ -29,7 +30,9 @@ from api.tickets import build_not_read, find_ticket
 from database.notify import OUTBOX_CHANNEL
 from database.pool import Conn
 from database.queries import conversations, feedback, ticket_steps
+from database.queries.audit import name_object, name_word, tell_apart
 from database.queries.ticket_steps import TicketWork
+from database.types import Facts
 from database.types.lifecycle import ForbiddenStep, Step, list_allowed
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
@@ -51,9 +54,9 @@ class Work:
 
 
 @asynccontextmanager
-async def work_on(desk: Desk, caller: Caller, ref: str, step: Step | None = None) -> AsyncIterator[Work]:
-    """Lock the ticket, commit what is done to it, and wake those who follow it. Raises Problem."""
-    async with desk.pool.acquire() as conn, conn.transaction():
+async def work_on(audit: Audit, caller: Caller, ref: str, action: str, step: Step | None = None) -> AsyncIterator[Work]:
+    """Lock the ticket, commit and record what is done to it, and wake those who follow it. Raises Problem."""
+    async with audit.desk.pool.acquire() as conn, conn.transaction():
         handle = await find_ticket(conn, caller, ref)
         try:
             ticket = await ticket_steps.take(conn, ref, step)
@@ -61,8 +64,26 @@ async def work_on(desk: Desk, caller: Caller, ref: str, step: Step | None = None
             raise Problem(409, f"This is not possible now: {error}.") from None
         if ticket is None:
             raise build_not_read()
-        yield Work(conn, ticket)
-    announce_ticket(desk, handle.contact)
+        work = Work(conn, ticket)
+        yield work
+        if work.ticket is ticket:
+            await work.look_again()
+        if work.ticket.updated_at != ticket.updated_at:  # else it was said before, under the same key
+            before, after = tell_apart(_describe_facts(ticket), _describe_facts(work.ticket))
+            await audit.record(conn, action, "ticket", name_object(ticket.ref), before=before, after=after)
+    announce_ticket(audit.desk, handle.contact)
+
+
+def _describe_facts(ticket: TicketWork) -> Facts:
+    return {
+        "status": ticket.status,
+        "owner": ticket.owner,
+        "category": ticket.category,
+        "priority": ticket.priority,
+        "intent": name_word(ticket.intent),
+        "route": ticket.route,
+        "assignee": ticket.assignee_id,
+    }
 
 
 def describe_state(ticket: TicketWork) -> TicketState:
@@ -84,14 +105,18 @@ def describe_state(ticket: TicketWork) -> TicketState:
 
 @router.post("/{ref}/replies", status_code=202)
 async def reply(
-    body: PersonReply, ref: TicketRef, caller: Staff, desk: DeskDep, idempotency_key: IdempotencyKey = None
+    body: PersonReply,
+    ref: TicketRef,
+    caller: Staff,
+    audit: AuditDep,
+    idempotency_key: IdempotencyKey = None,
 ) -> ReplyQueued:
     """Answer as a person. From now on the conversation is a person's, and the agent says nothing more."""
-    async with work_on(desk, caller, ref, "reply") as work:
+    async with work_on(audit, caller, ref, "ticket.answered", "reply") as work:
         conversation = await conversations.load_state(work.conn, work.ticket.conversation_id)
         if not conversation.is_reachable:
             raise Problem(409, "Nobody can be reached here: the messages of this ticket name no sender.")
-        parts = desk.channels[conversation.channel].writer.split(body.text)
+        parts = audit.desk.channels[conversation.channel].writer.split(body.text)
         try:
             message_id = await ticket_steps.answer(
                 work.conn, work.ticket, conversation, parts, author_id=caller.id, key=idempotency_key
@@ -99,14 +124,14 @@ async def reply(
         except ticket_steps.KeyUsed:
             raise Problem(409, "This Idempotency-Key was used for another reply; use a new one.") from None
         state = await work.look_again()
-    desk.notifier.notify(OUTBOX_CHANNEL)
+    audit.desk.notifier.notify(OUTBOX_CHANNEL)
     return ReplyQueued(message_id=message_id, ticket=state)
 
 
 @router.post("/{ref}/notes", status_code=201)
-async def add_note(body: NewNote, ref: TicketRef, caller: Staff, desk: DeskDep) -> NoteView:
+async def add_note(body: NewNote, ref: TicketRef, caller: Staff, audit: AuditDep) -> NoteView:
     """Note something for other staff. No customer and no model is ever shown it."""
-    async with work_on(desk, caller, ref) as work:
+    async with work_on(audit, caller, ref, "ticket.noted") as work:
         note = await ticket_steps.add_note(
             work.conn, work.ticket, body.text, author_id=caller.id, written_by=caller.name
         )
@@ -114,9 +139,9 @@ async def add_note(body: NewNote, ref: TicketRef, caller: Staff, desk: DeskDep) 
 
 
 @router.post("/{ref}/assign")
-async def assign(body: Assignment, ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
+async def assign(body: Assignment, ref: TicketRef, caller: Staff, audit: AuditDep) -> TicketState:
     """Give the ticket to one of the staff, or to nobody."""
-    async with work_on(desk, caller, ref) as work:
+    async with work_on(audit, caller, ref, "ticket.assigned") as work:
         try:
             await ticket_steps.assign(work.conn, work.ticket, body.user_id)
         except ticket_steps.NoSuchColleague as error:
@@ -125,12 +150,12 @@ async def assign(body: Assignment, ref: TicketRef, caller: Staff, desk: DeskDep)
 
 
 @router.post("/{ref}/escalate")
-async def escalate(body: Escalation, ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
+async def escalate(body: Escalation, ref: TicketRef, caller: Staff, desk: DeskDep, audit: AuditDep) -> TicketState:
     """Take the ticket from the agent, or from another team, to the team of a route.
 
     A customer whom the agent was answering is told that a person takes over.
     """
-    async with work_on(desk, caller, ref, "escalate") as work:
+    async with work_on(audit, caller, ref, "ticket.escalated", "escalate") as work:
         try:
             await ticket_steps.escalate(work.conn, work.ticket, route=body.route, reason=body.reason)
         except feedback.UnknownRoute as error:
@@ -142,9 +167,9 @@ async def escalate(body: Escalation, ref: TicketRef, caller: Staff, desk: DeskDe
 
 
 @router.post("/{ref}/release")
-async def release(ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
+async def release(ref: TicketRef, caller: Staff, audit: AuditDep) -> TicketState:
     """Give the conversation back to the agent, which answers what the customer writes next."""
-    async with work_on(desk, caller, ref, "release") as work:
+    async with work_on(audit, caller, ref, "ticket.released", "release") as work:
         try:
             await ticket_steps.release(work.conn, work.ticket)
         except ticket_steps.NotRead:
@@ -155,9 +180,9 @@ async def release(ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
 
 
 @router.post("/{ref}/close")
-async def close(ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
+async def close(ref: TicketRef, caller: Staff, audit: AuditDep) -> TicketState:
     """The matter is settled. What the customer writes next opens the ticket again."""
-    async with work_on(desk, caller, ref, "close") as work:
+    async with work_on(audit, caller, ref, "ticket.closed", "close") as work:
         try:
             await ticket_steps.close(work.conn, work.ticket)
         except ticket_steps.NotRead:
@@ -166,17 +191,17 @@ async def close(ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
 
 
 @router.post("/{ref}/reopen")
-async def reopen(ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
+async def reopen(ref: TicketRef, caller: Staff, audit: AuditDep) -> TicketState:
     """The matter is not settled after all: the ticket is a person's."""
-    async with work_on(desk, caller, ref, "reopen") as work:
+    async with work_on(audit, caller, ref, "ticket.reopened", "reopen") as work:
         await ticket_steps.reopen(work.conn, work.ticket)
         return await work.look_again()
 
 
 @router.patch("/{ref}")
-async def correct(body: Correction, ref: TicketRef, caller: Staff, desk: DeskDep) -> TicketState:
+async def correct(body: Correction, ref: TicketRef, caller: Staff, audit: AuditDep) -> TicketState:
     """Say what the ticket is about, how urgent it is or whose. The agent learns from it."""
-    async with work_on(desk, caller, ref) as work:
+    async with work_on(audit, caller, ref, "ticket.corrected") as work:
         try:
             await feedback.correct_ticket(work.conn, ref, **body.model_dump())
         except feedback.UnknownRoute as error:

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from api.access import Caller, allow
+from api.audit import AuditDep
 from api.cursors import read_cursor, write_cursor
 from api.desk import Desk, DeskDep
 from api.problems import Problem, refuse_field
@@ -26,6 +27,7 @@ from api.submissions import Opening, open_ticket
 from api.ticket_detail import describe_detail
 from api.tickets import find_ticket, show_ticket
 from database.queries import conversations, ticket_lists, ticket_steps
+from database.queries.audit import name_object
 from database.queries.customers import find_proven_email
 from database.queries.ticket_lists import Place, Wanted
 from database.types import CustomerId, UserId
@@ -40,11 +42,11 @@ _INTERNAL = {"route", "assignee", "customer_id", "has_delivery_problem"}
 
 @router.post("", status_code=202)
 async def open_for_customer(
-    body: NewTicket, caller: Writer, desk: DeskDep, idempotency_key: IdempotencyKey = None
+    body: NewTicket, caller: Writer, desk: DeskDep, audit: AuditDep, idempotency_key: IdempotencyKey = None
 ) -> TicketOpened:
     """Open a ticket. Answered only when it is committed; the reply follows on the ticket."""
     opening = await _prepare(desk, body, caller, idempotency_key)
-    accepted = await open_ticket(desk, opening)
+    accepted = await open_ticket(desk, opening, audit)
     async with desk.pool.acquire() as conn:
         handle = await find_ticket(conn, caller, accepted.ticket_ref)
     return TicketOpened(**accepted.model_dump(), status=handle.status)
@@ -82,13 +84,19 @@ async def _find_own_address(desk: Desk, customer_id: CustomerId) -> tuple[str, s
 
 
 @router.get("")
-async def list_tickets(query: Annotated[TicketQuery, Query()], caller: Reader, desk: DeskDep) -> TicketPage:
+async def list_tickets(
+    query: Annotated[TicketQuery, Query()], caller: Reader, desk: DeskDep, audit: AuditDep
+) -> TicketPage:
     """Tickets, a page at a time. A customer who signed in sees their own, as they are on their pages."""
     is_customer = caller.customer_id is not None
     if is_customer and query.model_fields_set & _INTERNAL:
         raise Problem(403, f"Only staff may ask for {', '.join(sorted(query.model_fields_set & _INTERNAL))}.")
     after = None if query.cursor is None else _read_place(desk, query)
     async with desk.pool.acquire() as conn:
+        if query.customer_id is None:
+            await audit.record_read(conn, "ticket.listed", "ticket", None)
+        else:
+            await audit.record_read(conn, "ticket.listed", "customer", query.customer_id)
         rows, end = await ticket_lists.list_tickets(
             conn, _read_query(query, caller), query.sort, after=after, max_rows=query.limit, only_visible=is_customer
         )
@@ -109,10 +117,11 @@ async def count_tickets(caller: Reader, desk: DeskDep) -> TicketCounts:
 
 
 @router.get("/{ref}")
-async def read_ticket(ref: TicketRef, caller: Reader, desk: DeskDep) -> TicketDetail | TicketView:
+async def read_ticket(ref: TicketRef, caller: Reader, desk: DeskDep, audit: AuditDep) -> TicketDetail | TicketView:
     """The ticket: whole for staff, and as on its page for its customer and until a worker has read it."""
     async with desk.pool.acquire() as conn:
         handle = await find_ticket(conn, caller, ref)
+        await audit.record_read(conn, "ticket.read", "ticket", name_object(handle.ref))
         if caller.customer_id is None and handle.conversation_id is not None:
             view = await conversations.view_conversation(conn, handle.conversation_id)
             work = await ticket_steps.read_state(conn, ref)

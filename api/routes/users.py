@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from api.access import allow
+from api.audit import AuditDep
 from api.desk import DeskDep
 from api.problems import Problem, refuse_field
 from api.schemas import Email, Name, Password
 from api.schemas import Request as RequestBody
 from core.passwords import WeakPassword, require_strong
 from database.queries import users
-from database.queries.users import User
+from database.queries.users import User, describe_account
 from database.types import Role, UserId
 
 router = APIRouter(tags=["users"])
@@ -75,15 +76,16 @@ class Agents(BaseModel):
 
 
 @router.get("/users", dependencies=[ADMIN])
-async def list_users(desk: DeskDep, before: Before = None, limit: PageSize = 50) -> UserPage:
+async def list_users(desk: DeskDep, audit: AuditDep, before: Before = None, limit: PageSize = 50) -> UserPage:
     """All accounts, the newest first."""
     async with desk.pool.acquire() as conn:
+        await audit.record_read(conn, "user.listed", "user", None)
         found = await users.list_users(conn, before=before, max_rows=limit)
     return UserPage(users=[_view(user) for user in found], next=found[-1].id if len(found) == limit else None)
 
 
 @router.post("/users", status_code=201, dependencies=[ADMIN])
-async def open_account(body: NewUser, desk: DeskDep) -> UserView:
+async def open_account(body: NewUser, desk: DeskDep, audit: AuditDep) -> UserView:
     """Open an account. For a customer, the one who has proven this address is found or made: the admin vouches."""
     email, password = body.email.lower(), body.password.get_secret_value()
     try:
@@ -97,18 +99,19 @@ async def open_account(body: NewUser, desk: DeskDep) -> UserView:
                 user = await users.add_user(
                     conn, email=email, name=body.name, role=body.role, password_hash=password_hash
                 )
+                await audit.record(conn, "user.opened", "user", user.id, after=describe_account(user))
         except users.EmailTaken:
             raise Problem(409, "Somebody has an account with this address.") from None
     return _view(user)
 
 
 @router.patch("/users/{user_id}", dependencies=[ADMIN])
-async def change_account(user_id: UUID, body: UserChange, desk: DeskDep) -> UserView:
+async def change_account(user_id: UUID, body: UserChange, desk: DeskDep, audit: AuditDep) -> UserView:
     """Change role or name, or disable the account. The last admin stays one."""
     async with desk.pool.acquire() as conn:
         try:
             async with conn.transaction():
-                user = await users.change_user(
+                changed = await users.change_user(
                     conn,
                     UserId(user_id),
                     now=desk.clock(),
@@ -116,11 +119,19 @@ async def change_account(user_id: UUID, body: UserChange, desk: DeskDep) -> User
                     role=body.role,
                     is_disabled=body.disabled,
                 )
+                if changed is None:
+                    raise Problem(404, "There is no such account.")
+                await audit.record(
+                    conn,
+                    "user.changed",
+                    "user",
+                    user_id,
+                    before=describe_account(changed[0]),
+                    after=describe_account(changed[1]) | {"is_renamed": changed[0].name != changed[1].name},
+                )
         except users.LastAdmin:
             raise Problem(409, "This is the last admin; make somebody else one first.") from None
-    if user is None:
-        raise Problem(404, "There is no such account.")
-    return _view(user)
+    return _view(changed[1])
 
 
 @router.get("/agents", dependencies=[Depends(allow("tickets:read"))])

@@ -8,7 +8,7 @@ number and the hash that `verify` reports.
 import hmac
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from core.ids import derive_token
+from core.ids import derive_id, derive_token
 from database.pool import Conn
 from database.statements import load_statements
 from database.types import NOWHERE, Actor, Fact, Facts, Origin
@@ -24,12 +24,13 @@ from database.types import NOWHERE, Actor, Fact, Facts, Origin
 _SQL = load_statements("audit")
 
 MAX_USER_AGENT = 200
+MAX_ITEMS = 100  # of a list among the facts
 # One page that looks again and again at the same ticket is one reading.
 READING_SECONDS = 600.0
 BATCH_ROWS = 1_000
 _MAX_SEQ = 2**63 - 1
-_MAX_ITEMS = 100
 _MAX_FIGURE = 10_000_000  # a telephone number has more digits
+_OBJECT = re.compile(r"[A-Z]{1,8}-\d{8}-\d{4,12}|[a-z_]{1,40}")
 _NAME = re.compile(r"[a-z_]{1,40}")
 _WORD = re.compile(r"[a-z][a-z_:-]{0,39}|[0-9a-f]{64}|[A-Z]{1,8}-\d{8}-\d{4,12}")
 
@@ -144,6 +145,27 @@ async def list_entries(
     return [_read_entry(row) for row in rows]
 
 
+def name_object(name: str) -> UUID | str:
+    """A ticket's reference or a word of ours as it is; for another name, such as an inbox has, an id made of it."""
+    return name if _OBJECT.fullmatch(name) else derive_id("audit", name)
+
+
+def name_word(text: str | None) -> str | None:
+    """What may be a word of ours as a fact: as it is, or else "other"."""
+    return text if text is None or _WORD.fullmatch(text) else "other"
+
+
+def count_rows(counts: Mapping[str, int]) -> dict[str, Fact]:
+    """Rows by table or class of data as facts; beyond what a fact may be, it is the most that it may be."""
+    return {f"rows_{name.replace(' ', '_')}": min(count, _MAX_FIGURE - 1) for name, count in counts.items()}
+
+
+def tell_apart(before: Facts, after: Facts) -> tuple[Facts, Facts]:
+    """What is different of two descriptions of the same thing."""
+    names = [name for name in after if before.get(name) != after[name]]
+    return {name: before.get(name) for name in names}, {name: after[name] for name in names}
+
+
 def describe_facts(facts: Facts) -> str:
     """Facts as JSON. Raises ValueError for a name or a value that is none of ours."""
     for name, value in facts.items():
@@ -234,7 +256,7 @@ def _is_ours(value: Fact) -> bool:
             return _WORD.fullmatch(value) is not None
         case _:
             items = cast("Sequence[Fact]", value)
-            return len(items) <= _MAX_ITEMS and all(isinstance(item, UUID | str) and _is_ours(item) for item in items)
+            return len(items) <= MAX_ITEMS and all(isinstance(item, UUID | str) and _is_ours(item) for item in items)
 
 
 def _name_value(value: object) -> str:

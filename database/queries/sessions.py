@@ -55,7 +55,7 @@ async def open_session(conn: Conn, user_id: UserId, *, now: datetime, days: int)
 async def refresh_session(
     conn: Conn, session_id: SessionId, generation: int, *, now: datetime
 ) -> tuple[Verdict, Session | None]:
-    """What becomes of a session whose token of this generation is shown, and the session where it goes on.
+    """What becomes of a session whose token of this generation is shown, and the session unless it was over before.
 
     Commit in every case: a replay revokes it.
     """
@@ -71,6 +71,7 @@ async def refresh_session(
         return verdict, session
     if verdict == "replayed":
         await _SQL["revoke"].execute(conn, id=session_id, now=now)
+        return verdict, replace(session, is_revoked=True)
     return verdict, None
 
 
@@ -84,9 +85,10 @@ def judge_refresh(session: Session, generation: int, now: datetime) -> Verdict:
     return "repeated" if is_last and now - session.rotated_at <= GRACE else "replayed"
 
 
-async def revoke_session(conn: Conn, session_id: SessionId, *, now: datetime) -> None:
-    """Sign out on one device."""
-    await _SQL["revoke"].execute(conn, id=session_id, now=now)
+async def revoke_session(conn: Conn, session_id: SessionId, *, now: datetime) -> UserId | None:
+    """Sign out on one device. Returns who was signed in there, and None where nobody was any more."""
+    signed_out: UserId | None = await _SQL["revoke"].fetch_value(conn, id=session_id, now=now)
+    return signed_out
 
 
 async def revoke_sessions(conn: Conn, user_id: UserId, *, now: datetime, but: SessionId | None = None) -> None:

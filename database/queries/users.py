@@ -10,7 +10,7 @@ from database.pool import Conn
 from database.queries.customers import resolve_customer
 from database.queries.sessions import revoke_sessions
 from database.statements import load_statements
-from database.types import CustomerId, Identity, Role, UserId
+from database.types import CustomerId, Fact, Identity, Role, UserId
 
 _SQL = load_statements("users")
 
@@ -45,6 +45,7 @@ class Credentials:
 
     id: UserId
     password_hash: str
+    customer_id: CustomerId | None
 
 
 async def add_user(conn: Conn, *, email: str, name: str, role: Role, password_hash: str) -> User:
@@ -102,8 +103,11 @@ async def change_user(
     name: str | None = None,
     role: Role | None = None,
     is_disabled: bool | None = None,
-) -> User | None:
-    """Change what is given and return the account; a disabled one is signed out everywhere. Raises LastAdmin."""
+) -> tuple[User, User] | None:
+    """Change what is given; a disabled account is signed out everywhere. Raises LastAdmin.
+
+    Returns the account as it was and as it is.
+    """
     admins = [row["id"] for row in await _SQL["lock_admins"].fetch(conn)]
     user = await find_user(conn, user_id)
     if user is None:
@@ -124,7 +128,7 @@ async def change_user(
     )
     if is_out:
         await revoke_sessions(conn, user_id, now=now)
-    return await find_user(conn, user_id)
+    return user, await find_user(conn, user_id) or user
 
 
 async def set_password(conn: Conn, user_id: UserId, password_hash: str) -> None:
@@ -144,6 +148,11 @@ async def _find_customer(conn: Conn, role: Role, email: str, name: str) -> Custo
     if role != "user":
         return None
     return await resolve_customer(conn, Identity(kind="email", value=email, level="proven", name=name))
+
+
+def describe_account(user: User) -> dict[str, Fact]:
+    """What the audit log is told of an account."""
+    return {"role": user.role, "is_disabled": user.disabled_at is not None, "customer": user.customer_id}
 
 
 def _read(row: Any) -> User | None:  # noqa: ANN401  # a record of the driver

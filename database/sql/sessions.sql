@@ -11,7 +11,7 @@ SELECT s.id, s.user_id, s.generation, s.rotated_at, s.expires_at,
 UPDATE sessions SET generation = generation + 1, rotated_at = :now WHERE id = :id;
 
 -- name: revoke
-UPDATE sessions SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL;
+UPDATE sessions SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING user_id;
 
 -- name: revoke_others
 UPDATE sessions SET revoked_at = :now

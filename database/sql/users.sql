@@ -11,7 +11,7 @@ SELECT id, email, name, role, customer_id, created_at, last_sign_in_at, disabled
 SELECT id, email, name, role, customer_id, created_at, last_sign_in_at, disabled_at FROM users WHERE email = :email;
 
 -- name: find_credentials
-SELECT id, password_hash FROM users WHERE email = :email AND disabled_at IS NULL;
+SELECT id, password_hash, customer_id FROM users WHERE email = :email AND disabled_at IS NULL;
 
 -- name: list_page
 SELECT id, email, name, role, customer_id, created_at, last_sign_in_at, disabled_at FROM users

@@ -27,6 +27,7 @@ from database.types import Attachment, CustomerId, Identity, MessageId, Source
 from tests.agent.knowledge.desk import WordEmbedder, make_document, store
 from tests.database.builders import make_message, make_request
 from tests.database.proofs import SECRET, give_code
+from tests.database.test_audit import ANN
 from tests.workers.stubs import REF, Desk, Thinking, build_handover
 from workers.sync import name_what_files_are
 
@@ -148,7 +149,7 @@ async def find_customer(desk: Desk, address: str = ADDRESS) -> CustomerId:
 
 async def erase(desk: Desk, customer_id: CustomerId, confirm: str = ADDRESS) -> Certificate:
     async with desk.pool.acquire() as conn:
-        return await erase_customer(conn, SECRET, customer_id, confirm=confirm, erased_by="user 1")
+        return await erase_customer(conn, SECRET, customer_id, confirm=confirm, actor=ANN)
 
 
 async def erase_everyone_marked(desk: Desk) -> list[Certificate]:
@@ -203,7 +204,7 @@ async def test_a_certificate_is_kept_tells_nobody_who_it_was_and_asking_again_re
     customer_id = await find_customer(desk)
     certificate = await erase(desk, customer_id, f" {ADDRESS.upper()} ")
     assert certificate.finished_at is not None
-    assert (certificate.customer_id, certificate.erased_by) == (customer_id, "user 1")
+    assert (certificate.customer_id, certificate.erased_by) == (customer_id, f"user {ANN.id}")
     assert certificate.counts["conversations"] == certificate.counts["customers"] == 1
     assert certificate.counts["messages"] == 2
     assert MARK not in str(certificate)
