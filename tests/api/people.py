@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address
 from random import Random
 from uuid import uuid4
 
@@ -79,7 +80,7 @@ async def open_browser(
     service: Service, *, address: str | None = None, base_url: str = "http://desk.test"
 ) -> AsyncIterator[Browser]:
     """A browser at an address of its own, so that nobody's tries count for it."""
-    client = (address or f"10.{_addresses.randrange(2**24)}", 40_000)
+    client = (address or str(IPv4Address("10.0.0.0") + _addresses.randrange(2**24)), 40_000)
     transport = httpx.ASGITransport(service.app, raise_app_exceptions=False, client=client)
     async with httpx.AsyncClient(transport=transport, base_url=base_url) as opened:
         yield Browser(opened)

@@ -17,6 +17,24 @@ from tests.database.test_audit import UNGUARDED
 UNRECORDED = {
     "GET /audit": "it shows staff, and would fill itself",
     "GET /audit/verify": "numbers and a hash",
+    "GET /admin/metrics": "figures",
+    "GET /metrics": "figures",
+    "GET /metrics/channels": "figures",
+    "GET /metrics/channels.csv": "figures",
+    "GET /tickets/counts": "figures",
+    "GET /events": "references and states; whoever looks at one of the tickets is recorded there",
+    "GET /me/export": "what customers see of themselves; staff have nothing there",
+    "GET /agents": "names of staff",
+    "GET /keys": "names of machines",
+    "GET /knowledge/articles": "what customers may read anyway, and drafts of it",
+    "GET /knowledge/articles/{article_id}": "the same",
+    "GET /knowledge/uploads": "names of files of staff",
+    "GET /knowledge/uploads/{upload_id}": "the same",
+    "POST /knowledge/search": "a question of staff, and passages",
+    "GET /settings/overview": "how the desk is set up",
+    "GET /settings/channels": "the same",
+    "GET /settings/routes": "the same",
+    "GET /settings/test-messages/{message_id}": "an address that is no customer's",
 }
 
 

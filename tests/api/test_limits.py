@@ -23,8 +23,12 @@ UNCOUNTED = {
     "GET /health/detailed": "the same",
     "GET /webhooks/{address:path}": "vendors call from few addresses, and often",
     "POST /webhooks/{address:path}": "the same; each is signed",
+    "GET /desk": "a file",
+    "GET /desk/{path:path}": "a file",
+    "POST /auth/login": "tries are counted there with pauses that grow, by account and by address",
+    "POST /auth/logout": "a cookie of ours ends one session, and any other does nothing",
 }
-COUNTED_THERE = {"POST /support/submit"}
+COUNTED_THERE = {"POST /support/submit", "POST /auth/refresh"}
 SELDOM = 0.01  # a minute: nothing comes back while a test runs
 POLICIES: dict[PolicyName, Policy] = {name: Policy(3, SELDOM) for name in ("form", "ticket", "refused", "standard")}
 POLICIES["form_email"] = Policy(2, SELDOM)
