@@ -139,8 +139,17 @@ class MessageView(BaseModel):
     citations: list[SourceView]
 
 
+class FeedbackView(BaseModel):
+    """What the customer said of the ticket."""
+
+    rating: int
+    resolved: bool
+    comment: str
+    created_at: datetime
+
+
 class TicketView(BaseModel):
-    """A ticket as the customer sees it. `answering` says that a reply is being prepared."""
+    """A ticket as the customer sees it. `answering` says that a reply is being prepared; the latest feedback counts."""
 
     ticket_ref: str
     status: TicketStatus
@@ -153,6 +162,7 @@ class TicketView(BaseModel):
     created_at: datetime
     updated_at: datetime
     messages: list[MessageView]
+    feedback: FeedbackView | None
 
 
 class Health(BaseModel):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from api.schemas import Label, Request, Sla, clean_line
+from api.schemas import FeedbackView, Label, Request, Sla, SourceView, clean_line
 from database.queries.ticket_lists import Order
 from database.types import (
     Author,
@@ -135,6 +135,12 @@ class FileView(BaseModel):
     problem: str | None
 
 
+class StaffSourceView(SourceView):
+    """A passage that an automatic reply rests on, and the article or the ticket that it is from."""
+
+    source: str
+
+
 class StaffMessageView(BaseModel):
     """One message as staff see it. `delivery` is None for what a customer wrote."""
 
@@ -144,7 +150,7 @@ class StaffMessageView(BaseModel):
     author: Author
     text: str
     quoted: str
-    citations: list[dict[str, Any]]
+    citations: list[StaffSourceView]
     language: str | None
     sentiment: float | None
     delivery: DeliveryState | None
@@ -207,15 +213,6 @@ class RunView(BaseModel):
     tool_calls: list[ToolCallView]
     model_calls: list[dict[str, Any]]
     labels: list[RunLabelView]
-    created_at: datetime
-
-
-class FeedbackView(BaseModel):
-    """What the customer said of the ticket."""
-
-    rating: int
-    resolved: bool
-    comment: str
     created_at: datetime
 
 

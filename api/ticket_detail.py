@@ -4,7 +4,6 @@ from typing import Any
 
 from api.schemas import Sla
 from api.schemas_tickets import (
-    FeedbackView,
     FileView,
     Member,
     NoteView,
@@ -13,6 +12,7 @@ from api.schemas_tickets import (
     TicketCustomer,
     TicketDetail,
 )
+from api.tickets import describe_feedback
 from database.queries.ticket_steps import TicketWork
 from database.types.lifecycle import list_allowed
 
@@ -42,15 +42,7 @@ def describe_detail(view: dict[str, Any], work: TicketWork, notes: list[dict[str
         attachments=[FileView(**file) for file in view["attachments"]],
         notes=[NoteView(**note) for note in notes],
         runs=[_describe_run(run) for run in view["runs"]],
-        feedback=[
-            FeedbackView(
-                rating=said["rating"],
-                resolved=said["is_resolved"],
-                comment=said["comment"],
-                created_at=said["created_at"],
-            )
-            for said in view["ratings"]
-        ],
+        feedback=[describe_feedback(said) for said in view["ratings"]],
     )
 
 

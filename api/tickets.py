@@ -1,9 +1,12 @@
 """A ticket as a route has it before it does anything: found, and open to whoever calls."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from api.access import Caller
 from api.desk import Desk
 from api.problems import Problem
-from api.schemas import MessageView, Sla, SourceView, TicketView
+from api.schemas import FeedbackView, MessageView, Sla, SourceView, TicketView
 from channels.web.parse import CHANNEL, FORM_INBOX
 from database.pool import Conn
 from database.queries import tickets
@@ -55,4 +58,12 @@ async def show_ticket(desk: Desk, ref: str) -> TicketView:
             )
             for message in ticket["messages"]
         ],
+        feedback=None if ticket["feedback"] is None else describe_feedback(ticket["feedback"]),
+    )
+
+
+def describe_feedback(said: Mapping[str, Any]) -> FeedbackView:
+    """A row of feedback as it is shown."""
+    return FeedbackView(
+        rating=said["rating"], resolved=said["is_resolved"], comment=said["comment"], created_at=said["created_at"]
     )

@@ -184,7 +184,11 @@ async def view_ticket(conn: Conn, ref: str, *, channel: str, inbox: str) -> dict
         )
         waiting = await _list_waiting(conn, row["thread_id"], row["done_seq"])
         messages = [{**dict(m), "citations": json.loads(m["citations"])} for m in reversed(visible)]
-        return {**dict(row), "messages": _merge(messages, [message for message, _ in waiting])}
+        return {
+            **dict(row),
+            "messages": _merge(messages, [message for message, _ in waiting]),
+            "feedback": await _SQL["find_feedback"].fetch_row(conn, conversation_id=row["conversation_id"]),
+        }
     return await _view_queued(conn, ref, channel, inbox)
 
 
@@ -219,6 +223,7 @@ async def _view_queued(conn: Conn, ref: str, channel: str, inbox: str) -> dict[s
         "updated_at": waiting[-1][0]["created_at"],
         "answering": thread["answering"],
         "messages": [message for message, _ in waiting],
+        "feedback": None,
     }
 
 

@@ -93,6 +93,12 @@ SELECT m.id, m.author, m.text, m.citations, m.created_at
    AND (m.author = 'customer' OR o.state IN ('sent', 'delivered', 'read'))
  ORDER BY m.created_at DESC, m.id DESC LIMIT :max_messages;
 
+-- name: find_feedback
+-- The latest counts.
+SELECT f.rating, f.is_resolved, f.comment, f.created_at
+  FROM tickets t JOIN ticket_feedback f ON f.ticket_id = t.id
+ WHERE t.conversation_id = :conversation_id ORDER BY f.created_at DESC, f.id DESC LIMIT 1;
+
 -- name: list_waiting
 SELECT id, payload, received_at FROM message_queue
  WHERE thread_id = :thread_id AND seq > :done_seq ORDER BY seq LIMIT :max_messages;
