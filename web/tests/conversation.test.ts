@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { create, find } from "../src/shared/dom";
 import { Conversation } from "../src/ticket/conversation";
-import { splitCitations } from "../src/ticket/message-text";
+import { splitCitations } from "../src/shared/citations";
 import { NOW, sampleMessage } from "./sample";
 
 const SOURCE = { number: 1, title: "Reset a forgotten password", excerpt: "Open the <b>sign-in</b> page." };

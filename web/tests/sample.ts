@@ -34,6 +34,7 @@ export function sampleTicket(change: Partial<Ticket> = {}): Ticket {
     sla: { first_reply_minutes: 1440, first_reply_by: "2026-11-22T09:55:00Z" },
     answering: false,
     messages: [sampleMessage()],
+    feedback: null,
     ...change,
   };
 }

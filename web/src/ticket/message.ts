@@ -1,7 +1,7 @@
 import type { Author, Message } from "../shared/api-types";
 import { create } from "../shared/dom";
 import { renderTime } from "../shared/time";
-import { splitCitations } from "./message-text";
+import { splitCitations } from "../shared/citations";
 import { renderMarker, renderSources } from "./sources";
 
 const AUTHOR_LABELS: Record<Author, string> = {

@@ -5,14 +5,16 @@ import { useLocation } from "react-router";
 
 interface PageProps {
   title: string;
+  /** What the browser's tab says instead of the title, where one page shows many things. */
+  tabTitle?: string;
   /** Buttons and pickers that stand beside the title. */
   actions?: ReactNode;
   children: ReactNode;
 }
 
 /** The frame of a page: its title, here and in the tab, and what can be done on the whole page. */
-export function Page({ title, actions, children }: PageProps) {
-  useDocumentTitle(`${title} · Nightdesk`);
+export function Page({ title, tabTitle = title, actions, children }: PageProps) {
+  useDocumentTitle(`${tabTitle} · Nightdesk`);
   const heading = useFocusAfterNavigation();
   return (
     <>

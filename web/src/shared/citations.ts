@@ -1,4 +1,4 @@
-import type { Citation } from "../shared/api-types";
+import type { Citation } from "./api-types";
 
 export type TextPart = { kind: "text"; text: string } | { kind: "citation"; citation: Citation };
 
