@@ -67,7 +67,15 @@ async def answer(pool: DbPool, turn: Turn, text: str, citations: Sequence[Citati
     return message_id
 
 
-async def hand_over(pool: DbPool, turn: Turn, route: str) -> None:
+async def hand_over(
+    pool: DbPool,
+    turn: Turn,
+    route: str,
+    *,
+    reason: str = "the internal reason",
+    summary: str = "the internal summary",
+    draft: str | None = "the internal draft",
+) -> None:
     """Commit an escalation."""
     async with pool.acquire() as conn, conn.transaction():
         await queue.fence(conn, turn.lease)
@@ -75,9 +83,9 @@ async def hand_over(pool: DbPool, turn: Turn, route: str) -> None:
             conn,
             turn.conversation_id,
             route=route,
-            reason="the internal reason",
-            summary="the internal summary",
-            draft="the internal draft",
+            reason=reason,
+            summary=summary,
+            draft=draft,
             confidence=0.2,
         )
         await conversations.record_turn(conn, turn.conversation_id, owner="person", sentiment=0.0, automatic_replies=0)

@@ -37,6 +37,10 @@ class FakeServer implements TicketApi {
   reply(): Promise<never> {
     throw new Error("not used");
   }
+
+  rate(): Promise<never> {
+    throw new Error("not used");
+  }
 }
 
 async function openPage(prepare: (server: FakeServer) => void = () => {}) {

@@ -10,7 +10,7 @@ const REF = "TF-20261121-0001";
 function openPage(reply: TicketApi["reply"] = () => new Promise(() => {})): TicketPage {
   showPage(ticketHtml);
   delete document.body.dataset["connection"];
-  const api: TicketApi = { load: vi.fn(), openEvents: vi.fn(), reply };
+  const api: TicketApi = { load: vi.fn(), openEvents: vi.fn(), rate: vi.fn(), reply };
   return new TicketPage(REF, api, () => {});
 }
 

@@ -13,6 +13,8 @@ export type ReplyAccepted = Schemas["ReplyAccepted"];
 export type Ticket = Schemas["TicketView"];
 export type Message = Schemas["MessageView"];
 export type Citation = Schemas["SourceView"];
+export type NewFeedback = Schemas["NewFeedback"];
+export type FeedbackAccepted = Schemas["FeedbackAccepted"];
 export type FieldProblem = Schemas["FieldProblem"];
 
 export type Category = Ticket["category"];

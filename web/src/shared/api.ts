@@ -1,5 +1,5 @@
 import { ApiError, readApiError } from "./api-error";
-import type { ApiPath, ReplyAccepted, Submission, SubmissionAccepted, Ticket } from "./api-types";
+import type { ApiPath, FeedbackAccepted, NewFeedback, ReplyAccepted, Submission, SubmissionAccepted, Ticket } from "./api-types";
 
 const REQUEST_TIMEOUT_MS = 20_000;
 
@@ -8,6 +8,7 @@ export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
 export interface TicketApi {
   load(): Promise<Ticket>;
   reply(message: string, idempotencyKey: string): Promise<ReplyAccepted>;
+  rate(feedback: NewFeedback): Promise<FeedbackAccepted>;
   openEvents(signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
 }
 
@@ -37,6 +38,13 @@ export function createTicketApi(ref: string, token: string, fetch: Fetch = brows
         method: "POST",
         headers: { ...authorization, "Content-Type": "application/json", "Idempotency-Key": idempotencyKey },
         body: JSON.stringify({ message }),
+      }),
+
+    rate: (feedback) =>
+      requestJson(fetch, `${path}/feedback`, {
+        method: "POST",
+        headers: { ...authorization, "Content-Type": "application/json" },
+        body: JSON.stringify(feedback),
       }),
 
     async openEvents(signal) {

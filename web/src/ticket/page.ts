@@ -5,6 +5,7 @@ import { createDraft } from "../shared/draft";
 import { refreshTimes } from "../shared/time";
 import { Composer } from "./composer";
 import { Conversation } from "./conversation";
+import { FeedbackForm } from "./feedback";
 import { Latest } from "./latest";
 import type { Connection } from "./live";
 import { Outbox } from "./outbox";
@@ -18,6 +19,7 @@ export class TicketPage {
   private readonly conversation: Conversation;
   private readonly latest: Latest;
   private readonly composer: Composer;
+  private readonly feedback: FeedbackForm;
   private readonly outbox: Outbox;
   private readonly onSent: () => void;
 
@@ -36,6 +38,11 @@ export class TicketPage {
       draft: createDraft(`nightdesk.reply.${ref}`),
       onSend: (text) => void this.send(text),
     });
+    this.feedback = new FeedbackForm({
+      root: find("#feedback", HTMLElement),
+      draft: createDraft(`nightdesk.feedback.${ref}`),
+      rate: (feedback) => api.rate(feedback),
+    });
     find("#ask-person", HTMLButtonElement).addEventListener("click", () => this.composer.askForPerson());
     this.showOutgoing();
   }
@@ -50,6 +57,7 @@ export class TicketPage {
     this.outbox.settle(ticket.messages);
     this.showAnswering(ticket);
     this.showAutomatic();
+    this.feedback.show(ticket);
     this.reveal();
     const hasNews = !isFirst && added.some(({ author }) => author !== "customer");
     if (isFirst || (hasNews && wasAtEnd)) this.latest.showLastMessage();

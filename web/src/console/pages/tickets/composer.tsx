@@ -27,17 +27,23 @@ export function Composer({ ticket }: { ticket: TicketDetail }) {
   useShortcut({ key: "n", label: "Write a note", group: "Ticket", run: () => write("note") });
   return (
     <section className={styles.composer} data-kind={kind} aria-label="Write">
-      <Tabs value={kind} onChange={(value) => setKind(value === "note" ? "note" : "reply")} variant="pills">
+      <Tabs
+        value={kind}
+        onChange={(value) => setKind(value === "note" ? "note" : "reply")}
+        variant="pills"
+        keepMounted={false}
+      >
         <Tabs.List className={styles.tabs}>
           <Tabs.Tab value="reply">Reply</Tabs.Tab>
           <Tabs.Tab value="note">Internal note</Tabs.Tab>
         </Tabs.List>
+        <Tabs.Panel value="reply">
+          <ReplyForm ticket={ticket} kept={reply} field={field} />
+        </Tabs.Panel>
+        <Tabs.Panel value="note">
+          <NoteForm ticket={ticket} kept={note} field={field} />
+        </Tabs.Panel>
       </Tabs>
-      {kind === "reply" ? (
-        <ReplyForm ticket={ticket} kept={reply} field={field} />
-      ) : (
-        <NoteForm ticket={ticket} kept={note} field={field} />
-      )}
     </section>
   );
 }

@@ -7,13 +7,6 @@ export const STATUS_LABELS: Record<Status, string> = {
   closed: "Closed",
 };
 
-export const STATUS_COLORS: Record<Status, string> = {
-  open: "accent",
-  auto_resolved: "green",
-  escalated: "yellow",
-  closed: "gray",
-};
-
 export const CHANNEL_LABELS: Record<Channel, string> = {
   web: "Web form",
   gmail: "Gmail",

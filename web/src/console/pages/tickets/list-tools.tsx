@@ -1,4 +1,4 @@
-import { Button, CloseButton, Indicator, NativeSelect, Popover, Stack, Switch, TextInput } from "@mantine/core";
+import { Button, CloseButton, NativeSelect, Popover, Stack, Switch, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { ListFilterIcon, SearchIcon } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
@@ -72,11 +72,9 @@ function FilterMenu({ filters, onChange }: ToolsProps) {
   return (
     <Popover position="bottom-end" width={280} shadow="md" trapFocus returnFocus>
       <Popover.Target>
-        <Indicator label={count} size={18} disabled={count === 0} color="accent">
-          <Button variant="default" size="sm" leftSection={<ListFilterIcon size={16} aria-hidden />}>
-            Filter
-          </Button>
-        </Indicator>
+        <Button variant={count === 0 ? "default" : "light"} size="sm" leftSection={<ListFilterIcon size={16} aria-hidden />}>
+          {count === 0 ? "Filter" : `Filter · ${count}`}
+        </Button>
       </Popover.Target>
       <Popover.Dropdown aria-label="Filter">
         <FilterFields filters={filters} onChange={onChange} />

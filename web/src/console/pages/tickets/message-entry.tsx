@@ -1,4 +1,4 @@
-import { Badge, Tooltip } from "@mantine/core";
+import { Tooltip } from "@mantine/core";
 import { useRef } from "react";
 import { splitCitations } from "../../../shared/citations";
 import { describeAge, describeMoment } from "../../../shared/time";
@@ -99,9 +99,9 @@ function Delivery({ state, error }: { state: NonNullable<Message["delivery"]>; e
   if (!isBad) return <p className={styles.delivery}>{DELIVERY_LABELS[state]}</p>;
   return (
     <p className={styles.delivery}>
-      <Badge size="sm" radius="sm" variant="light" color={state === "failed" ? "red" : "yellow"} tt="none">
+      <span className={styles.bad} data-state={state}>
         {DELIVERY_LABELS[state]}
-      </Badge>
+      </span>
       {error}
     </p>
   );

@@ -101,7 +101,7 @@ function IntentField({ intent, onChange }: { intent: string; onChange(intent: st
         variant="unstyled"
         className={styles.choice}
         aria-label="Intent"
-        placeholder="reset_password"
+        placeholder="Not known"
         value={typed}
         error={typed !== "" && !isName && "Small letters, digits and _ only."}
         onChange={(event) => setTyped(event.currentTarget.value)}

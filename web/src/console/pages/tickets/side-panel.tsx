@@ -15,8 +15,8 @@ export function SidePanel({ ticket, now, mayWrite }: { ticket: TicketDetail; now
       <Section title="Ticket">
         <Properties ticket={ticket} now={now} mayWrite={mayWrite} />
       </Section>
-      {ticket.handover_reason && (
-        <Section title="Why a person">
+      {ticket.handover_summary && (
+        <Section title="Handed over">
           <Handover ticket={ticket} />
         </Section>
       )}

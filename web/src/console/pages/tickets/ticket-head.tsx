@@ -1,9 +1,9 @@
-import { ActionIcon, Badge, Button } from "@mantine/core";
+import { ActionIcon, Button } from "@mantine/core";
 import { ArrowLeftIcon, PanelRightIcon } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useLocation } from "react-router";
 import { Actions } from "./actions";
-import { STATUS_COLORS, STATUS_LABELS } from "./labels";
+import { STATUS_LABELS } from "./labels";
 import type { TicketDetail } from "./types";
 import styles from "./ticket.module.css";
 
@@ -29,9 +29,9 @@ export function TicketHead({ ticket, mayWrite, isTelling, onTell, onBack }: Tick
             {ticket.subject}
           </h2>
           <p className={styles.line}>
-            <Badge size="sm" radius="sm" variant="light" color={STATUS_COLORS[ticket.status]} tt="none">
+            <span className={styles.pill} data-status={ticket.status}>
               {ticket.answering ? "Being answered" : STATUS_LABELS[ticket.status]}
-            </Badge>
+            </span>
             <span className={styles.ref}>{ticket.ticket_ref}</span>
             <span className={styles.who}>{ticket.customer.contact_name || ticket.customer.name}</span>
           </p>

@@ -7,14 +7,13 @@ export type Entry =
 
 /** Everything that was said of a ticket, to whomever, in the order in which it was said. */
 export function buildTimeline(ticket: Pick<TicketDetail, "messages" | "attachments" | "notes" | "feedback">): Entry[] {
-  const files = Map.groupBy(ticket.attachments, (file) => file.message_id);
   const entries: Entry[] = [
     ...ticket.messages.map((message) => ({
       kind: "message" as const,
       id: message.id,
       at: message.created_at,
       message,
-      files: files.get(message.id) ?? [],
+      files: ticket.attachments.filter(({ message_id }) => message_id === message.id),
     })),
     ...ticket.notes.map((note) => ({ kind: "note" as const, id: note.id, at: note.created_at, note })),
     ...ticket.feedback.map((feedback) => ({
