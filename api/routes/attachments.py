@@ -16,9 +16,20 @@ from database.queries.attachments import find_attachment
 router = APIRouter(tags=["attachments"])
 
 _NOT_FOUND = "There is no such file."
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file; one whose type is not known to be harmless as bytes",
+        "content": {name: {"schema": {"type": "string", "format": "binary"}} for name in sorted(SAFE_TYPES)},
+    }
+}
 
 
-@router.get("/attachments/{file_id}", dependencies=[Depends(allow("tickets:read"))])
+@router.get(
+    "/attachments/{file_id}",
+    dependencies=[Depends(allow("tickets:read"))],
+    response_class=Response,
+    responses=_FILE,
+)
 async def read_attachment(file_id: UUID, desk: DeskDep, audit: AuditDep) -> Response:
     """The content of one file."""
     found = await _find(desk, file_id)
@@ -27,7 +38,7 @@ async def read_attachment(file_id: UUID, desk: DeskDep, audit: AuditDep) -> Resp
     return await _serve(desk, found)
 
 
-@router.get("/support/ticket/{ref}/attachments/{file_id}")
+@router.get("/support/ticket/{ref}/attachments/{file_id}", response_class=Response, responses=_FILE)
 async def read_ticket_attachment(file_id: UUID, ref: OpenTicket, desk: DeskDep) -> Response:
     """The content of one file of this ticket."""
     found = await _find(desk, file_id)

@@ -10,6 +10,7 @@ from api.access import allow
 from api.audit import AuditDep
 from api.desk import DeskDep
 from api.problems import Problem
+from api.schemas import Request as RequestBody
 from database import outbox
 from database.notify import OUTBOX_CHANNEL, TICKET_CHANNEL
 from database.queries.notices import list_notices, settle_notices
@@ -20,7 +21,7 @@ router = APIRouter(tags=["deliveries"])
 MaxRows = Annotated[int, Query(ge=1, le=500)]
 
 
-class Verdict(BaseModel):
+class Verdict(RequestBody):
     """What a person knows of a reply: that it was sent, or that it was not and shall be."""
 
     outcome: Literal["sent", "not_sent"]

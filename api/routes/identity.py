@@ -10,6 +10,7 @@ from api.access import OpenTicket, allow
 from api.audit import Audit, AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
+from api.schemas import Request as RequestBody
 from database.notify import OUTBOX_CHANNEL
 from database.proof import Post, send_code
 from database.queries import identities
@@ -18,7 +19,7 @@ from database.types import ConversationId
 router = APIRouter(tags=["identity"])
 
 
-class Claim(BaseModel):
+class Claim(RequestBody):
     """The address that a customer says is theirs."""
 
     email: Annotated[EmailStr, Field(max_length=254)]
@@ -31,7 +32,7 @@ class CodeSent(BaseModel):
     attempts: int = identities.MAX_ATTEMPTS
 
 
-class Code(BaseModel):
+class Code(RequestBody):
     """Six digits."""
 
     code: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{6}$")]

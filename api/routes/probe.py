@@ -12,6 +12,7 @@ from api.access import allow
 from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
+from api.routes.support import follow_changes
 from api.schemas import Probe, ProbeReport
 from channels.web.parse import parse_submission
 from core.ids import new_id
@@ -35,7 +36,7 @@ async def probe_queue(desk: DeskDep, audit: AuditDep, body: Probe | None = None)
     probe = body or Probe()
     started = time.perf_counter()
     ref = f"PROBE-{new_id().hex[-12:].upper()}"
-    with desk.feed.follow(ref) as changed:
+    with follow_changes(desk, ref) as changed:
         published = await _publish_probe(desk, ref, probe.message)
         publish_ms = _elapsed_ms(started)
         async with desk.pool.acquire() as conn:

@@ -3,8 +3,10 @@
 from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from api.access import VENDOR
 from api.desk import Desk, DeskDep
@@ -24,7 +26,12 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Depends(
 _UNKNOWN = "No channel takes webhooks at this address; is it configured?"
 
 
-@router.get("/{address:path}")
+def _describe_answer(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """What vendors want to hear, each in its own form."""
+    return {200: {"description": "Taken in", "content": {name: {} for name in media_types}}}
+
+
+@router.get("/{address:path}", response_class=PlainTextResponse, responses=_describe_answer("text/plain"))
 async def confirm_webhook(address: str, request: Request, desk: DeskDep) -> Response:
     """A vendor asks whether this address is ours before it sends anything."""
     receiver = _find_receiver(desk, address)
@@ -34,7 +41,11 @@ async def confirm_webhook(address: str, request: Request, desk: DeskDep) -> Resp
     return Response(answer, media_type="text/plain")
 
 
-@router.post("/{address:path}")
+@router.post(
+    "/{address:path}",
+    response_class=Response,
+    responses=_describe_answer("application/json", "text/plain", "text/xml"),
+)
 async def receive_webhook(address: str, request: Request, desk: DeskDep) -> Response:
     """Take what a vendor sends. Answered 2xx only when it is committed, and also when it is nothing to us."""
     receiver = _find_receiver(desk, address)
