@@ -40,7 +40,8 @@ export function ExportMenu({ view, caption, charts, hasCharts }: ExportMenuProps
     });
   const savePicture = (): void => {
     const root = charts.current;
-    if (root && hasCharts) void save(`${name}.png`, () => drawPicture(root, caption));
+    if (root && hasCharts) return void save(`${name}.png`, () => drawPicture(root, caption));
+    notifications.show({ message: "There are no charts to save in this view." });
   };
   useAction({ label: "Export the figures as CSV", group: "Dashboard", run: saveTable });
   useAction({ label: "Export the charts as PNG", group: "Dashboard", run: savePicture });

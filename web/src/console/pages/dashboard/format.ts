@@ -17,7 +17,7 @@ const cents = new Intl.NumberFormat(undefined, {
   style: "currency",
   currency: "USD",
   currencyDisplay: "narrowSymbol",
-  maximumFractionDigits: 4,
+  minimumFractionDigits: 4,
 });
 
 const MINUTE = 60;
@@ -64,7 +64,7 @@ export interface Moments {
 /** How the buckets of a time series are named. Those of days and weeks begin at midnight in UTC, so are named there. */
 export function chooseMoments(bucketSeconds: number): Moments {
   const zone = bucketSeconds >= DAY ? { timeZone: "UTC" } : {};
-  const time = { hour: "2-digit", minute: "2-digit" } as const;
+  const time = { hour: "numeric", minute: "2-digit" } as const;
   const day = { day: "numeric", month: "short" } as const;
   const short = bucketSeconds > HOUR ? { ...day, ...zone } : time;
   const long = { weekday: "short", ...day, ...(bucketSeconds >= DAY ? zone : time) } as const;

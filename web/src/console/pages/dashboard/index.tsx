@@ -11,7 +11,7 @@ import { describeLength, describeZone } from "./format";
 import { sumUp } from "./health";
 import { HealthCards } from "./health-cards";
 import { LiveStrip, NoWorkers } from "./live-strip";
-import { EmptyDesk, Failure, QuietPeriod } from "./notices";
+import { Failure, Nothing } from "./notices";
 import { Pickers } from "./pickers";
 import { useChannelMetrics, useDeskMetrics, useHealth } from "./queries";
 import { Tiles, TilesSkeleton } from "./tiles";
@@ -52,10 +52,8 @@ export default function Dashboard() {
               <Suspense fallback={<ChartsSkeleton />}>
                 <Charts summary={metrics.data.total} bucketSeconds={metrics.data.bucket_seconds} />
               </Suspense>
-            ) : desk.data?.tickets.total === 0 ? (
-              <EmptyDesk />
             ) : (
-              <QuietPeriod onWiden={() => show({ span: "30d", channels: [] })} />
+              <Nothing tickets={desk.data?.tickets.total} onWiden={() => show({ span: "30d", channels: [] })} />
             )}
             <ChannelTable channels={metrics.data.channels} />
           </div>

@@ -22,7 +22,7 @@ export function Failure({ what, query }: FailureProps) {
         <span>
           {what} as of {new Date(dataUpdatedAt).toLocaleTimeString()}, and not since: {describeProblem(error)}
         </span>
-        <Button size="compact-xs" variant="default" loading={isRefetching} onClick={retry}>
+        <Button size="compact-xs" variant="default" onClick={retry}>
           Try again
         </Button>
       </p>
@@ -44,8 +44,18 @@ export function Failure({ what, query }: FailureProps) {
   );
 }
 
-/** Nobody has ever written. */
-export function EmptyDesk() {
+interface NothingProps {
+  /** How many there are in all; undefined while nobody knows. */
+  tickets: number | undefined;
+  onWiden(): void;
+}
+
+/** Stands where the charts would: nobody has ever written, or not in this period on these channels. */
+export function Nothing({ tickets, onWiden }: NothingProps) {
+  return tickets === 0 ? <EmptyDesk /> : <QuietPeriod onWiden={onWiden} />;
+}
+
+function EmptyDesk() {
   return (
     <section className={classes.empty} aria-labelledby="empty-desk">
       <InboxIcon size={28} aria-hidden />
@@ -63,8 +73,7 @@ export function EmptyDesk() {
   );
 }
 
-/** There are tickets, but none of this time or of these channels. */
-export function QuietPeriod({ onWiden }: { onWiden(): void }) {
+function QuietPeriod({ onWiden }: { onWiden(): void }) {
   return (
     <section className={classes.empty} aria-labelledby="quiet-period">
       <InboxIcon size={28} aria-hidden />

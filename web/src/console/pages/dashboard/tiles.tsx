@@ -60,7 +60,7 @@ export function Tiles({ figures, previous }: TilesProps) {
               {note}
             </dd>
             <dd className={classes.change}>
-              {value ? <ChangeNote change={compare(measure, figures, previous)} /> : "\u00a0"}
+              {value || previous[measure.name] ? <ChangeNote change={compare(measure, figures, previous)} /> : "\u00a0"}
             </dd>
           </div>
         );
