@@ -16,8 +16,8 @@ const pageAddresses: Plugin = {
 
 /** What the development server passes on to the API; the documentation page tries out all of it. */
 const API_PATHS = [
-  "/admin", "/agents", "/attachments", "/auth", "/conversations", "/customers", "/events", "/feedback", "/health", "/keys",
-  "/knowledge", "/metrics", "/openapi.json", "/support", "/test/queue", "/tickets", "/users",
+  "/admin", "/agents", "/attachments", "/audit", "/auth", "/conversations", "/customers", "/events", "/feedback", "/health", "/keys",
+  "/knowledge", "/metrics", "/openapi.json", "/settings", "/support", "/test/queue", "/tickets", "/users",
 ];
 
 export default defineConfig({

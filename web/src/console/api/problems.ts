@@ -12,11 +12,24 @@ export function describeProblem(error: unknown): string {
       return "Your account may not do this. Ask an admin for the right.";
     case 429:
       return `That was too much at once. Try again ${describeWait(error.retryAfterSeconds)}.`;
+    case 422:
+      return error.fields.map(({ message }) => toSentence(message)).join(" ") || error.detail;
     case 503:
       return `The desk is busy. Try again ${describeWait(error.retryAfterSeconds)}.`;
     default:
       return error.detail || "The desk could not do this. Try again in a moment.";
   }
+}
+
+/** What is wrong with one field of what was sent, where that is why it was refused. */
+export function describeField(error: unknown, field: string): string | null {
+  const found = error instanceof ApiError ? error.fields.find((problem) => problem.field === field) : undefined;
+  return found ? toSentence(found.message) : null;
+}
+
+function toSentence(message: string): string {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** Signing in is the one place where 401 is about what was typed. */

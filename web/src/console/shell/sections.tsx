@@ -42,7 +42,7 @@ const SECTIONS: readonly Section[] = [
     label: "Settings",
     path: "/settings",
     key: "g s",
-    scope: "admin",
+    scope: "tickets:read", // everybody at the desk: their own account is there
     icon: SettingsIcon,
     Page: lazy(() => import("../pages/settings")),
   },
