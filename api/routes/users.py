@@ -5,16 +5,16 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from api.access import allow
 from api.audit import AuditDep
-from api.desk import DeskDep
+from api.desk import Desk, DeskDep
 from api.problems import Problem, refuse_field
 from api.schemas import Email, Name, Password
 from api.schemas import Request as RequestBody
 from core.passwords import WeakPassword, require_strong
-from database.queries import users
+from database.queries import sessions, users
 from database.queries.users import User, describe_account
 from database.types import Role, UserId
 
@@ -62,6 +62,12 @@ class UserChange(RequestBody):
     disabled: Annotated[bool | None, Field(description="True signs out everywhere and lets nobody in.")] = None
 
 
+class NewPassword(RequestBody):
+    """A password for somebody who has lost theirs. Whoever sets it tells it to its owner, who changes it."""
+
+    password: Password
+
+
 class AgentView(BaseModel):
     """Somebody who may be given a ticket."""
 
@@ -87,12 +93,8 @@ async def list_users(desk: DeskDep, audit: AuditDep, before: Before = None, limi
 @router.post("/users", status_code=201, dependencies=[ADMIN])
 async def open_account(body: NewUser, desk: DeskDep, audit: AuditDep) -> UserView:
     """Open an account. For a customer, the one who has proven this address is found or made: the admin vouches."""
-    email, password = body.email.lower(), body.password.get_secret_value()
-    try:
-        require_strong(password, email)
-    except WeakPassword as error:
-        raise refuse_field("password", str(error)) from None
-    password_hash = await desk.passwords.hash(password)
+    email = body.email.lower()
+    password_hash = await _hash(desk, body.password, email)
     async with desk.pool.acquire() as conn:
         try:
             async with conn.transaction():
@@ -134,11 +136,34 @@ async def change_account(user_id: UUID, body: UserChange, desk: DeskDep, audit: 
     return _view(changed[1])
 
 
+@router.post("/users/{user_id}/password", status_code=204, dependencies=[ADMIN])
+async def reset_password(user_id: UUID, body: NewPassword, desk: DeskDep, audit: AuditDep) -> None:
+    """Set a password for somebody who has lost theirs. They are signed out everywhere."""
+    async with desk.pool.acquire() as conn:
+        user = await users.find_user(conn, UserId(user_id))
+    if user is None:
+        raise Problem(404, "There is no such account.")
+    password_hash = await _hash(desk, body.password, user.email)
+    async with desk.pool.acquire() as conn, conn.transaction():
+        await users.set_password(conn, user.id, password_hash)
+        await sessions.revoke_sessions(conn, user.id, now=desk.clock())
+        await audit.record(conn, "user.password_changed", "user", user.id)
+
+
 @router.get("/agents", dependencies=[Depends(allow("tickets:read"))])
 async def list_agents(desk: DeskDep) -> Agents:
     """Everybody who may be given a ticket: agents and admins whose account is not disabled."""
     async with desk.pool.acquire() as conn:
         return Agents(agents=[AgentView(**row) for row in await users.list_agents(conn)])
+
+
+async def _hash(desk: Desk, password: SecretStr, email: str) -> str:
+    given = password.get_secret_value()
+    try:
+        require_strong(given, email)
+    except WeakPassword as error:
+        raise refuse_field("password", str(error)) from None
+    return await desk.passwords.hash(given)
 
 
 def _view(user: User) -> UserView:

@@ -87,6 +87,36 @@ async def test_only_a_customer_has_a_customer_whatever_the_role_was_before(fresh
     assert (await change_account(fresh, ada.id, role="user")).json() == as_customer
 
 
+async def reset_password(service: Service, user_id: object, password: str) -> httpx.Response:
+    key = await issue_key(service.pool, "admin")
+    return await service.client.post(
+        f"/users/{user_id}/password", json={"password": password}, headers={"X-API-Key": key}
+    )
+
+
+async def test_a_password_that_was_reset_signs_in_and_ends_what_the_old_one_opened(fresh: Service) -> None:
+    ada = await hire(fresh.pool, "agent")
+    async with open_browser(fresh) as browser:
+        token = await browser.sign_in(ada.email)
+        response = await reset_password(fresh, ada.id, "nine herons before lunch")
+        assert (response.status_code, response.content) == (204, b"")
+        assert (await browser.read_me(token)).status_code == 401
+        assert (await browser.refresh()).status_code == 401
+        assert (await browser.try_password(ada.email, PASSWORD)).status_code == 401
+        await browser.sign_in(ada.email, "nine herons before lunch")
+    async with fresh.pool.acquire() as conn:
+        entry = await conn.fetchrow("SELECT action, object_id, after FROM audit_log ORDER BY seq DESC LIMIT 1")
+    assert tuple(entry) == ("user.password_changed", str(ada.id), None)
+
+
+async def test_a_weak_password_is_not_set_and_nobody_unknown_gets_one(fresh: Service) -> None:
+    ada = await hire(fresh.pool, "agent")
+    assert name_fields(expect_problem(await reset_password(fresh, ada.id, "password1234"), 422)) == {"password"}
+    expect_problem(await reset_password(fresh, uuid4(), "nine herons before lunch"), 404)
+    async with open_browser(fresh) as browser:
+        await browser.sign_in(ada.email)
+
+
 async def test_what_is_left_out_of_a_change_stays(fresh: Service) -> None:
     ada = await hire(fresh.pool, "agent", name="Ada")
     assert (await change_account(fresh, ada.id, name="Ada Byron")).json()["name"] == "Ada Byron"
