@@ -1,4 +1,5 @@
 import {
+  Badge,
   Checkbox,
   CloseButton,
   createTheme,
@@ -53,6 +54,7 @@ export const theme = createTheme({
   respectReducedMotion: true,
   cursorType: "pointer",
   components: {
+    Badge: Badge.extend({ defaultProps: { tt: "none", fw: 550 } }),
     Checkbox: Checkbox.extend({ defaultProps: { iconColor: "var(--on-accent)" } }),
     CloseButton: CloseButton.extend({ defaultProps: closeButtonProps }),
     Drawer: Drawer.extend({ defaultProps: { closeButtonProps } }),

@@ -1,6 +1,7 @@
 import { Badge, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { KIND_LABELS, nameLanguage } from "./labels";
+import { PassageText } from "./passage-text";
 import styles from "./search.module.css";
 import type { Found } from "./types";
 import { markWords } from "./words";
@@ -30,13 +31,17 @@ export function FoundPassage({ passage, best, question }: FoundPassageProps) {
           {passage.language !== null && ` · ${nameLanguage(passage.language)}`}
         </Text>
       </div>
-      <Text size="sm" className={styles.excerpt}>
-        {markWords(passage.excerpt, question).map(({ text, isFound }, index) =>
-          isFound ? <mark key={index}>{text}</mark> : text,
-        )}
-      </Text>
+      <div className={styles.excerpt}>
+        <PassageText text={passage.excerpt} show={(text) => <Marked text={text} question={question} />} />
+      </div>
       <Scores passage={passage} best={best} />
     </li>
+  );
+}
+
+function Marked({ text, question }: { text: string; question: string }) {
+  return markWords(text, question).map(({ text: part, isFound }, index) =>
+    isFound ? <mark key={index}>{part}</mark> : part,
   );
 }
 

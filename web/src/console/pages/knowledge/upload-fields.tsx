@@ -4,7 +4,7 @@ import type { Audience, FileFields } from "./types";
 import styles from "./uploads.module.css";
 
 const AUDIENCES: { value: Audience | "as-said"; label: string }[] = [
-  { value: "as-said", label: "As the file says" },
+  { value: "as-said", label: "As in the file" },
   { value: "public", label: AUDIENCE_LABELS.public },
   { value: "internal", label: AUDIENCE_LABELS.internal },
 ];
@@ -28,11 +28,12 @@ export function UploadFields({ said, say, isReplacing }: UploadFieldsProps) {
         onChange={({ currentTarget: { value } }) => say(write(said, "category", value === "" ? undefined : value))}
       />
       <div>
-        <Text size="sm" fw={500} mb={4} id="who-may-read">
+        <Text size="sm" fw={600} mb={4} id="who-may-read">
           Who may read it
         </Text>
         <SegmentedControl
           fullWidth
+          size="xs"
           aria-labelledby="who-may-read"
           data={AUDIENCES}
           value={said.audience ?? "as-said"}

@@ -87,17 +87,10 @@ function Row({ icon: Icon, tone, name, side, children }: RowProps) {
 }
 
 function Bar({ name, text, percent }: { name: string; text: string; percent: number | null }) {
+  if (percent === null) return <span className={styles.waiting}>{text}</span>;
   return (
     <div className={styles.bar}>
-      <Progress.Root size="sm">
-        <Progress.Section
-          value={percent ?? 100}
-          animated={percent === null}
-          striped={percent === null}
-          color={percent === null ? "gray" : "accent"}
-          aria-label={`Progress of ${name}`}
-        />
-      </Progress.Root>
+      <Progress value={percent} size="sm" aria-label={`Progress of ${name}`} />
       <Text size="xs" c="dimmed" className={styles.progress}>
         {text}
       </Text>

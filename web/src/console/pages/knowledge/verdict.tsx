@@ -30,7 +30,7 @@ export function Verdict({ result }: { result: SearchResult }) {
         </svg>
       </div>
       <Text className={styles.timing} size="xs" c="dimmed">
-        {count(passages.length, "passage")} in {Math.round(search_ms)} ms, {Math.round(total_ms)} ms with the way there
+        {count(passages.length, "passage")} in {Math.round(search_ms)} ms, {Math.round(total_ms)} ms in all
       </Text>
     </section>
   );

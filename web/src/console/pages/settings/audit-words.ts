@@ -2,29 +2,50 @@ import type { AuditEntry } from "./types";
 
 /** What was done, with the object put in at its place. */
 const DEEDS: Record<string, string> = {
+  "article.deleted": "deleted the draft {object}",
+  "article.loaded": "loaded the article {object}",
+  "article.published": "published the article {object}",
+  "article.unpublished": "unpublished the article {object}",
   "attachment.read": "opened the attachment {object}",
+  "channel.changed": "changed the channel {object}",
+  "channel.tested": "sent a test message from the channel {object}",
   "code.sent": "sent a code to the customer of conversation {object}",
   "conversation.read": "read conversation {object}",
+  "customer.erased": "erased customer {object}",
+  "customer.exported": "handed out what is known of customer {object}",
   "customer.looked_up": "looked up customer {object}",
   "customer.read": "read customer {object}",
-  "customer.exported": "handed out what is known of customer {object}",
-  "customer.erased": "erased customer {object}",
+  "dead_letter.read": "read the dead letter {object}",
   "delivery.listed": "listed the deliveries",
   "delivery.settled": "settled delivery {object}",
   "key.made": "made the API key {object}",
   "key.revoked": "revoked the API key {object}",
   "notice.listed": "listed the notices",
   "probe.sent": "sent a test question through the desk",
+  "retention.run": "let go of what is over its time",
+  "route.changed": "changed the team for {object}",
+  "session.ended": "signed out",
   "session.opened": "signed in",
+  "session.refused": "was refused to sign in",
+  "session.replayed": "ended a session whose token was copied",
+  "signing_key.renewed": "renewed the key that signs sessions",
+  "source.read": "read the stored message {object}",
+  "source.replayed": "took in the stored message {object} again",
   "ticket.answered": "answered ticket {object}",
+  "ticket.assigned": "assigned ticket {object}",
   "ticket.closed": "closed ticket {object}",
+  "ticket.corrected": "corrected ticket {object}",
   "ticket.escalated": "escalated ticket {object}",
+  "ticket.labelled": "labelled ticket {object}",
   "ticket.listed": "listed tickets",
+  "ticket.noted": "wrote a note on ticket {object}",
   "ticket.opened": "opened ticket {object}",
   "ticket.rated": "rated ticket {object}",
   "ticket.read": "read ticket {object}",
   "ticket.released": "gave ticket {object} back to the desk",
   "ticket.reopened": "reopened ticket {object}",
+  "ticket.resolution_read": "read how ticket {object} was resolved",
+  "upload.added": "uploaded a file",
   "user.changed": "changed the account of {object}",
   "user.listed": "listed the accounts",
   "user.opened": "opened an account for {object}",
@@ -51,7 +72,7 @@ export function tellEntry(entry: AuditEntry, names: ReadonlyMap<string, string>)
   const known = DEEDS[entry.action];
   if (known !== undefined) return { actor: nameActor(entry, names), deed: known.replace("{object}", () => object) };
   const [kind = "", verb = ""] = entry.action.split(".");
-  return { actor: nameActor(entry, names), deed: `${spell(kind)} ${spell(verb)} ${object}`.trim() };
+  return { actor: nameActor(entry, names), deed: `${spell(verb)} ${spell(kind)} ${object}`.trim() };
 }
 
 export function nameActor({ actor_kind, actor_id }: AuditEntry, names: ReadonlyMap<string, string>): string {

@@ -2,6 +2,7 @@ import { Alert, Badge, Button, Switch, Text, Title } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { SendIcon } from "lucide-react";
+import { describeMoment } from "../../../shared/time";
 import { describeProblem } from "../../api/problems";
 import { Age } from "../../parts/age";
 import panel from "../../parts/panel.module.css";
@@ -85,19 +86,28 @@ function Problem({ what, problem, since }: { what: string; problem: Maybe; since
 }
 
 function Facts({ channel }: { channel: Channel }) {
-  if (channel.channel === "web") return <Text size="sm">The form on your website and its ticket pages</Text>;
+  if (channel.channel === "web") return <Note>The form on your website, and its ticket pages</Note>;
+  if (channel.channel === "whatsapp") return <Note>Messages are pushed as they come</Note>;
   return (
     <dl className={panel.facts}>
-      {channel.channel !== "whatsapp" && (
+      <dt>Last read</dt>
+      <dd>{channel.synced_at ? <Age at={channel.synced_at} /> : "Not yet"}</dd>
+      <dt>To be fetched</dt>
+      <dd>{channel.waiting.toLocaleString("en")}</dd>
+      {channel.watch_until && (
         <>
-          <dt>Last read</dt>
-          <dd>{channel.synced_at ? <Age at={channel.synced_at} /> : "Not yet"}</dd>
-          <dt>To be fetched</dt>
-          <dd>{channel.waiting.toLocaleString("en")}</dd>
+          <dt>Pushed until</dt>
+          <dd>{describeMoment(channel.watch_until)}</dd>
         </>
       )}
-      <dt>News come</dt>
-      <dd>{channel.channel === "mailbox" ? "by asking" : channel.watch_until || channel.channel === "whatsapp" ? "at once" : "by asking"}</dd>
     </dl>
+  );
+}
+
+function Note({ children }: { children: string }) {
+  return (
+    <Text size="sm" c="dimmed">
+      {children}
+    </Text>
   );
 }

@@ -1,4 +1,4 @@
-import { Navigate, Route, Routes } from "react-router";
+import { Navigate, Outlet, Route, Routes } from "react-router";
 import { PageTabs } from "../../parts/page-tabs";
 import { hasScope, useUser } from "../../session/session-context";
 import type { User } from "../../session/types";
@@ -24,15 +24,23 @@ const ADMINS = [
 export default function Settings() {
   const tabs = listTabs(useUser());
   return (
-    <Page title="Settings">
-      <PageTabs label="Parts of the settings" tabs={tabs.map(({ label, path }) => ({ label, path: `/settings/${path}` }))} />
-      <Routes>
+    <Routes>
+      <Route element={<Frame tabs={tabs} />}>
         <Route index element={<Navigate to={`/settings/${tabs[0]?.path}`} replace />} />
         {tabs.map(({ path, Tab }) => (
           <Route key={path} path={path} element={<Tab />} />
         ))}
-        <Route path="*" element={<NotFound />} />
-      </Routes>
+      </Route>
+      <Route path="*" element={<NotFound />} />
+    </Routes>
+  );
+}
+
+function Frame({ tabs }: { tabs: typeof ADMINS }) {
+  return (
+    <Page title="Settings">
+      <PageTabs label="Parts of the settings" tabs={tabs.map(({ label, path }) => ({ label, path: `/settings/${path}` }))} />
+      <Outlet />
     </Page>
   );
 }

@@ -42,15 +42,15 @@ export const TIER_LABELS: Record<Key["tier"], string> = {
 };
 
 export function isRole(value: string | null): value is Role {
-  return value !== null && value in ROLE_LABELS;
+  return value !== null && Object.hasOwn(ROLE_LABELS, value);
 }
 
 export function isTier(value: string | null): value is Key["tier"] {
-  return value !== null && value in TIER_LABELS;
+  return value !== null && Object.hasOwn(TIER_LABELS, value);
 }
 
 export function isScope(value: string): value is Scope {
-  return value in SCOPE_LABELS;
+  return Object.hasOwn(SCOPE_LABELS, value);
 }
 
 export function listChoices<Value extends string>(labels: Record<Value, string>): { value: string; label: string }[] {
