@@ -18,7 +18,7 @@ WEB_NEEDS := $(STAMPS)/node
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint chaos fuzz bench eval web lock clean
+.PHONY: help setup run test lint chaos fuzz prove audit bench eval web lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -46,6 +46,12 @@ chaos: setup $(STAMPS)/dev ## Kill the desk's processes while customers write; A
 
 fuzz: setup $(STAMPS)/dev ## Feed every parser 50,000 damaged inputs; takes about an hour
 	FUZZ_EXAMPLES=50000 $(BIN)/python -m pytest --timeout 3600 $$(grep -rl fuzz_settings tests --include='test_*.py')
+
+prove: setup $(STAMPS)/dev ## Call the whole API as its description says, 10,000 times as each role; JSON in .data/results/
+	$(BIN)/python -m tests.api.calls $(ARGS)
+
+audit: setup $(STAMPS)/dev ## Look up known holes in everything that is locked; says what it could not look up
+	$(BIN)/python -m tests.audit
 
 bench: setup $(STAMPS)/bench ## Measure; tables on screen, JSON in .data/results/
 	$(BIN)/python -m benchmarks
