@@ -4,7 +4,8 @@ import { SegmentedControl } from "@mantine/core";
 import { useMemo, useState } from "react";
 import type { components } from "../../../generated/api";
 import { ChartCard } from "./chart-card";
-import { AGENT, FIRST_REPLY, MOOD, OUTCOMES, TONES, toChartPoints, VOLUME, type ChartPoint, type Line } from "./chart-data";
+import { AGENT, FIRST_REPLY, MOOD, OUTCOMES, TONES, toChartPoints, VOLUME } from "./chart-data";
+import type { ChartPoint, Line } from "./chart-data";
 import classes from "./dashboard.module.css";
 import { chooseMoments, formatCount, formatDuration, formatMood, type Moments } from "./format";
 
@@ -108,7 +109,12 @@ const LINES = {
 } as const;
 
 /** What all charts have in common. */
-function describeAxes(points: ChartPoint[], moments: Moments, lines: readonly Line[], format: (value: number) => string) {
+function describeAxes(
+  points: ChartPoint[],
+  moments: Moments,
+  lines: readonly Line[],
+  format: (value: number) => string,
+) {
   return {
     className: classes.canvas ?? "",
     data: points,

@@ -36,7 +36,8 @@ export function ExportMenu({ view, caption, charts, hasCharts }: ExportMenuProps
   const saveTable = (): void =>
     void save(`${name}.csv`, async () => {
       const params = { query: toQuery(view) };
-      return new Blob([await read(api.GET("/metrics/channels.csv", { params, parseAs: "text" }))], { type: "text/csv" });
+      const table = await read(api.GET("/metrics/channels.csv", { params, parseAs: "text" }));
+      return new Blob([table], { type: "text/csv" });
     });
   const savePicture = (): void => {
     const root = charts.current;

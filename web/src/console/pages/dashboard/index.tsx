@@ -30,6 +30,7 @@ export default function Dashboard() {
   const health = useHealth(mayReadTickets);
   const charts = useRef<HTMLDivElement>(null);
   const hasCharts = metrics.data !== undefined && !isQuiet(metrics.data);
+  const widen = (): void => show({ span: "30d", channels: [] });
   return (
     <Page
       title="Dashboard"
@@ -38,7 +39,9 @@ export default function Dashboard() {
       <div className={classes.page}>
         {health.isSuccess && sumUp(health.data).workers === 0 && <NoWorkers />}
         <Failure what="Queue and workers" query={health} />
-        {mayReadTickets && (health.data || health.isPending) && <LiveStrip health={health.data} waiting={desk.data?.waiting} />}
+        {mayReadTickets && (health.data || health.isPending) && (
+          <LiveStrip health={health.data} waiting={desk.data?.waiting} />
+        )}
         <div className={classes.bar}>
           <Pickers view={view} onChange={show} />
           {metrics.data && <Caption metrics={metrics.data} updatedAt={metrics.dataUpdatedAt} />}
@@ -53,7 +56,7 @@ export default function Dashboard() {
                 <Charts summary={metrics.data.total} bucketSeconds={metrics.data.bucket_seconds} />
               </Suspense>
             ) : (
-              <Nothing tickets={desk.data?.tickets.total} onWiden={() => show({ span: "30d", channels: [] })} />
+              <Nothing tickets={desk.data?.tickets.total} onWiden={widen} />
             )}
             <ChannelTable channels={metrics.data.channels} />
           </div>
@@ -74,11 +77,12 @@ function isQuiet({ total: { figures } }: Metrics): boolean {
 function Caption({ metrics, updatedAt }: { metrics: Metrics; updatedAt: number }) {
   const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
   const [start, end] = [new Date(metrics.starts_at), new Date(metrics.ends_at)];
+  const length = describeLength((end.getTime() - start.getTime()) / 1000);
   const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
   return (
     <p className={classes.caption}>
-      {moments.formatRange(start, end)} · compared with the {describeLength((end.getTime() - start.getTime()) / 1000)} before ·{" "}
-      {describeZone(end)} · updated {clock.format(new Date(updatedAt))}
+      {moments.formatRange(start, end)} · compared with the {length} before · {describeZone(end)} · updated{" "}
+      {clock.format(new Date(updatedAt))}
     </p>
   );
 }

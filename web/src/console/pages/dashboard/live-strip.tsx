@@ -5,7 +5,7 @@ import { Link } from "react-router";
 import type { components } from "../../../generated/api";
 import classes from "./dashboard.module.css";
 import { formatCount, formatDuration, formatOr } from "./format";
-import { sumUp, type Health } from "./health";
+import { sumUp, type Health, type Now } from "./health";
 
 interface LiveStripProps {
   /** Undefined until it is known. */
@@ -29,7 +29,11 @@ export function LiveStrip({ health, waiting }: LiveStripProps) {
         )}
       </div>
       <dl className={classes.strip}>
-        <Stat label="Waiting" value={now && formatCount(now.waiting)} note={now && `${formatCount(now.inWork)} in work`} />
+        <Stat
+          label="Waiting"
+          value={now && formatCount(now.waiting)}
+          note={now && `${formatCount(now.inWork)} in work`}
+        />
         <Stat
           label="Longest wait"
           value={now && formatOr(formatDuration, now.waiting === 0 ? null : Math.round(now.oldestSeconds))}
@@ -38,7 +42,7 @@ export function LiveStrip({ health, waiting }: LiveStripProps) {
         <Stat
           label="Workers"
           value={now && formatCount(now.workers)}
-          note={now?.workers === 0 ? "none is heard of" : `${formatCount(now?.busy ?? 0)} of ${formatCount(now?.slots ?? 0)} places taken`}
+          note={now && describeWorkers(now)}
           isWorrying={now?.workers === 0}
         />
         <Stat
@@ -62,6 +66,10 @@ export function LiveStrip({ health, waiting }: LiveStripProps) {
       </dl>
     </section>
   );
+}
+
+function describeWorkers({ workers, busy, slots }: Now): string {
+  return workers === 0 ? "none is heard of" : `${formatCount(busy)} of ${formatCount(slots)} places taken`;
 }
 
 interface StatProps {
@@ -97,8 +105,8 @@ export function NoWorkers() {
       title="No worker is alive"
     >
       Messages are taken in and kept, but nobody answers them and no reply goes out. Start one with{" "}
-      <code>nightdesk worker</code>; where one should be running, its log says why it stopped. What waits is then answered
-      in its order.
+      <code>nightdesk worker</code>; where one should be running, its log says why it stopped. What waits is then
+      answered in its order.
     </Alert>
   );
 }

@@ -61,8 +61,8 @@ function EmptyDesk() {
       <InboxIcon size={28} aria-hidden />
       <h2 id="empty-desk">No message has arrived yet</h2>
       <p>
-        Send a first one as a customer would. It arrives here within seconds: the agent answers it or hands it to you, and
-        the figures begin.
+        Send a first one as a customer would. It arrives here within seconds: the agent answers it or hands it to you,
+        and the figures begin.
       </p>
       <Group justify="center">
         <Button component="a" href="/" target="_blank">

@@ -108,7 +108,11 @@ function ChannelPicker({ view, onChange }: PickersProps) {
         </Button>
       </Popover.Target>
       <Popover.Dropdown>
-        <Checkbox.Group label="Channels" value={channels} onChange={(chosen) => onChange({ ...view, channels: chosen })}>
+        <Checkbox.Group
+          label="Channels"
+          value={channels}
+          onChange={(chosen) => onChange({ ...view, channels: chosen })}
+        >
           <Stack gap="xs" mt="xs">
             {CHANNELS.map((name) => (
               <Checkbox key={name} value={name} label={CHANNEL_LABELS[name]} />

@@ -74,9 +74,10 @@ const ARROWS = { up: ArrowUpIcon, down: ArrowDownIcon, same: EqualIcon };
 function ChangeNote({ change }: { change: Change | null }) {
   if (change === null) return <span className={classes.neutral}>nothing before</span>;
   const Arrow = ARROWS[change.direction];
+  const arrow = change.direction === "same" ? { "aria-hidden": true } : { "aria-label": change.direction };
   return (
     <span className={change.verdict ? classes[change.verdict] : classes.neutral}>
-      <Arrow size={13} aria-label={change.direction === "same" ? "" : change.direction} aria-hidden={change.direction === "same"} />
+      <Arrow size={13} {...arrow} />
       {change.amount}
       {change.verdict && <span className={classes.verdict}>{change.verdict}</span>}
     </span>
