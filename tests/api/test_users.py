@@ -106,6 +106,7 @@ async def test_a_password_that_was_reset_signs_in_and_ends_what_the_old_one_open
         await browser.sign_in(ada.email, "nine herons before lunch")
     async with fresh.pool.acquire() as conn:
         entry = await conn.fetchrow("SELECT action, object_id, after FROM audit_log ORDER BY seq DESC LIMIT 1")
+    assert entry is not None
     assert tuple(entry) == ("user.password_changed", str(ada.id), None)
 
 

@@ -55,6 +55,11 @@ class Console:
         """Set the system's look."""
         await self.page.emulate_media(color_scheme=look)
 
+    async def turn_into_phone(self) -> None:
+        """Make the window as narrow as a phone; nothing may stand beyond its edge."""
+        await self.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        await expect(self.page.locator("html")).to_have_js_property("scrollWidth", PHONE["width"])
+
     async def keep_screenshot(self, part: str = "") -> None:
         """Keep what is on screen, under the name of the test."""
         name = "-".join(filter(None, [self._name, part]))

@@ -17,7 +17,7 @@ from database.queries.api_keys import add_api_key, make_key
 from database.types import Actor
 from tests.api.service import LOWEST_COST, SECRET_KEY, Service
 from tests.api.test_settings_routes import work
-from tests.browser.console import PASSWORD, PHONE, Console
+from tests.browser.console import PASSWORD, Console
 from tests.emulators.smtp import PASSWORD as MAIL_PASSWORD
 from tests.emulators.smtp import USER, SmtpServer, run_smtp
 
@@ -204,7 +204,9 @@ async def test_agents_find_their_own_account_alone_and_change_their_password(con
     console.expect_complaint("422")
     await console.sign_in("/desk/settings", email=AGENT)
     await expect(console.page).to_have_url("/desk/settings/account")
-    await expect(console.page.get_by_role("navigation", name="Parts of the settings").get_by_role("link")).to_have_count(1)
+    await expect(
+        console.page.get_by_role("navigation", name="Parts of the settings").get_by_role("link")
+    ).to_have_count(1)
     await console.page.get_by_label("Current password").fill("not this one at all")
     await console.page.get_by_label("New password").fill(NEW_PASSWORD)
     await console.page.get_by_role("button", name="Change it").click()
@@ -228,6 +230,5 @@ async def test_the_settings_are_accessible_and_fit_a_phone(
         await expect(console.page.get_by_role("status", name="Loading")).to_have_count(0)
         await console.expect_accessible()
         await console.keep_screenshot(tab)
-        await console.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-        assert await console.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], tab
+        await console.turn_into_phone()
         await console.keep_screenshot(f"{tab}-phone")

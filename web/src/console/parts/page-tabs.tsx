@@ -1,4 +1,5 @@
-import { NavLink } from "react-router";
+import { useEffect, useRef } from "react";
+import { NavLink, useLocation } from "react-router";
 import styles from "./page-tabs.module.css";
 
 export interface PageTab {
@@ -10,8 +11,14 @@ export interface PageTab {
 
 /** The parts of a page, each with an address of its own. */
 export function PageTabs({ label, tabs }: { label: string; tabs: readonly PageTab[] }) {
+  const nav = useRef<HTMLElement>(null);
+  const { pathname } = useLocation();
+  // On a phone the tabs scroll, and the one that is open may stand beyond the edge.
+  useEffect(() => {
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [pathname]);
   return (
-    <nav className={styles.tabs} aria-label={label}>
+    <nav className={styles.tabs} aria-label={label} ref={nav}>
       {tabs.map(({ label: name, path, end = false }) => (
         <NavLink key={path} className={styles.tab ?? ""} to={path} end={end}>
           {name}

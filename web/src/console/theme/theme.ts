@@ -34,10 +34,23 @@ const dark: MantineColorsTuple = [
   "#e8eaf0", "#c8cdd8", "#a1a8b8", "#717a8c", "#2a2f39", "#1f232b", "#16191f", "#0e1014", "#0b0d10", "#08090c",
 ];
 
+/** Pale grounds with the words on them, in both looks; each pair is readable. */
+const SOFT: Record<string, { ground: string; words: string }> = {
+  accent: { ground: "var(--accent-soft)", words: "var(--accent-strong)" },
+  red: { ground: "var(--danger-soft)", words: "var(--danger)" },
+  green: { ground: "var(--good-soft)", words: "var(--good)" },
+  yellow: { ground: "var(--warm-soft)", words: "var(--warm)" },
+  gray: { ground: "var(--sunken)", words: "var(--muted)" },
+};
+
 /** On a filled colour stands white in the light look and nearly black in the dark one, whose colours are pale. */
 const resolveVariant: VariantColorsResolver = (input) => {
   const colors = defaultVariantColorsResolver(input);
-  return input.variant === "filled" ? { ...colors, color: "var(--on-accent)" } : colors;
+  const soft = SOFT[input.color ?? "accent"];
+  if (input.variant === "filled") return { ...colors, color: "var(--on-accent)" };
+  if (input.variant === "light" && soft) return { ...colors, background: soft.ground, color: soft.words };
+  if (input.variant === "subtle" && soft) return { ...colors, hover: soft.ground, color: soft.words };
+  return colors;
 };
 
 const closeButtonProps = { "aria-label": "Close" };
