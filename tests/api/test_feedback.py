@@ -62,7 +62,9 @@ async def test_the_latest_feedback_counts(service: Service) -> None:
     accepted, _ = await open_answered(service)
     await rate_on_page(service, accepted, GOOD)
     assert (await rate_on_page(service, accepted, BAD)).json()["status"] == "escalated"
+    assert (await read_ticket(service.client, accepted))["feedback"]["rating"] == BAD["rating"]
     assert (await rate_on_page(service, accepted, GOOD)).json()["status"] == "closed"
+    assert (await read_ticket(service.client, accepted))["feedback"]["rating"] == GOOD["rating"]
 
 
 async def test_what_nobody_has_answered_is_not_rated(service: Service) -> None:

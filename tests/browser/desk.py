@@ -43,7 +43,7 @@ async def write(service: Service, **form: Any) -> Opened:
 async def write_answered(service: Service, **form: Any) -> Opened:
     """A ticket that the assistant has answered with a source."""
     opened = await write(service, **form)
-    await _record(service, opened, "answered", "grounded_answer", "An article answers this question.", 0.86)
+    await _record(service, opened, "answered", ("grounded_answer", "An article answers this question."), 0.86)
     await answer(service.pool, opened.turn, "Choose “Forgot password” on the page to sign in. [1]", [SOURCE])
     await deliver(service.pool, opened.turn)
     return opened
@@ -53,7 +53,7 @@ async def write_escalated(service: Service, route: str = "billing", **form: Any)
     """A ticket that the assistant has handed over, with what it would have said."""
     opened = await write(service, **form)
     reason = "Questions about charges always go to a person."
-    await _record(service, opened, "escalated", "billing_policy", reason, 0.62)
+    await _record(service, opened, "escalated", ("billing_policy", reason), 0.62)
     await hand_over(
         service.pool,
         opened.turn,
@@ -111,9 +111,10 @@ async def furnish(service: Service) -> list[Opened]:
 
 
 async def _record(
-    service: Service, opened: Opened, outcome: Outcome, rule: str, reason: str, confidence: float
+    service: Service, opened: Opened, outcome: Outcome, grounds: tuple[str, str], confidence: float
 ) -> None:
-    """What the agent weighed and did in this turn."""
+    """What the agent weighed and did in this turn; the grounds are the rule and its reason."""
+    rule, reason = grounds
     run = make_run(
         opened.turn.conversation_id,
         brain="openai",

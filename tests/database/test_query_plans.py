@@ -243,6 +243,7 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("tickets.view_by_ref", {"tickets_ref_key"}),
         ("tickets.view_queued", {"queue_threads_pkey"}),
         ("tickets.list_visible", {"messages_conversation"}),
+        ("tickets.find_feedback", {"ticket_feedback_ticket"}),
         ("tickets.list_waiting", {"message_queue_pkey"}),
         ("conversations.list_recent", {"messages_conversation"}),
         ("conversations.list_messages", {"messages_conversation"}),

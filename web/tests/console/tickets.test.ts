@@ -5,7 +5,7 @@ import { readName } from "../../src/console/pages/tickets/labels";
 import { describeDue, shortenAge } from "../../src/console/pages/tickets/moments";
 import { buildTimeline } from "../../src/console/pages/tickets/timeline";
 import type { File, Message } from "../../src/console/pages/tickets/types";
-import { findNeighbour } from "../../src/console/pages/tickets/walk";
+import { findNeighbour, keepOrder } from "../../src/console/pages/tickets/walk";
 import { NOW } from "../sample";
 
 function at(secondsAgo: number): string {
@@ -44,20 +44,28 @@ describe("findNeighbour", () => {
   const refs = ["a", "b", "c"];
 
   it("goes one step and stops at the ends", () => {
-    expect(findNeighbour(refs, { ref: "a", index: 0 }, 1)).toBe("b");
-    expect(findNeighbour(refs, { ref: "c", index: 2 }, 1)).toBeNull();
-    expect(findNeighbour(refs, { ref: "a", index: 0 }, -1)).toBeNull();
+    expect(findNeighbour(refs, { ref: "a", refs }, 1)).toBe("b");
+    expect(findNeighbour(refs, { ref: "c", refs }, -1)).toBe("b");
+    expect(findNeighbour(refs, { ref: "c", refs }, 1)).toBeNull();
+    expect(findNeighbour(refs, { ref: "a", refs }, -1)).toBeNull();
   });
 
   it("begins at the top", () => {
-    expect(findNeighbour(refs, { ref: null, index: -1 }, 1)).toBe("a");
-    expect(findNeighbour([], { ref: null, index: -1 }, 1)).toBeNull();
+    expect(findNeighbour(refs, { ref: null, refs }, 1)).toBe("a");
+    expect(findNeighbour([], { ref: null, refs: [] }, 1)).toBeNull();
   });
 
-  it("goes on from where a ticket stood that has left the list", () => {
-    expect(findNeighbour(refs, { ref: "gone", index: 1 }, 1)).toBe("b");
-    expect(findNeighbour(refs, { ref: "gone", index: 1 }, -1)).toBe("a");
-    expect(findNeighbour(refs, { ref: "gone", index: 0 }, -1)).toBeNull();
+  it("goes on from where a ticket stood that has moved or has left the list", () => {
+    const opened = keepOrder({ ref: null, refs: [] }, "a", refs);
+    const moved = keepOrder(opened, "a", ["b", "c", "a"]);
+    expect(findNeighbour(["b", "c", "a"], moved, 1)).toBe("b");
+    expect(findNeighbour(["c"], keepOrder(opened, "a", ["c"]), 1)).toBe("c");
+  });
+
+  it("goes on into pages that have come since", () => {
+    const opened = keepOrder({ ref: null, refs: [] }, "c", refs);
+    const longer = [...refs, "d"];
+    expect(findNeighbour(longer, keepOrder(opened, "c", longer), 1)).toBe("d");
   });
 });
 

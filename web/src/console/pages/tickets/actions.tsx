@@ -23,7 +23,7 @@ export function Actions({ ticket }: { ticket: TicketDetail }) {
       {may.has("escalate") && (
         <Action
           keys="e"
-          label={isAgents ? "Escalate" : "Change the team"}
+          label={isAgents ? "Escalate" : "Change team"}
           command="Escalate"
           icon={ArrowUpRightIcon}
           onRun={escalating.open}

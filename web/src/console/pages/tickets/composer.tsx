@@ -6,7 +6,7 @@ import { describeProblem } from "../../api/problems";
 import { useShortcut } from "../../shell/commands-context";
 import { DraftOffer } from "./draft-offer";
 import { useNote, useReply } from "./queries";
-import type { TicketDetail } from "./types";
+import { hasPersonAnswered, type TicketDetail } from "./types";
 import { useKeptText, type KeptText } from "./use-kept-text";
 import styles from "./composer.module.css";
 
@@ -65,7 +65,7 @@ function ReplyForm({ ticket, kept, field }: FormProps) {
           Something new was said while you were writing. Read it before you send.
         </Text>
       )}
-      {ticket.handover_draft && kept.text === "" && (
+      {ticket.handover_draft && kept.text === "" && !hasPersonAnswered(ticket) && (
         <DraftOffer
           text={ticket.handover_draft}
           onUse={() => {

@@ -2,7 +2,7 @@ import { Anchor } from "@mantine/core";
 import { Link, useLocation } from "react-router";
 import { STATUS_LABELS } from "./labels";
 import { useCustomerTickets } from "./queries";
-import { Fact } from "./side-panel";
+import { Fact } from "./section";
 import type { TicketDetail } from "./types";
 import styles from "./panel.module.css";
 

@@ -5,9 +5,9 @@ import { describeMoment } from "../../../shared/time";
 import { readKey } from "./filters";
 import { CHANNEL_LABELS, listOptions, readName, ROUTE_LABELS } from "./labels";
 import { useCorrect } from "./queries";
-import { Fact } from "./side-panel";
+import { Fact } from "./section";
 import { Due } from "./ticket-line";
-import type { TicketDetail } from "./types";
+import { hasPersonAnswered, type TicketDetail } from "./types";
 import styles from "./panel.module.css";
 
 const INTENT = "[a-z][a-z0-9_]{0,63}";
@@ -119,8 +119,4 @@ function Plain({ ticket }: { ticket: TicketDetail }) {
       <Fact name="Intent">{ticket.intent === null ? "Not known" : readName(ticket.intent)}</Fact>
     </>
   );
-}
-
-function hasPersonAnswered(ticket: TicketDetail): boolean {
-  return ticket.messages.some(({ author }) => author === "person");
 }

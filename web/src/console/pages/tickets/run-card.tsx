@@ -1,7 +1,7 @@
 import { describeAge, describeMoment } from "../../../shared/time";
 import { ConfidenceBar } from "./confidence-bar";
 import { OUTCOME_LABELS, readName } from "./labels";
-import { Fact } from "./side-panel";
+import { Fact } from "./section";
 import type { Run, ToolCall } from "./types";
 import styles from "./panel.module.css";
 

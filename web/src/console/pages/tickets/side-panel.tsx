@@ -1,9 +1,9 @@
-import { useId, type ReactNode } from "react";
 import { CustomerCard } from "./customer-card";
 import { FeedbackSummary } from "./feedback-summary";
 import { Handover } from "./handover";
 import { Properties } from "./properties";
 import { RunCard } from "./run-card";
+import { Section } from "./section";
 import type { TicketDetail } from "./types";
 import styles from "./panel.module.css";
 
@@ -15,11 +15,7 @@ export function SidePanel({ ticket, now, mayWrite }: { ticket: TicketDetail; now
       <Section title="Ticket">
         <Properties ticket={ticket} now={now} mayWrite={mayWrite} />
       </Section>
-      {ticket.handover_summary && (
-        <Section title="Handed over">
-          <Handover ticket={ticket} />
-        </Section>
-      )}
+      <Handover ticket={ticket} />
       {ticket.feedback.length > 0 && (
         <Section title="Feedback">
           <FeedbackSummary feedback={ticket.feedback} />
@@ -35,25 +31,5 @@ export function SidePanel({ ticket, now, mayWrite }: { ticket: TicketDetail; now
         <CustomerCard ticket={ticket} />
       </Section>
     </aside>
-  );
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  const id = useId();
-  return (
-    <section className={styles.section} aria-labelledby={id}>
-      <h3 id={id}>{title}</h3>
-      {children}
-    </section>
-  );
-}
-
-/** A name and what it is, in a list of such. */
-export function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div className={styles.fact}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

@@ -35,3 +35,7 @@ export type Ticket = TicketDetail | Schemas["TicketView"];
 export function isDetail(ticket: Ticket): ticket is TicketDetail {
   return "conversation_id" in ticket;
 }
+
+export function hasPersonAnswered({ messages }: TicketDetail): boolean {
+  return messages.some(({ author }) => author === "person");
+}

@@ -3,7 +3,7 @@ import { useLocation, useNavigate } from "react-router";
 import { useShortcut } from "../../shell/commands-context";
 import { usePrefetchTicket } from "./queries";
 import type { TicketRow } from "./types";
-import { findNeighbour, type Place } from "./walk";
+import { findNeighbour, keepOrder, type Opened } from "./walk";
 
 const GROUP = "Tickets";
 
@@ -13,24 +13,21 @@ export function useWalk(rows: readonly TicketRow[], openRef: string | null) {
   const navigate = useNavigate();
   const { search } = useLocation();
   const prefetch = usePrefetchTicket();
-  const lastIndex = useRef(0);
-  const found = openRef === null ? -1 : refs.indexOf(openRef);
+  const opened = useRef<Opened>({ ref: null, refs: [] });
   useEffect(() => {
-    if (found >= 0) lastIndex.current = found;
-  }, [found]);
+    opened.current = keepOrder(opened.current, openRef, refs);
+  });
+  useFocusWhereOneWas(openRef);
 
   const walk = (step: 1 | -1): void => {
-    const place: Place = openRef === null ? findFocused(refs) : { ref: openRef, index: lastIndex.current };
-    const next = findNeighbour(refs, place, step);
+    if (openRef === null) return focusRow(findNeighbour(refs, { ref: findFocused(refs), refs }, step));
+    const next = findNeighbour(refs, opened.current, step);
     if (next === null) return;
-    if (openRef === null) return focusRow(next);
     void navigate({ pathname: `/tickets/${next}`, search }, { replace: true });
-    prefetch(findNeighbour(refs, { ref: next, index: 0 }, step));
+    prefetch(findNeighbour(refs, { ref: next, refs }, step));
   };
   const goBack = (): void => {
-    if (openRef === null) return;
-    void navigate({ pathname: "/tickets", search });
-    requestAnimationFrame(() => focusRow(openRef));
+    if (openRef !== null) void navigate({ pathname: "/tickets", search });
   };
   useShortcut({ key: "j", label: "Next ticket", group: GROUP, run: () => walk(1) });
   useShortcut({ key: "k", label: "Previous ticket", group: GROUP, run: () => walk(-1) });
@@ -38,15 +35,23 @@ export function useWalk(rows: readonly TicketRow[], openRef: string | null) {
   return { goBack, prefetch };
 }
 
+/** Whoever comes back to the list goes on at the ticket they have read. */
+function useFocusWhereOneWas(openRef: string | null): void {
+  const was = useRef(openRef);
+  useEffect(() => {
+    if (openRef === null) focusRow(was.current);
+    was.current = openRef;
+  }, [openRef]);
+}
+
 export function nameRow(ref: string): string {
   return `ticket-${ref}`;
 }
 
-function focusRow(ref: string): void {
-  document.getElementById(nameRow(ref))?.focus();
+function focusRow(ref: string | null): void {
+  if (ref !== null) document.getElementById(nameRow(ref))?.focus();
 }
 
-function findFocused(refs: readonly string[]): Place {
-  const index = refs.findIndex((ref) => nameRow(ref) === document.activeElement?.id);
-  return { ref: refs[index] ?? null, index };
+function findFocused(refs: readonly string[]): string | null {
+  return refs.find((ref) => nameRow(ref) === document.activeElement?.id) ?? null;
 }
