@@ -40,7 +40,7 @@ from api.routes import (
     users,
     webhooks,
 )
-from api.schemas import ProblemDetails
+from api.schemas.base import ProblemDetails
 from api.version import VERSION
 from channels.registry import build_channels, list_receivers
 from core.background import run_in_background

@@ -7,7 +7,7 @@ from datetime import timedelta
 from api.audit import Audit
 from api.desk import Desk
 from api.problems import Problem
-from api.schemas import Accepted, Sla
+from api.schemas.support import Accepted, Sla
 from channels.web.parse import CHANNEL, FORM_INBOX, parse_submission, scope_key
 from core.ids import new_id
 from core.logging import get_logger

@@ -2,16 +2,8 @@
 
 from typing import Any
 
-from api.schemas import Sla
-from api.schemas_tickets import (
-    FileView,
-    Member,
-    NoteView,
-    RunView,
-    StaffMessageView,
-    TicketCustomer,
-    TicketDetail,
-)
+from api.schemas.support import Sla
+from api.schemas.tickets import FileView, Member, NoteView, RunView, StaffMessageView, TicketCustomer, TicketDetail
 from api.tickets import describe_feedback
 from database.queries.ticket_steps import TicketWork
 from database.types.lifecycle import list_allowed

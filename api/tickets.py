@@ -6,7 +6,7 @@ from typing import Any
 from api.access import Caller
 from api.desk import Desk
 from api.problems import Problem
-from api.schemas import FeedbackView, MessageView, Sla, SourceView, TicketView
+from api.schemas.support import FeedbackView, MessageView, Sla, SourceView, TicketView
 from channels.web.parse import CHANNEL, FORM_INBOX
 from database.pool import Conn
 from database.queries import tickets

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
-from api.schemas import Accepted, Sla, Submission
+from api.schemas.support import Accepted, Sla, Submission
 from cli.serve import GRACE_SECONDS
 
 PATH = "/noop"

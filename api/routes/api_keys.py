@@ -11,8 +11,8 @@ from api.access import allow
 from api.audit import AuditDep
 from api.desk import DeskDep
 from api.problems import Problem
-from api.schemas import Name
-from api.schemas import Request as RequestBody
+from api.schemas.base import Name
+from api.schemas.base import Request as RequestBody
 from database.queries import api_keys
 from database.types import SCOPES, Facts, Scope, Tier
 

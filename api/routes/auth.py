@@ -13,8 +13,8 @@ from api.audit import Audit, AuditDep
 from api.desk import Desk, DeskDep
 from api.limits import name_client
 from api.problems import Problem, refuse_field
-from api.schemas import Email, Password
-from api.schemas import Request as RequestBody
+from api.schemas.base import Email, Password
+from api.schemas.base import Request as RequestBody
 from api.tokens import AccessToken, make_access_token, make_refresh_token, read_refresh_token
 from core.logging import get_logger
 from core.passwords import TooBusy, WeakPassword, require_strong

@@ -10,7 +10,7 @@ from api.access import allow
 from api.audit import AuditDep
 from api.desk import DeskDep
 from api.problems import Problem
-from api.schemas import Request as RequestBody
+from api.schemas.base import Request as RequestBody
 from database import outbox
 from database.notify import OUTBOX_CHANNEL, TICKET_CHANNEL
 from database.queries.notices import list_notices, settle_notices

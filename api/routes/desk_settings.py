@@ -10,7 +10,7 @@ from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from api.routes.probe import probe_queue
-from api.schemas_settings import (
+from api.schemas.settings import (
     ChannelChange,
     ChannelList,
     ChannelTrial,

@@ -9,7 +9,7 @@ from api.audit import Audit, AuditDep
 from api.desk import Desk, DeskDep
 from api.handover import tell_handover
 from api.problems import Problem
-from api.schemas_actions import FeedbackAccepted, NewFeedback, TicketRef
+from api.schemas.actions import FeedbackAccepted, NewFeedback, TicketRef
 from api.submissions import announce_ticket
 from api.tickets import build_not_read, find_ticket
 from database.notify import OUTBOX_CHANNEL

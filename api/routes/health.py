@@ -10,8 +10,7 @@ from fastapi.security import HTTPBearer
 from api.access import ANYONE, identify
 from api.desk import Desk, DeskDep
 from api.problems import Problem
-from api.schemas import Health
-from api.schemas_health import DetailedHealth, InboxesHealth, InboxHealth, InboxState, QueueDepth, WorkerHealth
+from api.schemas.health import DetailedHealth, Health, InboxesHealth, InboxHealth, InboxState, QueueDepth, WorkerHealth
 from api.version import VERSION
 from database import outbox, queue
 from database.pool import DATABASE_ERRORS

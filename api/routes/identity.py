@@ -10,7 +10,7 @@ from api.access import OpenTicket, allow
 from api.audit import Audit, AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
-from api.schemas import Request as RequestBody
+from api.schemas.base import Request as RequestBody
 from database.notify import OUTBOX_CHANNEL
 from database.proof import Post, send_code
 from database.queries import identities

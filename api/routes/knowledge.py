@@ -10,7 +10,7 @@ from api.access import allow
 from api.audit import AuditDep
 from api.desk import DeskDep
 from api.problems import Problem
-from api.schemas_knowledge import ArticleQuery, ArticleRow, Articles, ArticleView
+from api.schemas.knowledge import ArticleQuery, ArticleRow, Articles, ArticleView
 from database.pool import Conn
 from database.queries import articles, knowledge
 from database.queries.articles import ArticleFilter

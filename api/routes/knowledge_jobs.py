@@ -22,7 +22,7 @@ from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.feed import TooManyStreams
 from api.problems import Problem
-from api.schemas_knowledge import FileName, SearchResult, SearchTrial, UploadForm, Uploads, UploadState, UploadView
+from api.schemas.knowledge import FileName, SearchResult, SearchTrial, UploadForm, Uploads, UploadState, UploadView
 from core.documents import find_fault
 from database.notify import JOB_CHANNEL
 from database.pool import Conn

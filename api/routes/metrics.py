@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field
 from api.access import allow
 from api.desk import Desk, DeskDep
 from api.problems import Problem
-from api.schemas_metrics import (
+from api.schemas.metrics import (
     ChannelMetrics,
     ChannelSummary,
     DeskMetrics,

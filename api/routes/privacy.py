@@ -13,7 +13,8 @@ from api.access import Caller, allow
 from api.audit import Audit, AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
-from api.schemas import ConversationMatch, Identifier, Request
+from api.schemas.base import Identifier, Request
+from api.schemas.staff import ConversationMatch
 from database.erasure import NotConfirmed, StillWriting, UnknownCustomer, erase_customer
 from database.queries.exports import export_customer, view_customer
 from database.types import CustomerId, IdentifierKind, IdentityLevel

@@ -13,7 +13,7 @@ from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
 from api.routes.support import follow_changes
-from api.schemas import Probe, ProbeReport
+from api.schemas.probe import Probe, ProbeReport
 from channels.web.parse import parse_submission
 from core.ids import new_id
 from database import queue

@@ -11,7 +11,7 @@ from api.audit import AuditDep
 from api.desk import Desk
 from api.problems import Problem
 from api.routes.support import follow_changes
-from api.schemas_actions import Resolution, ResolutionCitation, ResolutionWaits, Resolve, TicketRef
+from api.schemas.actions import Resolution, ResolutionCitation, ResolutionWaits, Resolve, TicketRef
 from api.tickets import find_ticket
 from database.queries.audit import name_object
 from database.queries.runs import find_outcome

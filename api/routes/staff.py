@@ -10,7 +10,7 @@ from api.access import allow
 from api.audit import AuditDep
 from api.desk import DeskDep
 from api.problems import Problem
-from api.schemas import ConversationView, CustomerLookup, CustomerMatch
+from api.schemas.staff import ConversationView, CustomerLookup, CustomerMatch
 from database.queries.conversations import view_conversation
 from database.queries.customers import look_up_customers
 from database.types import ConversationId

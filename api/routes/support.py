@@ -13,7 +13,7 @@ from api.desk import Desk, DeskDep
 from api.feed import TooManyStreams
 from api.limits import name_client
 from api.problems import Problem
-from api.schemas import Accepted, Reply, ReplyAccepted, Submission, TicketView
+from api.schemas.support import Accepted, Reply, ReplyAccepted, Submission, TicketView
 from api.submissions import Opening, announce_message, open_ticket, publish
 from api.tickets import show_ticket
 from channels.web.parse import parse_reply, scope_key

@@ -13,7 +13,7 @@ from api.desk import DeskDep
 from api.handover import tell_handover
 from api.problems import Problem, refuse_field
 from api.routes.support import IdempotencyKey
-from api.schemas_actions import (
+from api.schemas.actions import (
     Assignment,
     Correction,
     Escalation,
@@ -23,7 +23,7 @@ from api.schemas_actions import (
     TicketRef,
     TicketState,
 )
-from api.schemas_tickets import NoteView
+from api.schemas.tickets import NoteView
 from api.submissions import announce_ticket
 from api.ticket_detail import describe_assignee
 from api.tickets import build_not_read, find_ticket

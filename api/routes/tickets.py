@@ -12,17 +12,9 @@ from api.cursors import read_cursor, write_cursor
 from api.desk import Desk, DeskDep
 from api.problems import Problem, refuse_field
 from api.routes.support import IdempotencyKey
-from api.schemas import TicketView
-from api.schemas_actions import NewTicket, TicketOpened, TicketRef
-from api.schemas_tickets import (
-    LastMessage,
-    Member,
-    TicketCounts,
-    TicketDetail,
-    TicketPage,
-    TicketQuery,
-    TicketRow,
-)
+from api.schemas.actions import NewTicket, TicketOpened, TicketRef
+from api.schemas.support import TicketView
+from api.schemas.tickets import LastMessage, Member, TicketCounts, TicketDetail, TicketPage, TicketQuery, TicketRow
 from api.submissions import Opening, open_ticket
 from api.ticket_detail import describe_detail
 from api.tickets import find_ticket, show_ticket

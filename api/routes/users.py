@@ -11,8 +11,8 @@ from api.access import allow
 from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem, refuse_field
-from api.schemas import Email, Name, Password
-from api.schemas import Request as RequestBody
+from api.schemas.base import Email, Name, Password
+from api.schemas.base import Request as RequestBody
 from core.passwords import WeakPassword, require_strong
 from database.queries import sessions, users
 from database.queries.users import User, describe_account

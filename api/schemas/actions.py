@@ -7,8 +7,9 @@ from uuid import UUID
 from fastapi import Path
 from pydantic import BaseModel, Field
 
-from api.schemas import Accepted, Comment, Email, Label, MessageText, Name, Reason, Request, Subject
-from api.schemas_tickets import Member
+from api.schemas.base import Comment, Email, Label, MessageText, Name, Reason, Request, Subject
+from api.schemas.support import Accepted
+from api.schemas.tickets import Member
 from database.types import Outcome, Owner, Priority, TicketCategory, TicketStatus
 from database.types.lifecycle import Step
 

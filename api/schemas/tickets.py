@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from api.schemas import FeedbackView, Label, Request, Sla, SourceView, clean_line
+from api.schemas.base import Label, Request, clean_line
+from api.schemas.support import FeedbackView, Sla, SourceView
 from database.queries.ticket_lists import Order
 from database.types import (
     Author,

@@ -10,6 +10,13 @@ from pydantic import BaseModel
 InboxState = Literal["ok", "needs attention"]
 
 
+class Health(BaseModel):
+    """The process is up."""
+
+    status: str
+    version: str
+
+
 class QueueDepth(BaseModel):
     """Threads in work or waiting, how many of them a worker could claim, and the longest of their waits in seconds."""
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
-from api.schemas import Request, clean_line
+from api.schemas.base import Request, clean_line
 from database.types import Audience, PassageKind
 from database.types.jobs import FoundPassage
 

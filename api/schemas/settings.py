@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
-from api.schemas import ProbeReport, Request, clean_line
+from api.schemas.base import Request, clean_line
+from api.schemas.probe import ProbeReport
 from database.types import Channel, Route
 from database.types.jobs import JobState
 
