@@ -61,6 +61,7 @@ ROWS: dict[str, Row] = {
     "POST /users": Row(
         "admin", {422}, json={"email": "new@example.com", "name": "N", "role": "agent", "password": "short"}
     ),
+    "POST /users/{user_id}/password": Row("admin", {422}, unknown=404, json={"password": "too short"}),
     "PATCH /users/{user_id}": Row("admin", {200}, unknown=404, json={"name": "Kim Dale"}),
     "GET /agents": Row("tickets:read", {200}),
     "GET /keys": Row("admin", {200}),

@@ -21,6 +21,12 @@ def _always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "FRESH_SECONDS", 0.0)
 
 
+@pytest.fixture
+def service(fresh: Service) -> Service:
+    """A desk of this test's own: every figure is of what it did."""
+    return fresh
+
+
 async def scrape(service: Service, key: str | None = None, **headers: str) -> httpx.Response:
     """What Prometheus does."""
     key = key or await issue_key(service.pool, "metrics:read")

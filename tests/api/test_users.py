@@ -105,9 +105,9 @@ async def test_a_password_that_was_reset_signs_in_and_ends_what_the_old_one_open
         assert (await browser.try_password(ada.email, PASSWORD)).status_code == 401
         await browser.sign_in(ada.email, "nine herons before lunch")
     async with fresh.pool.acquire() as conn:
-        entry = await conn.fetchrow("SELECT action, object_id, after FROM audit_log ORDER BY seq DESC LIMIT 1")
+        entry = await conn.fetchrow("SELECT object_id, after FROM audit_log WHERE action = 'user.password_changed'")
     assert entry is not None
-    assert tuple(entry) == ("user.password_changed", str(ada.id), None)
+    assert tuple(entry) == (str(ada.id), None)
 
 
 async def test_a_weak_password_is_not_set_and_nobody_unknown_gets_one(fresh: Service) -> None:
