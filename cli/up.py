@@ -238,5 +238,5 @@ def _require_free_port(settings: Settings) -> None:
 
 
 def _base_url(settings: Settings) -> str:
-    host = "127.0.0.1" if settings.api.host in {"0.0.0.0", "::"} else settings.api.host  # noqa: S104
+    host = "127.0.0.1" if settings.api.host in {"0.0.0.0", "::"} else settings.api.host  # noqa: S104  # compared, not listened on
     return f"http://{host}:{settings.api.port}"
