@@ -82,7 +82,7 @@ async def test_the_keyboard_alone_goes_everywhere(console: Console) -> None:
     await keyboard.press("t")
     await expect(console.title("Tickets")).to_be_focused()
     await keyboard.press("Control+k")
-    await console.page.get_by_label("Search pages and actions").last.fill("settings")
+    await console.page.get_by_placeholder("Go to a page").fill("settings")
     await keyboard.press("Enter")
     await expect(console.title("Settings")).to_be_visible()
     await keyboard.press("?")

@@ -16,6 +16,7 @@ export function Search() {
       highlightQuery
       scrollable
       maxHeight={420}
+      scrollAreaProps={{ viewportProps: { tabIndex: 0 } }} // a longer list is scrolled by the keyboard, too
       attributes={{ content: { "aria-label": "Search" } }}
       searchProps={{
         placeholder: "Go to a page or do something…",
