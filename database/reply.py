@@ -17,11 +17,14 @@ async def queue_reply(
     author: Author,
     in_reply_to: MessageId | None,
     citations: Sequence[Citation] = (),
-    first_id: MessageId | None = None,
+    ids: Sequence[MessageId] | None = None,
 ) -> None:
-    """Each part, as the channel's writer has split them, is a message of its own, with a delivery of its own."""
+    """Each part, as the channel's writer has split them, is a message of its own, with a delivery of its own.
+
+    `ids` are those that the messages shall have; they have new ones without.
+    """
     for position, part in enumerate(parts):
-        message_id = first_id if first_id is not None and position == 0 else MessageId(new_id())
+        message_id = MessageId(new_id()) if ids is None else ids[position]
         await conversations.add_message(conn, message_id, conversation.id, author, part, citations=citations)
         await outbox.add(
             conn,

@@ -133,17 +133,23 @@ async def answer(
 
     Repeated under the same key it changes nothing; KeyUsed if it says something else. Returns the first message's id.
     """
-    first_id = MessageId(derive_id("reply", str(author_id), ticket.ref, key) if key else new_id())
-    said = await _SQL["find_said"].fetch_value(conn, id=first_id)
-    if said is not None:
-        if said != parts[0]:
+    ids = _name_parts(derive_id("reply", str(author_id), ticket.ref, key) if key else new_id(), len(parts) + 1)
+    said = [row["text"] for row in await _SQL["list_said"].fetch(conn, ids=ids)]
+    if said:
+        if said != list(parts):
             raise KeyUsed
-        return first_id
+        return ids[0]
     await feedback.note_answer(conn, ticket.ref, "\n".join(parts))
     question = await find_question(conn, conversation.id)
-    await queue_reply(conn, conversation, parts, author="person", in_reply_to=question, first_id=first_id)
+    await queue_reply(conn, conversation, parts, author="person", in_reply_to=question, ids=ids)
     await _SQL["touch"].execute(conn, ticket_id=ticket.id)
-    return first_id
+    return ids[0]
+
+
+def _name_parts(first_id: UUID, count: int) -> list[MessageId]:
+    """The ids of a reply's messages: known from the first, so that a longer reply is told from its beginning."""
+    further = (derive_id("reply part", str(first_id), str(number)) for number in range(1, count))
+    return [MessageId(first_id), *map(MessageId, further)]
 
 
 async def find_question(conn: Conn, conversation_id: ConversationId) -> MessageId | None:

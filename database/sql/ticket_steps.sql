@@ -45,8 +45,8 @@ RETURNING created_at;
 SELECT id, text, written_by, created_at FROM ticket_notes WHERE ticket_id = :ticket_id
  ORDER BY created_at, id LIMIT :max_notes;
 
--- name: find_said
-SELECT text FROM messages WHERE id = :id;
+-- name: list_said
+SELECT m.text FROM unnest(:ids::uuid[]) WITH ORDINALITY AS g (id, place) JOIN messages m ON m.id = g.id ORDER BY g.place;
 
 -- name: find_question
 -- The customer's newest message: what a person's reply answers.

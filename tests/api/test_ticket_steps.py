@@ -98,6 +98,20 @@ async def test_a_long_reply_is_split_as_its_channel_needs(fresh: Service) -> Non
     assert str(rows[0]["id"]) == done["message_id"]
 
 
+async def test_a_long_reply_under_one_key_is_told_from_another_with_the_same_beginning(fresh: Service) -> None:
+    key = {"X-API-Key": await issue_key(fresh.pool, "tickets:write"), "Idempotency-Key": uuid4().hex}
+    ref = "TF-20261121-0001"
+    async with fresh.pool.acquire() as conn, conn.transaction():
+        await open_conversation(conn, channel="whatsapp", inbox="+15550100")
+    words = "word " * 1_900
+    done = await do(fresh, key, ref, "replies", {"text": words})
+    assert (await do(fresh, key, ref, "replies", {"text": words}))["message_id"] == done["message_id"]
+    async with fresh.pool.acquire() as conn:
+        parts = await conn.fetch("SELECT text FROM messages WHERE author = 'person' ORDER BY created_at")
+    for other in (words + "And one more thing.", words.strip() + " other", parts[0]["text"]):
+        expect_problem(await act(fresh, key, ref, "replies", {"text": other}), 409)
+
+
 async def test_nobody_is_answered_where_nobody_can_be_reached(fresh: Service) -> None:
     key = {"X-API-Key": await issue_key(fresh.pool, "tickets:write")}
     async with fresh.pool.acquire() as conn, conn.transaction():
