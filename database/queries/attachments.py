@@ -82,6 +82,6 @@ async def find_attachment(conn: Conn, file_id: UUID) -> dict[str, Any] | None:
 
 
 async def list_attachments(conn: Conn, conversation_id: ConversationId) -> list[dict[str, Any]]:
-    """The files of a conversation, in the order of their messages."""
+    """The files of a conversation, in the order of their messages; of too many, those of the newest."""
     rows = await _SQL["list_of_conversation"].fetch(conn, conversation_id=conversation_id, max_files=_VISIBLE_FILES)
-    return [dict(row) for row in rows]
+    return [dict(row) for row in reversed(rows)]

@@ -188,7 +188,10 @@ async def record_turn(
 
 
 async def view_conversation(conn: Conn, conversation_id: ConversationId) -> dict[str, Any] | None:
-    """Everything staff may see of a conversation: messages, deliveries, decisions, tool calls, labels and ratings."""
+    """Everything staff may see of a conversation: messages, deliveries, decisions, tool calls, labels and ratings.
+
+    Each oldest first; where there is too much of it, the newest.
+    """
     row = await _SQL["view"].fetch_row(conn, id=conversation_id)
     if row is None:
         return None
@@ -200,15 +203,15 @@ async def view_conversation(conn: Conn, conversation_id: ConversationId) -> dict
         **dict(row),
         "cost_usd": _read_cost(row["cost_usd"]),
         "attachments": files,
-        "ratings": [dict(rating) for rating in ratings],
-        "messages": [{**dict(message), "citations": json.loads(message["citations"])} for message in messages],
+        "ratings": [dict(rating) for rating in reversed(ratings)],
+        "messages": [{**dict(message), "citations": json.loads(message["citations"])} for message in reversed(messages)],
         "runs": [
             {
                 **dict(run),
                 **{key: json.loads(run[key]) for key in ("decision", "stages", "model_calls", "tool_calls", "labels")},
                 "cost_usd": _read_cost(run["cost_usd"]),
             }
-            for run in runs
+            for run in reversed(runs)
         ],
     }
 

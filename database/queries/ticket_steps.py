@@ -169,8 +169,9 @@ async def add_note(conn: Conn, ticket: TicketWork, text: str, *, author_id: UUID
 
 
 async def list_notes(conn: Conn, ticket_id: UUID) -> list[dict[str, Any]]:
-    """The ticket's notes, oldest first."""
-    return [dict(row) for row in await _SQL["list_notes"].fetch(conn, ticket_id=ticket_id, max_notes=MAX_NOTES)]
+    """The ticket's notes, oldest first; of too many, the newest."""
+    rows = await _SQL["list_notes"].fetch(conn, ticket_id=ticket_id, max_notes=MAX_NOTES)
+    return [dict(row) for row in reversed(rows)]
 
 
 async def has_answer(conn: Conn, ticket: TicketWork) -> bool:

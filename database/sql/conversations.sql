@@ -90,15 +90,16 @@ SELECT v.id, v.channel, v.inbox, v.owner, v.identity_level, v.sentiment, v.senti
  WHERE v.id = :id;
 
 -- name: list_ratings
+-- This and the next two the newest first: of a conversation that has gone on for years, staff need the end.
 SELECT f.rating, f.is_resolved, f.comment, f.created_at FROM tickets t JOIN ticket_feedback f ON f.ticket_id = t.id
- WHERE t.conversation_id = :id ORDER BY f.created_at, f.id LIMIT :max_ratings;
+ WHERE t.conversation_id = :id ORDER BY f.created_at DESC, f.id DESC LIMIT :max_ratings;
 
 -- name: list_messages
 SELECT m.id, m.author, m.text, m.quoted, m.citations, m.created_at, m.source_id, m.language, m.sentiment,
        o.state AS delivery,
        o.error AS delivery_error
   FROM messages m LEFT JOIN outbox o ON o.id = m.id
- WHERE m.conversation_id = :id ORDER BY m.created_at, m.id LIMIT :max_messages;
+ WHERE m.conversation_id = :id ORDER BY m.created_at DESC, m.id DESC LIMIT :max_messages;
 
 -- name: list_runs
 SELECT r.id, r.attempt, r.brain, r.model, r.fallback, r.prompt_hash, r.knowledge_version, r.outcome, r.decision,
@@ -117,4 +118,4 @@ SELECT r.id, r.attempt, r.brain, r.model, r.fallback, r.prompt_hash, r.knowledge
                                                      'given_by', l.given_by, 'created_at', l.created_at)
                                   ORDER BY l.created_at, l.kind)
                    FROM run_labels l WHERE l.run_id = r.id), '[]') AS labels
-  FROM agent_runs r WHERE r.conversation_id = :id ORDER BY r.created_at LIMIT :max_runs;
+  FROM agent_runs r WHERE r.conversation_id = :id ORDER BY r.created_at DESC LIMIT :max_runs;

@@ -47,4 +47,4 @@ SELECT a.id, a.name, a.content_type, a.size, encode(a.digest, 'hex') AS digest, 
 -- name: list_of_conversation
 SELECT a.id, a.message_id, a.name, a.content_type, a.size, a.problem, a.digest IS NOT NULL AS is_stored
   FROM messages m JOIN message_attachments a ON a.message_id = m.id
- WHERE m.conversation_id = :conversation_id ORDER BY a.message_id, a.position LIMIT :max_files;
+ WHERE m.conversation_id = :conversation_id ORDER BY m.created_at DESC, a.message_id DESC, a.position DESC LIMIT :max_files;

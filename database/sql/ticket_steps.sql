@@ -43,7 +43,7 @@ RETURNING created_at;
 
 -- name: list_notes
 SELECT id, text, written_by, created_at FROM ticket_notes WHERE ticket_id = :ticket_id
- ORDER BY created_at, id LIMIT :max_notes;
+ ORDER BY created_at DESC, id DESC LIMIT :max_notes;
 
 -- name: list_said
 SELECT m.text FROM unnest(:ids::uuid[]) WITH ORDINALITY AS g (id, place) JOIN messages m ON m.id = g.id ORDER BY g.place;

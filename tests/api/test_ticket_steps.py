@@ -129,6 +129,24 @@ async def test_a_note_is_for_staff_alone(service: Service, staff: Headers) -> No
     assert await count_messages(service, turn, "system") == 0
 
 
+async def test_of_a_conversation_that_goes_on_for_years_staff_see_the_end(fresh: Service) -> None:
+    key = {"X-API-Key": await issue_key(fresh.pool, "tickets:read")}
+    async with fresh.pool.acquire() as conn, conn.transaction():
+        conversation_id = await open_conversation(conn)
+        await conn.execute(
+            "INSERT INTO messages (id, conversation_id, author, text, created_at) SELECT gen_random_uuid(), $1, "
+            "'customer', 'message ' || n, now() + make_interval(hours => n) FROM generate_series(1, 600) n",
+            conversation_id,
+        )
+        await conn.execute(
+            "INSERT INTO ticket_notes (id, ticket_id, text, written_by, created_at) SELECT gen_random_uuid(), id, "
+            "'note ' || n, 'Sam', now() + make_interval(hours => n) FROM tickets, generate_series(1, 300) n"
+        )
+    ticket = await read(fresh, key, "TF-20261121-0001")
+    assert [message["text"] for message in ticket["messages"][-2:]] == ["message 599", "message 600"]
+    assert [note["text"] for note in ticket["notes"][-2:]] == ["note 299", "note 300"]
+
+
 async def test_a_ticket_is_given_to_one_of_the_staff_and_back_to_nobody(
     service: Service, staff: Headers, sign_in: SignIn
 ) -> None:
