@@ -125,7 +125,7 @@ async def read_ticket(ref: TicketRef, caller: Reader, desk: DeskDep, audit: Audi
 def _read_query(query: TicketQuery, caller: Caller) -> Wanted:
     everything = Wanted()
     return Wanted(
-        statuses=query.status or everything.statuses,
+        statuses=tuple(dict.fromkeys(query.status)) or everything.statuses,
         words=query.q,
         channel=query.channel,
         customer_id=caller.customer_id or (None if query.customer_id is None else CustomerId(query.customer_id)),

@@ -142,6 +142,7 @@ async def test_every_order_goes_through_all_pages_without_gap_or_repeat(shelf: S
     ("query", "expected"),
     [
         ({"status": ["open", "closed"]}, "14"),
+        ({"status": ["open", "open"]}, "1"),
         ({"channel": "gmail"}, "2"),
         ({"route": "billing"}, "23"),
         ({"priority": "urgent"}, "25"),
