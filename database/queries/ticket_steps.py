@@ -87,9 +87,10 @@ async def take(conn: Conn, ref: str, step: Step | None = None) -> TicketWork | N
 
 async def close(conn: Conn, ticket: TicketWork) -> None:
     """The matter is settled. Raises NotRead: a turn that is under way would answer a closed ticket."""
-    if ticket.has_unread:
-        raise NotRead
     await feedback.close_ticket(conn, ticket.ref)
+    closed = await read_state(conn, ticket.ref)
+    if closed is None or closed.status != "closed":
+        raise NotRead
 
 
 async def reopen(conn: Conn, ticket: TicketWork) -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from core.ids import new_id
 from database.notify import TICKET_CHANNEL
-from database.pool import connect
+from database.pool import Conn, connect
+from database.queries import ticket_steps
 from database.queries.runs import add_run
-from database.queries.tickets import categorise_ticket
+from database.queries.tickets import categorise_ticket, undo_reopening
+from database.types.lifecycle import Step
 from tests.api.callers import SignIn
 from tests.api.service import Service, expect_problem, hold_token, issue_key, name_fields, read_ticket, submit
 from tests.api.test_feedback import count_messages, open_answered
@@ -208,6 +210,43 @@ async def test_a_ticket_is_not_closed_while_a_message_is_being_answered(service:
     expect_problem(await act(service, staff, accepted["ticket_ref"], "close"), 409)
     await answer(service.pool, turn, "Here is how.")
     assert (await do(service, staff, accepted["ticket_ref"], "close"))["status"] == "closed"
+
+
+async def test_a_ticket_is_not_closed_over_words_that_come_in_while_it_is_looked_at(
+    service: Service, staff: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted, _ = await open_answered(service)
+    ref = accepted["ticket_ref"]
+    look = ticket_steps.take
+
+    async def look_and_be_late(conn: Conn, ref: str, step: Step | None = None) -> ticket_steps.TicketWork | None:
+        seen = await look(conn, ref, step)
+        url = f"/support/ticket/{ref}/messages"
+        await service.client.post(url, json={"message": "It broke again."}, headers=hold_token(accepted))
+        return seen
+
+    monkeypatch.setattr(ticket_steps, "take", look_and_be_late)
+    problem = expect_problem(await act(service, staff, ref, "close"), 409)
+    assert "just written" in problem["detail"]
+
+
+async def test_thanks_after_a_person_gave_the_ticket_back_take_no_earlier_reopening_back(
+    service: Service, staff: Headers
+) -> None:
+    accepted, _ = await open_answered(service)
+    ref = accepted["ticket_ref"]
+    url = f"/support/ticket/{ref}/messages"
+    await service.client.post(url, json={"message": "It broke again."}, headers=hold_token(accepted))
+    await hand_over(service.pool, await take_turn(service.pool, ref), "technical")
+    await do(service, staff, ref, "replies", {"text": "Please restart it."})
+    await do(service, staff, ref, "release")
+    await service.client.post(url, json={"message": "Thanks!"}, headers=hold_token(accepted))
+    turn = await take_turn(service.pool, ref)
+    async with service.pool.acquire() as conn:
+        await undo_reopening(conn, turn.conversation_id)
+        row = await conn.fetchrow("SELECT status, reopenings FROM tickets WHERE ref = $1", ref)
+    assert row is not None
+    assert tuple(row) == ("open", 1)
 
 
 async def test_a_closed_ticket_takes_no_escalation_and_says_what_it_takes(service: Service, staff: Headers) -> None:
