@@ -9,12 +9,15 @@ from database.statements import load_statements
 
 _SQL = load_statements("sign_ins")
 
-FORGET_SECONDS = 3600.0  # without a try
+_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many tries are free, and the longest pause after one. The first pause is two seconds, and each doubles."""
+    """How many tries an hour are free, and the longest pause after one. The first is two seconds, and each doubles.
+
+    They are forgotten one by one: the slips of a whole day in an office with one address must not close it.
+    """
 
     kind: str
     free: int
@@ -38,7 +41,7 @@ async def take_try(conn: Conn, secret_key: str, patience: Patience, subject: str
         now=now,
         free=patience.free,
         longest_seconds=patience.longest_seconds,
-        forget_seconds=FORGET_SECONDS,
+        forget_seconds=_HOUR / patience.free,
     )
     if tries is not None:
         return None

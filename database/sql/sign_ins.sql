@@ -1,14 +1,19 @@
 -- name: take_try
 -- Counted before the password is looked at: of many tries at once no more than are free get so far. While it is blocked
--- nothing is counted, so that nobody can keep an account blocked for good by trying on.
+-- nothing is counted, so that nobody can keep an account blocked for good by trying on. `last_at` is up to when tries
+-- have been forgotten: the rest of the time that one takes to be forgotten is not lost.
 INSERT INTO sign_in_tries AS t (bucket, tries, blocked_until, last_at)
 VALUES (:bucket, 1, :now, :now)
 ON CONFLICT (bucket) DO UPDATE
-   SET tries = CASE WHEN t.last_at < :now - make_interval(secs => :forget_seconds::float8) THEN 1 ELSE t.tries + 1 END,
-       blocked_until = :now + CASE
-           WHEN t.last_at < :now - make_interval(secs => :forget_seconds::float8) OR t.tries < :free::int
-           THEN interval '0' ELSE make_interval(secs => least(:longest_seconds::float8, 2 ^ least(t.tries + 1 - :free::int, 20))) END,
-       last_at = :now
+   SET (tries, blocked_until, last_at) = (
+           SELECT kept + 1,
+                  :now + CASE WHEN kept < :free::int THEN interval '0'
+                              ELSE make_interval(secs => least(:longest_seconds::float8, 2 ^ least(kept + 1 - :free::int, 20)))
+                         END,
+                  CASE WHEN kept = 0 THEN :now::timestamptz
+                       ELSE t.last_at + gone * make_interval(secs => :forget_seconds::float8) END
+             FROM (SELECT floor(greatest(0, extract(epoch FROM :now - t.last_at)) / :forget_seconds)::int AS gone) g
+            CROSS JOIN LATERAL (SELECT greatest(0, t.tries - gone) AS kept) k)
  WHERE t.blocked_until <= :now
 RETURNING tries;
 

@@ -187,6 +187,13 @@ async def test_tries_are_forgotten_after_a_quiet_hour(desk: Service, watch: Watc
         watch.go_on(seconds=3_601)
 
 
+async def test_an_office_that_slips_all_day_long_is_never_paused(desk: Service, watch: Watch) -> None:
+    async with open_browser(desk) as office:
+        for number in range(3 * ADDRESS.free):
+            expect_problem(await office.try_password(f"somebody{number}@example.com", WRONG), 401)
+            watch.go_on(seconds=3_600 / ADDRESS.free)
+
+
 async def test_of_many_tries_at_once_no_more_are_made_than_one_after_the_other(
     desk: Service, checks: list[int]
 ) -> None:
