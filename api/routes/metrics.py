@@ -23,7 +23,7 @@ from api.schemas.metrics import (
     RatingSummary,
     ResolutionRatios,
     Summary,
-    TicketCounts,
+    TicketTotals,
     Waiting,
 )
 from database.queries.channel_metrics import DAY, HOUR, Window, read_desk, read_figures, round_down
@@ -124,7 +124,7 @@ async def read_desk_metrics(desk: DeskDep, starts_at: From = None, ends_at: To =
     return DeskMetrics(
         starts_at=starts_at,
         ends_at=ends_at,
-        tickets=TicketCounts(total=total, by_status=by_status),
+        tickets=TicketTotals(total=total, by_status=by_status),
         resolution=ResolutionRatios(
             automatic=share(sum(row["automatic"] for row in tickets)),
             escalated=share(sum(row["escalated"] for row in tickets)),

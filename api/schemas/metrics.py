@@ -80,7 +80,7 @@ class ChannelMetrics(BaseModel):
     channels: list[ChannelSummary]
 
 
-class TicketCounts(BaseModel):
+class TicketTotals(BaseModel):
     """Tickets by their status today."""
 
     total: int
@@ -117,7 +117,7 @@ class DeskMetrics(BaseModel):
 
     starts_at: datetime | None
     ends_at: datetime | None
-    tickets: TicketCounts
+    tickets: TicketTotals
     resolution: ResolutionRatios
     ratings: RatingSummary
     waiting: Waiting

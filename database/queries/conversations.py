@@ -204,7 +204,9 @@ async def view_conversation(conn: Conn, conversation_id: ConversationId) -> dict
         "cost_usd": _read_cost(row["cost_usd"]),
         "attachments": files,
         "ratings": [dict(rating) for rating in reversed(ratings)],
-        "messages": [{**dict(message), "citations": json.loads(message["citations"])} for message in reversed(messages)],
+        "messages": [
+            {**dict(message), "citations": json.loads(message["citations"])} for message in reversed(messages)
+        ],
         "runs": [
             {
                 **dict(run),
