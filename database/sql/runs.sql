@@ -22,7 +22,8 @@ VALUES (:run_id, :channel, :inbox, :outcome, :confidence, :sentiment, :agent_ms,
         extract(epoch FROM clock_timestamp() - :received_at::timestamptz) * 1000);
 
 -- name: find_outcome
--- The newest settled run of a thread's conversation, with the reply it left and when that was sent.
+-- The newest settled run of a thread's conversation, with the reply it left and when that was sent. What the desk says
+-- later, as when the customer rates the answer, is not what the run said; and a silent one said nothing.
 SELECT r.id, r.conversation_id, r.outcome, r.brain, r.model, r.decision, r.stages, t.ref, t.team, m.text, m.citations,
        o.state AS delivery, extract(epoch FROM o.sent_at - o.created_at)::float8 * 1000 AS deliver_ms
   FROM conversations v
@@ -30,7 +31,8 @@ SELECT r.id, r.conversation_id, r.outcome, r.brain, r.model, r.decision, r.stage
   JOIN LATERAL (SELECT * FROM agent_runs r WHERE r.conversation_id = v.id AND r.outcome <> 'superseded'
                  ORDER BY r.created_at DESC LIMIT 1) r ON true
   LEFT JOIN LATERAL (SELECT m.id, m.text, m.citations FROM messages m
-                      WHERE m.conversation_id = v.id AND m.author IN ('assistant', 'system')
+                      WHERE m.conversation_id = v.id
+                         AND m.author = CASE r.outcome WHEN 'answered' THEN 'assistant' WHEN 'escalated' THEN 'system' END
                       ORDER BY m.created_at DESC LIMIT 1) m ON true
   LEFT JOIN outbox o ON o.id = m.id
  WHERE v.thread_id = :thread_id;

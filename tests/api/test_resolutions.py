@@ -123,6 +123,17 @@ async def test_a_ticket_that_was_a_persons_from_the_start_has_no_decision(
     assert (found["state"], found["status"], found["outcome"]) == ("settled", "escalated", None)
 
 
+async def test_what_the_desk_says_after_the_answer_is_not_the_answer(service: Service, machine: dict[str, str]) -> None:
+    accepted = await submit(service.client)
+    ref = accepted["ticket_ref"]
+    await decide(service, ref)
+    said = {"rating": 1, "resolved": False}
+    response = await service.client.post(f"/support/ticket/{ref}/feedback", json=said, headers=hold_token(accepted))
+    assert response.json()["status"] == "escalated"
+    found = (await resolve(service, ref, machine)).json()
+    assert (found["outcome"], found["reply"]) == ("answered", "Choose “Forgot password”.")
+
+
 async def test_a_closed_ticket_is_not_resolved(service: Service, machine: dict[str, str]) -> None:
     accepted, _ = await open_answered(service)
     await service.client.post(f"/tickets/{accepted['ticket_ref']}/close", headers=machine)
