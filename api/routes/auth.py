@@ -35,6 +35,7 @@ Person = Annotated[Caller, Depends(SIGNED_IN)]
 
 _ASK_TO_SIGN_IN = {"WWW-Authenticate": "Bearer"}
 _WRONG = "The e-mail address or the password is not right."
+_NOT_YOURS = "this is not your password"
 _SIGNED_OUT = "You are not signed in any more; sign in again."
 
 
@@ -171,9 +172,10 @@ async def change_password(
     await _take_try(desk, (sign_ins.ADDRESS, address), (sign_ins.ACCOUNT, user.email))
     async with desk.pool.acquire() as conn:
         credentials = await users.find_credentials(conn, user.email)
-    if not await _matches(desk, body.current, credentials):
+    is_right = await _matches(desk, body.current, credentials)
+    if credentials is None or not is_right:
         await _record_refusal(audit, credentials)
-        raise refuse_field("current", "this is not your password")
+        raise refuse_field("current", _NOT_YOURS)
     new = body.new.get_secret_value()
     try:
         require_strong(new, user.email)
@@ -182,8 +184,10 @@ async def change_password(
     new_hash = await desk.passwords.hash(new)
     now = desk.clock()
     async with desk.pool.acquire() as conn, conn.transaction():
+        # Whoever lost their password to somebody is given another: the thief's change must not come after it.
+        if not await users.set_password(conn, user.id, new_hash, old_hash=credentials.password_hash):
+            raise refuse_field("current", _NOT_YOURS)
         await sign_ins.forgive_tries(conn, desk.secret_key, user.email, address, now=now)
-        await users.set_password(conn, user.id, new_hash)
         await sessions.revoke_sessions(conn, user.id, now=now, but=caller.session_id)
         await audit.record(conn, "user.password_changed", "user", user.id)
 

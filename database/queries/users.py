@@ -131,9 +131,13 @@ async def change_user(
     return user, await find_user(conn, user_id) or user
 
 
-async def set_password(conn: Conn, user_id: UserId, password_hash: str) -> None:
-    """Store the hash of a new password. Revoking the sessions that the old one opened is the caller's."""
-    await _SQL["set_password"].execute(conn, id=user_id, password_hash=password_hash)
+async def set_password(conn: Conn, user_id: UserId, password_hash: str, *, old_hash: str | None = None) -> bool:
+    """Store the hash of a new password; False where the one before it is not `old_hash` any more.
+
+    Revoking the sessions that the old one opened is the caller's.
+    """
+    found = await _SQL["set_password"].fetch_value(conn, id=user_id, password_hash=password_hash, old_hash=old_hash)
+    return found is not None
 
 
 async def note_sign_in(conn: Conn, credentials: Credentials, now: datetime) -> bool:

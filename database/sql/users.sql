@@ -35,7 +35,10 @@ UPDATE users
  WHERE id = :id;
 
 -- name: set_password
-UPDATE users SET password_hash = :password_hash WHERE id = :id;
+-- With :old_hash, unless the password has been changed since that was read.
+UPDATE users SET password_hash = :password_hash
+ WHERE id = :id AND (:old_hash::text IS NULL OR password_hash = :old_hash::text)
+RETURNING id;
 
 -- name: note_sign_in
 -- Unless the account was disabled, or its password changed, while the password was compared.

@@ -11,11 +11,13 @@ import jwt
 import pytest
 
 from api.tokens import _derive_key, make_refresh_token
+from core.passwords import Passwords, hash_password
 from core.settings import Settings
 from database.queries.sessions import GRACE, Session, renew_signing_key
+from database.queries.users import set_password
 from database.types import SessionId
 from tests.api.people import PASSWORD, Browser, Watch, bear, hire, open_browser
-from tests.api.service import NOW, SECRET_KEY, Service, expect_problem, name_fields, open_service
+from tests.api.service import LOWEST_COST, NOW, SECRET_KEY, Service, expect_problem, name_fields, open_service
 
 NEW = "eight otters at dinner"
 
@@ -186,6 +188,24 @@ async def test_a_password_is_changed_by_its_owner_alone_and_to_a_strong_one(
     response = await browser.client.post("/auth/password", json=change, headers=bear(token))
     assert name_fields(expect_problem(response, 422)) == {blamed}
     assert change["new"] not in response.text
+
+
+async def test_a_password_that_an_admin_sets_meanwhile_is_not_changed_by_whoever_knew_the_old_one(
+    desk: Service, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await hire(desk.pool)
+    token = await browser.sign_in(ada.email)
+
+    async def hash_late(_self: Passwords, password: str) -> str:
+        async with desk.pool.acquire() as conn:
+            await set_password(conn, ada.id, hash_password("nine herons before lunch", cost=LOWEST_COST))
+        return hash_password(password, cost=LOWEST_COST)
+
+    monkeypatch.setattr(Passwords, "hash", hash_late)
+    change = {"current": PASSWORD, "new": NEW}
+    expect_problem(await browser.client.post("/auth/password", json=change, headers=bear(token)), 422)
+    expect_problem(await browser.try_password(ada.email, NEW), 401)
+    await browser.sign_in(ada.email, "nine herons before lunch")
 
 
 async def test_whoever_holds_a_token_cannot_guess_the_password_faster(desk: Service, browser: Browser) -> None:
