@@ -28,7 +28,7 @@ STREAM_RECHECK_SECONDS = 5.0
 # A burst of changes is one look.
 PAUSE_SECONDS = 0.5
 # Whoever was signed out or lost the right hears nothing more after this.
-CALLER_RECHECK_SECONDS = 60.0
+CALLER_RECHECK_SECONDS = 15.0
 # More than these are not told one by one.
 MAX_TICKETS = 1_000
 # The turn's commit is the longest transaction that changes a ticket, and fails when its lease has run out.

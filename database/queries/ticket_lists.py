@@ -104,10 +104,13 @@ async def _find(conn: Conn, wanted: Wanted, order: Order, start: Place, max_rows
 
 async def _choose(conn: Conn, wanted: Wanted) -> list[UUID] | None:
     """The newest tickets with what is rare in a list, or None where nothing rare is asked for."""
-    if wanted.words is not None:
-        rows = await _SQL["find_by_words"].fetch(
-            conn, words=_MINUSES.sub("-", wanted.words), customer_id=wanted.customer_id, max_chosen=MAX_CHOSEN
+    words = None if wanted.words is None else _MINUSES.sub("-", wanted.words)
+    if words is not None and wanted.customer_id is not None:
+        rows = await _SQL["find_words_of_customer"].fetch(
+            conn, words=words, customer_id=wanted.customer_id, max_chosen=MAX_CHOSEN
         )
+    elif words is not None:
+        rows = await _SQL["find_by_words"].fetch(conn, words=words, max_chosen=MAX_CHOSEN)
     elif wanted.customer_id is not None:
         rows = await _SQL["find_of_customer"].fetch(conn, customer_id=wanted.customer_id, max_chosen=MAX_CHOSEN)
     elif wanted.assignee_id is not None:

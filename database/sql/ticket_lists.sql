@@ -84,18 +84,25 @@ SELECT c.id, c.rank, c.at
 -- in a moment, and the newest of their tickets are chosen. Constant limits: of a parameter the planner expects a tenth
 -- of the rows, and reads the table from its beginning.
 WITH found AS (
-    (SELECT id, conversation_id, updated_at FROM tickets
+    (SELECT id, updated_at FROM tickets
       WHERE search @@ websearch_to_tsquery('simple', :words) LIMIT 100000)
     UNION
-    SELECT t.id, t.conversation_id, t.updated_at
+    SELECT t.id, t.updated_at
       FROM (SELECT conversation_id FROM messages
              WHERE search @@ websearch_to_tsquery('simple', :words) LIMIT 100000) said
       JOIN tickets t ON t.conversation_id = said.conversation_id
 )
-SELECT f.id FROM found f
- WHERE :customer_id::uuid IS NULL
-    OR (SELECT v.customer_id FROM conversations v WHERE v.id = f.conversation_id) = :customer_id::uuid
- ORDER BY f.updated_at DESC LIMIT :max_chosen;
+SELECT f.id FROM found f ORDER BY f.updated_at DESC LIMIT :max_chosen;
+
+-- name: find_words_of_customer
+-- Through their conversations, which are few: a word that many others have said hides none of theirs.
+SELECT t.id
+  FROM conversations v JOIN tickets t ON t.conversation_id = v.id
+ WHERE v.customer_id = :customer_id
+   AND (t.search @@ websearch_to_tsquery('simple', :words)
+        OR EXISTS (SELECT FROM messages m
+                    WHERE m.conversation_id = v.id AND m.search @@ websearch_to_tsquery('simple', :words) OFFSET 0))
+ ORDER BY t.updated_at DESC LIMIT :max_chosen;
 
 -- name: find_of_customer
 SELECT t.id FROM conversations v JOIN tickets t ON t.conversation_id = v.id

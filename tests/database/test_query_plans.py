@@ -280,6 +280,7 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("ticket_lists.list_by_priority", {"tickets_priority", "conversations_pkey"}),
         ("ticket_lists.list_chosen", {"tickets_pkey", "conversations_pkey"}),
         ("ticket_lists.find_by_words", {"tickets_search", "messages_search", "tickets_conversation_id_key"}),
+        ("ticket_lists.find_words_of_customer", {"conversations_customer", "tickets_conversation_id_key"}),
         ("ticket_lists.find_of_customer", {"conversations_customer", "tickets_conversation_id_key"}),
         ("ticket_lists.find_assigned", {"tickets_assignee"}),
         ("ticket_lists.find_undelivered", {"tickets_undelivered"}),
