@@ -18,6 +18,7 @@ from api.schemas.tickets import LastMessage, Member, TicketCounts, TicketDetail,
 from api.submissions import Opening, open_ticket
 from api.ticket_detail import describe_detail
 from api.tickets import find_ticket, show_ticket
+from channels.web.parse import CHANNEL, FORM_INBOX
 from database.queries import conversations, ticket_lists, ticket_steps
 from database.queries.audit import name_object
 from database.queries.customers import find_proven_email
@@ -93,7 +94,7 @@ async def list_tickets(
             conn, _read_query(query, caller), query.sort, after=after, max_rows=query.limit, only_visible=is_customer
         )
     return TicketPage(
-        tickets=[_show_row(row, is_customer=is_customer) for row in rows],
+        tickets=[_show_own_row(desk, row) if is_customer else _show_row(row) for row in rows],
         next_cursor=None if end is None else _write_place(desk, query, end),
     )
 
@@ -154,17 +155,23 @@ def _write_place(desk: Desk, query: TicketQuery, end: Place) -> str:
     return write_cursor(desk.secret_key, f"tickets by {query.sort}", place)
 
 
-def _show_row(row: dict[str, Any], *, is_customer: bool) -> TicketRow:
-    """What a customer is not shown on the ticket's page, they are not shown here."""
+def _show_row(row: dict[str, Any]) -> TicketRow:
     last = row["last_author"]
     assignee = row["assignee_id"]
-    shown = TicketRow(
+    return TicketRow(
         **{name: row[name] for name in TicketRow.model_fields if name in row},
         assignee=None if assignee is None else Member(id=assignee, name=row["assignee_name"]),
         last_message=None
         if last is None
         else LastMessage(author=last, excerpt=row["last_excerpt"], created_at=row["last_at"]),
     )
-    if not is_customer:
-        return shown
-    return shown.model_copy(update={"intent": None, "route": None, "assignee": None, "delivery_problem": None})
+
+
+def _show_own_row(desk: Desk, row: dict[str, Any]) -> TicketRow:
+    """What a customer is not shown on the ticket's page, they are not shown here."""
+    shown = _show_row(row)
+    ref = shown.ticket_ref
+    has_page = (shown.channel, shown.inbox) == (CHANNEL, FORM_INBOX)
+    page = f"/ticket/{ref}?token={desk.make_ticket_token(ref)}" if has_page else None
+    hidden = {"intent": None, "route": None, "assignee": None, "delivery_problem": None}
+    return shown.model_copy(update={**hidden, "page": page})

@@ -67,6 +67,7 @@ class TicketRow(BaseModel):
     """A ticket in a list.
 
     `awaits_person`: the customer has said something that a person has to answer. `answering`: the agent is at it.
+    `page`: where its customer reads on and answers, told to them alone and for tickets of the form.
     """
 
     ticket_ref: str
@@ -90,6 +91,7 @@ class TicketRow(BaseModel):
     created_at: datetime
     updated_at: datetime
     last_message: LastMessage | None
+    page: str | None = None
 
 
 class TicketPage(BaseModel):

@@ -205,6 +205,7 @@ async def test_a_row_says_who_spoke_last_and_what_waits_for_a_person(own_shelf: 
     ref = "TF-20261121-0002"
     (row,) = (await own_shelf.page(q=ref))["tickets"]
     assert (row["awaits_person"], row["last_message"]["author"]) == (True, "customer")
+    assert row["page"] is None
     assert row["assignee"] == {"id": str(own_shelf.user_id), "name": "Sam Field"}
     assert (row["customer_name"], row["channel"], row["owner"]) == ("Alice Abbott", "gmail", "person")
     async with own_shelf.service.pool.acquire() as conn:
@@ -229,6 +230,8 @@ async def test_a_customer_sees_their_own_tickets_as_their_pages_show_them(own_sh
     assert row["ticket_ref"] == "TF-20261121-0003"
     assert [row[name] for name in ("intent", "route", "assignee", "delivery_problem")] == [None] * 4
     assert row["last_message"]["author"] == "customer"
+    shown = await own_shelf.service.client.get(f"/support{row['page']}")
+    assert shown.status_code == 200, shown.text
     assert await own.list(q="matter") == ["3"]
     counts = await own_shelf.service.client.get("/tickets/counts", headers=headers)
     assert counts.json() == {"open": 0, "auto_resolved": 0, "escalated": 1, "closed": 0, "unassigned": 0, "mine": 1}

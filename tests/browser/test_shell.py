@@ -1,10 +1,15 @@
 """Signing in and out, and what stands around every page."""
 
+import re
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import expect
 
+from tests.api.people import PASSWORD, hire
+from tests.api.service import Service
+from tests.api.turns import take_turn
 from tests.browser.console import ADMIN, PHONE, Console
 
 EACH_LOOK = pytest.mark.parametrize("look", ["light", "dark"])
@@ -140,3 +145,30 @@ async def test_the_shell_is_accessible_with_its_menus(console: Console, look: Li
     await expect(console.page.get_by_text("Go to Knowledge")).to_be_visible()
     await console.expect_accessible()
     await console.keep_screenshot("search")
+
+
+async def test_a_customer_finds_their_own_tickets_and_opens_another(console: Console, site: Service) -> None:
+    user = await hire(site.pool, "user", name="Alice Abbott")
+    await console.sign_in(email=user.email, password=PASSWORD)
+    page = console.page
+    await expect(page.get_by_text("You have no tickets yet")).to_be_visible()
+    await expect(page.get_by_role("navigation", name="Console").get_by_role("link")).to_have_text(
+        [re.compile("Your tickets"), re.compile("Settings")]
+    )
+    await page.keyboard.press("n")
+    await page.get_by_label("Subject").fill("Invite a colleague")
+    await page.get_by_label("Message").fill("How do I invite somebody?")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="New ticket").click()
+    await expect(page.get_by_label("Message")).to_have_value("How do I invite somebody?")
+    await console.expect_accessible()
+    await page.get_by_role("button", name="Send message").click()
+    await page.wait_for_url("**/ticket/**")
+    opened = page.url
+    await take_turn(site.pool, urlsplit(opened).path.rpartition("/")[2])
+    await console.open()
+    await console.expect_accessible()
+    await console.keep_screenshot()
+    await page.get_by_role("link", name="Invite a colleague").click()
+    await expect(page).to_have_url(opened)
+    await expect(console.title("Invite a colleague")).to_be_visible()

@@ -3,7 +3,7 @@ import { Suspense } from "react";
 import { Navigate, Route, Routes, useLocation } from "react-router";
 import { useUser } from "./session/session-context";
 import { ErrorBoundary } from "./shell/error-boundary";
-import { NotFound, NothingForYou } from "./shell/messages";
+import { NotFound } from "./shell/messages";
 import { listSections } from "./shell/sections";
 
 /** Which page stands at which address below /desk; each section has the addresses below its own to itself. */
@@ -15,7 +15,7 @@ export function ConsoleRoutes() {
     <ErrorBoundary place={pathname}>
       <Suspense fallback={<Waiting />}>
         <Routes>
-          <Route index element={first ? <Navigate to={first.path} replace /> : <NothingForYou />} />
+          <Route index element={first ? <Navigate to={first.path} replace /> : <NotFound />} />
           {sections.map(({ path, Page }) => (
             <Route key={path} path={`${path}/*`} element={<Page />} />
           ))}

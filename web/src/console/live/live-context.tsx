@@ -3,7 +3,7 @@ import { createContext, use, useEffect, useRef, useState, type ReactNode } from 
 import { ApiError } from "../../shared/api-error";
 import { browserClock } from "../../shared/clock";
 import type { ServerEvent } from "../../shared/sse";
-import { useSession } from "../session/session-context";
+import { useSession, useUser } from "../session/session-context";
 import type { SendRequest } from "../session/session";
 import { LiveEvents, type Connection } from "./live-events";
 import { gatherStaleKeys } from "./staleness";
@@ -16,14 +16,16 @@ interface Live {
 
 const LiveContext = createContext<Live>({ connection: "off", subscribe: () => () => {} });
 
-/** Follows GET /events while somebody is signed in, and lets every query look again that an event concerns. */
+/** Follows GET /events while somebody of the staff is signed in, and lets every query look again that an event concerns. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const { send } = useSession();
+  const isStaff = useUser().role !== "user";
   const queries = useQueryClient();
   const [connection, setConnection] = useState<Connection>("connecting");
   const [hearers] = useState(() => new Set<Hear>());
 
   useEffect(() => {
+    if (!isStaff) return setConnection("off");
     const makeStale = gatherStaleKeys(browserClock, (queryKey) => void queries.invalidateQueries({ queryKey }));
     const live = new LiveEvents({
       open: (lastId, signal) => openEvents(send, lastId, signal),
@@ -43,7 +45,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       window.removeEventListener("online", wake);
       document.removeEventListener("visibilitychange", wake);
     };
-  }, [send, queries, hearers]);
+  }, [isStaff, send, queries, hearers]);
 
   const [subscribe] = useState(() => (hear: Hear) => {
     hearers.add(hear);

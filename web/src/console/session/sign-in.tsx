@@ -17,7 +17,7 @@ export function SignIn({ hasEnded }: { hasEnded: boolean }) {
           Sign in to Nightdesk
         </Title>
         <Text c="dimmed" size="sm" mb="lg">
-          {hasEnded ? "Your session has ended. Sign in to go on where you were." : "For the people at the desk."}
+          {hasEnded ? "Your session has ended. Sign in to go on where you were." : "For the people at the desk, and for customers with an account."}
         </Text>
         <form onSubmit={submit}>
           <Stack gap="md">

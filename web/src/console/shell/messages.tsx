@@ -24,16 +24,3 @@ export function NotFound() {
     </MessagePage>
   );
 }
-
-export function NothingForYou() {
-  return (
-    <MessagePage
-      title="This is the desk's side"
-      text="Your account is a customer's. Open your tickets by the link that we sent you, or write to us by the form."
-    >
-      <Button component="a" href="/" variant="default">
-        To the support form
-      </Button>
-    </MessagePage>
-  );
-}

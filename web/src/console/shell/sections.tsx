@@ -1,4 +1,4 @@
-import { BookOpenIcon, ChartNoAxesCombinedIcon, InboxIcon, SettingsIcon, type LucideIcon } from "lucide-react";
+import { BookOpenIcon, ChartNoAxesCombinedIcon, InboxIcon, MessagesSquareIcon, SettingsIcon, type LucideIcon } from "lucide-react";
 import { lazy, type ComponentType } from "react";
 import type { Scope, User } from "../session/types";
 import { hasScope } from "../session/session-context";
@@ -7,13 +7,32 @@ export interface Section {
   label: string;
   path: string;
   key: string;
-  scope: Scope;
   icon: LucideIcon;
   Page: ComponentType;
 }
 
+const SETTINGS: Section = {
+  label: "Settings",
+  path: "/settings",
+  key: "g s",
+  icon: SettingsIcon,
+  Page: lazy(() => import("../pages/settings")),
+};
+
+/** What a customer who signed in finds here. */
+const FOR_CUSTOMERS: readonly Section[] = [
+  {
+    label: "Your tickets",
+    path: "/own",
+    key: "g t",
+    icon: MessagesSquareIcon,
+    Page: lazy(() => import("../pages/own")),
+  },
+  SETTINGS,
+];
+
 /** The parts of the console, in the order of the navigation. Each is loaded when it is first looked at. */
-const SECTIONS: readonly Section[] = [
+const FOR_STAFF: readonly (Section & { scope: Scope })[] = [
   {
     label: "Dashboard",
     path: "/dashboard",
@@ -38,16 +57,10 @@ const SECTIONS: readonly Section[] = [
     icon: BookOpenIcon,
     Page: lazy(() => import("../pages/knowledge")),
   },
-  {
-    label: "Settings",
-    path: "/settings",
-    key: "g s",
-    scope: "tickets:read", // everybody at the desk: their own account is there
-    icon: SettingsIcon,
-    Page: lazy(() => import("../pages/settings")),
-  },
+  { ...SETTINGS, scope: "tickets:read" }, // everybody at the desk: their own account is there
 ];
 
-export function listSections(user: User): Section[] {
-  return SECTIONS.filter(({ scope }) => hasScope(user, scope));
+export function listSections(user: User): readonly Section[] {
+  if (user.role === "user") return FOR_CUSTOMERS;
+  return FOR_STAFF.filter(({ scope }) => hasScope(user, scope));
 }

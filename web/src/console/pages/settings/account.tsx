@@ -33,8 +33,12 @@ function Person() {
       <dl className={panel.facts}>
         <dt>Email</dt>
         <dd>{user.email}</dd>
-        <dt>You may</dt>
-        <dd>{user.scopes.includes("admin") ? "do everything" : user.scopes.join(", ")}</dd>
+        {user.role !== "user" && (
+          <>
+            <dt>You may</dt>
+            <dd>{user.scopes.includes("admin") ? "do everything" : user.scopes.join(", ")}</dd>
+          </>
+        )}
       </dl>
       <Text size="sm" c="dimmed" mt="md">
         An admin changes your name, your email or your role.
