@@ -31,6 +31,15 @@ export function TestOutcome({ message }: { message: TestMessage }) {
   }
 }
 
+const STAGE_LABELS: Record<string, string> = {
+  publish: "Taken in",
+  queue: "Waited",
+  resolve: "Read",
+  agent: "Thought about",
+  deliver: "Sent",
+  total: "Together",
+};
+
 function ProbeOutcome({ probe }: { probe: NonNullable<TestMessage["probe"]> }) {
   return (
     <Alert color="green" role="status" title="The whole desk works">
@@ -54,7 +63,7 @@ function Stage({ stage, milliseconds }: { stage: string; milliseconds: number | 
   if (milliseconds === null) return null;
   return (
     <>
-      <dt>{stage.replaceAll("_", " ")}</dt>
+      <dt>{STAGE_LABELS[stage] ?? stage.replaceAll("_", " ")}</dt>
       <dd>{Math.round(milliseconds)} ms</dd>
     </>
   );

@@ -24,5 +24,5 @@ export function ConfidenceBar({ confidence, required }: { confidence: number; re
 
 /** Rounds down: what was not enough must not look as if it had been. */
 function describeShare(share: number): string {
-  return `${Math.floor(share * 100 + 1e-9)} %`;
+  return `${Math.floor(share * 100 + 1e-9)}%`;
 }

@@ -23,8 +23,9 @@ export function EscalateDialog({ ticket, opened, onClose }: EscalateDialogProps)
     event.preventDefault();
     escalate.mutate({ route, reason }, { onSuccess: onClose });
   };
+  const isAgents = ticket.owner === "agent";
   return (
-    <Modal opened={opened} onClose={onClose} title="Escalate this ticket">
+    <Modal opened={opened} onClose={onClose} title={isAgents ? "Escalate this ticket" : "Change the team"}>
       <form onSubmit={send}>
         <Stack>
           <NativeSelect
@@ -42,13 +43,13 @@ export function EscalateDialog({ ticket, opened, onClose }: EscalateDialogProps)
             value={reason}
             onChange={(event) => setReason(event.currentTarget.value)}
           />
-          {ticket.owner === "agent" && (
+          {isAgents && (
             <Text size="sm" c="dimmed">
               The customer is told that a person takes over.
             </Text>
           )}
           {escalate.isError && (
-            <Alert color="red" role="alert" title="Not escalated">
+            <Alert color="red" role="alert" title={isAgents ? "Not escalated" : "Not changed"}>
               {describeProblem(escalate.error)}
             </Alert>
           )}
@@ -57,7 +58,7 @@ export function EscalateDialog({ ticket, opened, onClose }: EscalateDialogProps)
               Cancel
             </Button>
             <Button type="submit" disabled={reason.trim() === ""} loading={escalate.isPending}>
-              Escalate
+              {isAgents ? "Escalate" : "Change the team"}
             </Button>
           </Group>
         </Stack>
