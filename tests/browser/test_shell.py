@@ -172,3 +172,15 @@ async def test_a_customer_finds_their_own_tickets_and_opens_another(console: Con
     await page.get_by_role("link", name="Invite a colleague").click()
     await expect(page).to_have_url(opened)
     await expect(console.title("Invite a colleague")).to_be_visible()
+
+
+async def test_a_page_that_does_not_come_is_not_called_broken(console: Console) -> None:
+    await console.sign_in("/desk/tickets")
+    await expect(console.title("Tickets")).to_be_visible()
+    console.expect_complaint("ERR_")
+    console.expect_complaint("/assets/")
+    await console.page.route("**/assets/**", lambda route: route.abort())
+    await console.page.get_by_role("link", name="Knowledge").click()
+    await expect(console.title("This page could not be loaded")).to_be_visible()
+    await expect(console.page.get_by_role("button", name="Reload")).to_be_visible()
+    await console.keep_screenshot()

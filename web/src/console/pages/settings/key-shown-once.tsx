@@ -1,5 +1,6 @@
 import { Alert, Button, CopyButton, Group, Modal, Stack, TextInput } from "@mantine/core";
 import { CheckIcon, CopyIcon } from "lucide-react";
+import styles from "./settings.module.css";
 import type { KeyMade } from "./types";
 
 /** The only time that a key is seen, so a click beside the dialog does not close it. */
@@ -23,7 +24,7 @@ export function KeyShownOnce({ made, close }: { made: KeyMade; close(): void }) 
             flex={1}
             label="API key"
             readOnly
-            ff="monospace"
+            classNames={{ input: styles.key ?? "" }}
             value={made.key}
             onFocus={({ currentTarget }) => currentTarget.select()}
           />
