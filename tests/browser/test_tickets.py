@@ -38,7 +38,7 @@ async def test_a_ticket_is_shown_with_all_that_is_known_of_it(
     await lines(console).filter(has_text="Charged twice").click()
     await expect(heading(console, "Charged twice for November")).to_be_focused()
     details = console.page.get_by_role("complementary", name="Details")
-    await expect(details).to_contain_text("62 % sure, 75 % needed")
+    await expect(details).to_contain_text("62% sure, 75% needed")
     await expect(details).to_contain_text("Questions about charges always go to a person.")
     await console.keep_screenshot("escalated")
     await console.expect_accessible()
@@ -204,7 +204,7 @@ async def test_a_phone_shows_the_list_or_the_ticket(console: Console, site: Serv
     await console.keep_screenshot("ticket")
     await console.expect_accessible()
     await console.page.get_by_role("button", name="Details").click()
-    await expect(console.page.get_by_text("62 % sure")).to_be_visible()
+    await expect(console.page.get_by_text("62% sure")).to_be_visible()
     await console.keep_screenshot("details")
     width = await console.page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE["width"]

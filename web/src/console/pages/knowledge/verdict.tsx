@@ -37,5 +37,5 @@ export function Verdict({ result }: { result: SearchResult }) {
 }
 
 export function toPercent(share: number): string {
-  return `${Math.round(share * 100)} %`;
+  return `${Math.round(share * 100)}%`;
 }
