@@ -108,6 +108,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # the default page loads its scripts from elsewhere; ours comes with the web build
         redoc_url=None,
+        redirect_slashes=False,  # the redirection would carry the Host of whoever asked
         responses={"default": {"description": "Any error", "content": {MEDIA_TYPE: {}}, "model": ProblemDetails}},
     )
     _install_edge(app, settings.api, telemetry)

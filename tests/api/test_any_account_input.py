@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -66,6 +66,7 @@ async def test_any_body_is_answered(service: Service, admin: dict[str, str], pat
 
 
 @SEARCH
+@example(text="/")
 @given(text=draw_text(80).filter(lambda text: text != "" and text.isprintable()))
 async def test_any_address_and_page_is_answered(service: Service, admin: dict[str, str], text: str) -> None:
     name = quote(text, safe="")

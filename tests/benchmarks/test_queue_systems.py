@@ -18,11 +18,11 @@ from database.pool import DbConnection, connect
 
 _WAITING = {
     "nightdesk": "SELECT sum(last_seq - done_seq)::int FROM queue_threads",
-    "ceiling": "SELECT count(*)::int FROM jobs WHERE status = 'waiting'",
+    "ceiling": "SELECT count(*)::int FROM ceiling_jobs WHERE status = 'waiting'",
 }
 _PUBLISHED = {
     "nightdesk": "SELECT count(*) FROM message_queue",
-    "ceiling": "SELECT count(*) FROM jobs",
+    "ceiling": "SELECT count(*) FROM ceiling_jobs",
 }
 systems = pytest.mark.parametrize("name", ["nightdesk", "ceiling"])
 

@@ -13,28 +13,28 @@ from database.pool import DbConnection, connect
 
 # One table for both, with the key that makes a redelivery a no-op: a queue of messages cannot do without.
 _TABLES = """
-CREATE TABLE jobs (
+CREATE TABLE ceiling_jobs (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dedupe_key text NOT NULL UNIQUE,
     status     text NOT NULL DEFAULT 'waiting',
     payload    jsonb NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX jobs_waiting ON jobs (id) WHERE status = 'waiting';
+CREATE INDEX ceiling_jobs_waiting ON ceiling_jobs (id) WHERE status = 'waiting';
 """
 _FILL = """
-INSERT INTO jobs (dedupe_key, status, payload)
+INSERT INTO ceiling_jobs (dedupe_key, status, payload)
 SELECT $1 || n, $1, $2::jsonb FROM generate_series(1, $3::int) AS n
 """
 _CLAIM = """
-UPDATE jobs SET status = 'taken'
- WHERE id IN (SELECT id FROM jobs WHERE status = 'waiting' LIMIT $1 FOR UPDATE SKIP LOCKED)
+UPDATE ceiling_jobs SET status = 'taken'
+ WHERE id IN (SELECT id FROM ceiling_jobs WHERE status = 'waiting' LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING id, payload
 """
-_COMPLETE = "UPDATE jobs SET status = 'done' WHERE id = $1"
-_COMPLETE_MANY = "UPDATE jobs SET status = 'done' WHERE id = ANY ($1::bigint[])"
-_PUBLISH = "INSERT INTO jobs (dedupe_key, payload) VALUES ($1, $2) ON CONFLICT (dedupe_key) DO NOTHING"
+_COMPLETE = "UPDATE ceiling_jobs SET status = 'done' WHERE id = $1"
+_COMPLETE_MANY = "UPDATE ceiling_jobs SET status = 'done' WHERE id = ANY ($1::bigint[])"
+_PUBLISH = "INSERT INTO ceiling_jobs (dedupe_key, payload) VALUES ($1, $2) ON CONFLICT (dedupe_key) DO NOTHING"
 _PUBLISH_MANY = """
-INSERT INTO jobs (dedupe_key, payload) SELECT * FROM unnest($1::text[], $2::jsonb[])
+INSERT INTO ceiling_jobs (dedupe_key, payload) SELECT * FROM unnest($1::text[], $2::jsonb[])
 ON CONFLICT (dedupe_key) DO NOTHING
 """
 
@@ -54,20 +54,22 @@ class Ceiling:
         """Finished rows first, as time would have left them."""
         await conn.execute(_FILL, "done", build_payload(0), load.finished)
         await conn.execute(_FILL, "waiting", build_payload(0), load.count_jobs(self.stock))
-        await conn.execute("VACUUM (ANALYZE) jobs")
+        await conn.execute("VACUUM (ANALYZE) ceiling_jobs")
 
     async def rewind(self, conn: DbConnection, load: Load) -> None:
         """Let wait again what was done, except what is kept."""
         if load == Load():
-            await conn.execute("TRUNCATE jobs")
+            await conn.execute("TRUNCATE ceiling_jobs")
             await self.fill(conn, load)
             return
-        await conn.execute("UPDATE jobs SET status = 'waiting' WHERE status <> 'waiting' AND id > $1", load.finished)
-        await conn.execute("VACUUM (ANALYZE) jobs")
+        await conn.execute(
+            "UPDATE ceiling_jobs SET status = 'waiting' WHERE status <> 'waiting' AND id > $1", load.finished
+        )
+        await conn.execute("VACUUM (ANALYZE) ceiling_jobs")
 
     async def clear(self, conn: DbConnection) -> None:
         """Empty the table."""
-        await conn.execute("TRUNCATE jobs")
+        await conn.execute("TRUNCATE ceiling_jobs")
 
     async def work(self, url: str, setting: Setting, meter: Meter) -> None:
         """Each loop on a connection of its own."""
