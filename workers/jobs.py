@@ -89,6 +89,7 @@ class JobKeeper:
                 handle=self.handle,
                 concurrency=concurrency,
                 poll_seconds=poll_seconds,
+                outage_log=self._outage_log,  # one line for all of them
             )
             for kind, concurrency in _CONCURRENCY.items()
         }

@@ -33,6 +33,7 @@ class Pump(Generic[T]):
         poll_seconds: float,
         find_next_due: Callable[[], Awaitable[float | None]] | None = None,
         telemetry: WorkerTelemetry | None = None,
+        outage_log: RareLog | None = None,
     ) -> None:
         self._name = name
         self._claim = claim
@@ -45,7 +46,7 @@ class Pump(Generic[T]):
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
-        self._outage_log = RareLog(_log)
+        self._outage_log = outage_log or RareLog(_log)
 
     @property
     def in_flight(self) -> int:

@@ -59,7 +59,8 @@ async def test_the_token_is_kept_nowhere_but_in_memory(console: Console) -> None
 
 async def test_an_access_token_that_is_spent_is_renewed_without_a_word(console: Console) -> None:
     await console.page.clock.install()
-    await console.sign_in("/desk/tickets")
+    async with console.page.expect_response("**/events"):
+        await console.sign_in("/desk/tickets")
     async with console.page.expect_request("**/auth/refresh"), console.page.expect_request("**/events"):
         await console.page.clock.fast_forward("20:00")
     await expect(console.title("Tickets")).to_be_visible()
