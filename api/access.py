@@ -107,8 +107,13 @@ class Allow(Access):
         """The caller. Raises Problem 401 without a valid token or key, 403 without the scope, 429 where too often."""
         caller = await _admit(request, desk, bearer, header)
         if not caller.has(self.scope) and not (self.own and caller.customer_id is not None):
-            raise Problem(403, f"This takes the scope {self.scope}, which you do not have.")
+            raise lack(self.scope)
         return caller
+
+
+def lack(scope: Scope) -> Problem:
+    """The problem of a caller without this scope."""
+    return Problem(403, f"This takes the scope {scope}, which you do not have.")
 
 
 def allow(scope: Scope, *, own: bool = False) -> Allow:

@@ -17,7 +17,6 @@ from database.retention import DATA_CLASSES, sweep
 _log = get_logger(__name__)
 
 _BATCHES_PER_ROUND = 20
-_ROUNDS_PER_ORPHAN_HUNT = 240
 _HOURS_PER_BATCH = 24
 _ROUNDS_PER_THOROUGH_ONE = 240
 _COMMAND_SECONDS = 60.0

@@ -7,9 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPBearer
 
-from api.access import ANYONE, identify
+from api.access import ANYONE, identify, lack
 from api.desk import Desk, DeskDep
-from api.problems import Problem
 from api.schemas.health import DetailedHealth, Health, InboxesHealth, InboxHealth, InboxState, QueueDepth, WorkerHealth
 from api.version import VERSION
 from database import outbox, queue
@@ -80,7 +79,7 @@ async def _has_key(desk: Desk, request: Request) -> bool:
         return False
     caller = await identify(desk, bearer, header)
     if not caller.has("tickets:read"):
-        raise Problem(403, "This takes the scope tickets:read, which you do not have.")
+        raise lack("tickets:read")
     return True
 
 

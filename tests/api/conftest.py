@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from core.settings import RateSettings, Settings
 from tests.api.callers import SignIn
-from tests.api.service import Service, open_service
+from tests.api.people import Browser, Watch, open_browser
+from tests.api.service import Service, open_service, serve
 from tests.conftest import cloned
 
 
@@ -38,6 +39,33 @@ def client(service: Service) -> httpx.AsyncClient:
 async def fresh(settings: Settings, database_url: str) -> AsyncIterator[Service]:
     """An application with an empty database of its own."""
     async with open_service(settings, database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def live(settings: Settings, database_url: str) -> AsyncIterator[Service]:
+    """An application behind a real server."""
+    async with serve(settings, database_url) as service:
+        yield service
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """The time at the desk."""
+    return Watch()
+
+
+@pytest.fixture
+async def desk(settings: Settings, database_url: str, watch: Watch) -> AsyncIterator[Service]:
+    """An application of this test's own that goes by the watch."""
+    async with open_service(settings, database_url, clock=watch) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def browser(desk: Service) -> AsyncIterator[Browser]:
+    """Somebody's browser at that desk."""
+    async with open_browser(desk) as opened:
         yield opened
 
 

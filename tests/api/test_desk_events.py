@@ -27,13 +27,6 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "FRESH_SECONDS", 0.0)
 
 
-@pytest.fixture
-async def live(settings: Settings, database_url: str) -> AsyncIterator[Service]:
-    """An application behind a real server."""
-    async with serve(settings, database_url) as service:
-        yield service
-
-
 class Stream:
     """The events of the desk, as the staff's pages receive them."""
 

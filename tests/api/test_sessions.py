@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,31 +12,13 @@ import pytest
 
 from api.tokens import _derive_key, make_refresh_token
 from core.passwords import Passwords, hash_password
-from core.settings import Settings
 from database.queries.sessions import GRACE, Session, renew_signing_key
 from database.queries.users import set_password
 from database.types import SessionId
 from tests.api.people import PASSWORD, Browser, Watch, bear, hire, open_browser
-from tests.api.service import LOWEST_COST, NOW, SECRET_KEY, Service, expect_problem, name_fields, open_service
+from tests.api.service import LOWEST_COST, NOW, SECRET_KEY, Service, expect_problem, name_fields
 
 NEW = "eight otters at dinner"
-
-
-@pytest.fixture
-def watch() -> Watch:
-    return Watch()
-
-
-@pytest.fixture
-async def desk(settings: Settings, database_url: str, watch: Watch) -> AsyncIterator[Service]:
-    async with open_service(settings, database_url, clock=watch) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def browser(desk: Service) -> AsyncIterator[Browser]:
-    async with open_browser(desk) as opened:
-        yield opened
 
 
 async def test_an_access_token_ends_after_its_minutes_and_the_cookie_gets_the_next(

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import bcrypt
 import httpx
@@ -15,23 +14,6 @@ from tests.api.people import PASSWORD, Browser, Watch, bear, hire, open_browser
 from tests.api.service import Service, expect_problem, issue_key, name_fields, open_service
 
 WRONG = "not this one at all"
-
-
-@pytest.fixture
-def watch() -> Watch:
-    return Watch()
-
-
-@pytest.fixture
-async def desk(settings: Settings, database_url: str, watch: Watch) -> AsyncIterator[Service]:
-    async with open_service(settings, database_url, clock=watch) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def browser(desk: Service) -> AsyncIterator[Browser]:
-    async with open_browser(desk) as opened:
-        yield opened
 
 
 @pytest.fixture

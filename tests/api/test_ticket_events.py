@@ -25,13 +25,6 @@ def _no_look_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(support, "STREAM_RECHECK_SECONDS", 3_600.0)
 
 
-@pytest.fixture
-async def live(settings: Settings, database_url: str) -> AsyncIterator[Service]:
-    """An application behind a real server."""
-    async with serve(settings, database_url) as service:
-        yield service
-
-
 class Stream:
     """The events of one ticket, as a browser receives them."""
 
