@@ -1,7 +1,8 @@
 -- name: elect
 -- Held as long as the connection lives; whoever dies loses it without a word. Whoever is paused or frozen keeps a
--- connection, so the server ends one that has been silent for too long.
-SELECT pg_try_advisory_lock(:key), set_config('idle_session_timeout', :silence_ms::text, false);
+-- connection, so the server ends one that has been silent for too long, be it between two transactions or within one.
+SELECT pg_try_advisory_lock(:key), set_config('idle_session_timeout', :silence_ms::text, false),
+       set_config('idle_in_transaction_session_timeout', :silence_ms::text, false);
 
 -- name: count_overdue
 -- Threads that have been claimable for long although somebody claims: no worker serves their channel, or too few do.

@@ -100,6 +100,19 @@ async def test_whose_connection_is_cut_is_not_elected_any_more(desk: DbConnectio
             await wait_until_elected(first, second)
 
 
+@pytest.mark.parametrize("where", ["between its statements", "within a transaction"])
+async def test_whoever_is_elected_and_falls_silent_makes_room(database_url: str, where: str) -> None:
+    frozen, candidate = [await connect(database_url, application="test") for _ in range(2)]
+    assert await upkeep.elect(frozen, silence_seconds=0.2)
+    if where == "within a transaction":
+        await frozen.execute("BEGIN")
+    async with asyncio.timeout(20):
+        while not await upkeep.elect(candidate, silence_seconds=60):
+            await asyncio.sleep(0.05)
+    await candidate.close()
+    frozen.terminate()
+
+
 async def test_a_round_takes_back_the_sends_of_dead_workers(desk: DbConnection, database_url: str) -> None:
     web = await queue_reply(desk, await open_conversation(desk, "TF-1"))
     mail_conversation = await open_conversation(desk, "a@example.com", channel="gmail", inbox="support")
