@@ -10,6 +10,7 @@ import typer
 from pydantic import SecretStr
 
 from cli.context import open_database, prepare, read_secret_key
+from core.background import end_despite_computing
 from core.settings import Settings
 from core.threads import compute_in_one_thread
 from database.init_db import init_db
@@ -74,6 +75,7 @@ def run_worker(
     settings = settings.model_copy(update={"secret_key": SecretStr(read_secret_key(settings))})
     with open_database(settings) as url:
         uvloop.run(_until_signal(settings, url, work))
+    end_despite_computing()  # it may just be learning
 
 
 async def _until_signal(settings: Settings, url: str, work: Work) -> None:

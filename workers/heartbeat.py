@@ -51,6 +51,7 @@ class Heartbeat:
         self._is_elected = is_elected
         self._monotonic = monotonic
         self._moved_at = monotonic()
+        self._missed: set[object] = set()
 
     async def run(self) -> None:
         """Beat until cancelled. Called on the event loop of the turns, which it watches."""
@@ -64,8 +65,12 @@ class Heartbeat:
         if held and self._monotonic() - self._moved_at > FROZEN_SECONDS:
             _log.error("the worker is frozen, its leases are given up", leases=len(held))
         elif held:
-            for lease in await queue.renew(conn, held, lease_seconds=self._lease_seconds):
-                turns.call_soon_threadsafe(self._leases.cancel, lease)
+            lost = await queue.renew(conn, held, lease_seconds=self._lease_seconds)
+            for lease in lost:
+                # At the first beat it may be its own commit that has just ended it, whose answer is still on its way.
+                if lease.key in self._missed:
+                    turns.call_soon_threadsafe(self._leases.cancel, lease)
+            self._missed = {lease.key for lease in lost}
         await operations.beat(
             conn,
             self._worker_id,

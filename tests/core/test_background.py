@@ -1,6 +1,8 @@
 """Jobs in the background: they end with what they belong to, and a thread is not held up by the event loop."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -74,3 +76,22 @@ async def test_the_death_of_a_job_is_told_and_its_end_is_not() -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     assert deaths == 1
+
+
+def test_a_process_ends_in_order_although_a_thread_of_it_still_computes() -> None:
+    script = """
+import asyncio, time
+from core.background import compute_in_thread, end_despite_computing
+
+async def work():
+    computing = asyncio.ensure_future(compute_in_thread(lambda: time.sleep(600)))
+    await asyncio.sleep(0)
+    computing.cancel()
+
+asyncio.run(work())
+print("all closed")
+end_despite_computing()
+print("not reached")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "all closed\n")

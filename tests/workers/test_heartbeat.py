@@ -84,7 +84,8 @@ async def test_a_beat_cancels_the_turn_of_a_lost_lease_and_no_other(worker: Work
     _, held = await worker.take(beating, "bob")
     await expire_lease(beating, lost_id)
     heir = await claim_one(beating)
-    await worker.beat(beating)
+    for _ in range(2):
+        await worker.beat(beating)
     with pytest.raises(asyncio.CancelledError):
         await lost
     assert not held.cancelling()
@@ -94,9 +95,24 @@ async def test_a_beat_cancels_the_turn_of_a_lost_lease_and_no_other(worker: Work
 async def test_a_lease_that_expired_is_lost_even_if_nobody_took_it(worker: Worker, beating: DbConnection) -> None:
     thread_id, task = await worker.take(beating, "alice")
     await expire_lease(beating, thread_id)
-    await worker.beat(beating)
+    for _ in range(2):
+        await worker.beat(beating)
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_turn_whose_own_commit_has_just_ended_its_lease_is_not_cancelled_at_once(
+    worker: Worker, beating: DbConnection
+) -> None:
+    thread_id, task = await worker.take(beating, "alice")
+    (lease,) = worker.leases.list()
+    await queue.complete(beating, lease)  # whose answer has not reached the turn yet
+    await worker.beat(beating)
+    assert not task.cancelling()
+    worker.leases.let_go(lease)
+    await worker.beat(beating)
+    assert not task.cancelling()
+    assert (await read_thread(beating, thread_id))["lease_token"] is None
 
 
 async def test_a_turn_settled_while_the_beat_was_asking_is_not_cancelled(
