@@ -14,7 +14,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from api.desk import Desk, DeskDep
 from api.limits import PolicyName, name_client
 from api.problems import Problem
-from api.tokens import read_access_token
+from api.tokens import TokenExpired, read_access_token
 from database.queries.api_keys import KEY_PREFIX, use_api_key
 from database.queries.sessions import find_signed_in
 from database.types import ROLE_SCOPES, CustomerId, Scope, SessionId, Tier
@@ -28,6 +28,7 @@ KeyHeader = Annotated[str | None, Depends(_key_header)]
 
 MAX_SECRET_CHARACTERS = 2_000
 _ASK_FOR_TOKEN = {"WWW-Authenticate": "Bearer"}
+_NOT_VALID = "This access token or API key is not valid."
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,10 @@ class _Person(Access):
 SIGNED_IN = _Person("anyone who signed in")
 
 
+class _Expired(Problem):
+    """No guess, so it is not counted as one: told 429, its holder would not know that another token helps."""
+
+
 async def identify(desk: Desk, bearer: HTTPAuthorizationCredentials | None, header: str | None) -> Caller:
     """Whoever holds this access token or API key. X-API-Key goes first and takes keys alone. Raises Problem 401."""
     given = header or (bearer.credentials if bearer else None)
@@ -147,7 +152,7 @@ async def identify(desk: Desk, bearer: HTTPAuthorizationCredentials | None, head
     elif not header and len(given) <= MAX_SECRET_CHARACTERS:
         caller = await _identify_person(desk, given)
     if caller is None:
-        raise Problem(401, "This access token or API key is not valid.", headers=_ASK_FOR_TOKEN)
+        raise Problem(401, _NOT_VALID, headers=_ASK_FOR_TOKEN)
     return caller
 
 
@@ -157,8 +162,8 @@ async def _admit(
     """The caller, counted and noted for the audit log. Raises Problem 401, and 429 where too often."""
     try:
         caller = await identify(desk, bearer, header)
-    except Problem:
-        if bearer or header:
+    except Problem as problem:
+        if (bearer or header) and not isinstance(problem, _Expired):
             await desk.limits.spend({"refused": name_client(request)})
         raise
     request.state.caller = caller
@@ -173,7 +178,10 @@ async def _identify_machine(desk: Desk, given: str) -> Caller | None:
 
 
 async def _identify_person(desk: Desk, given: str) -> Caller | None:
-    token = read_access_token(desk.secret_key, given, now=desk.clock())
+    try:
+        token = read_access_token(desk.secret_key, given, now=desk.clock())
+    except TokenExpired:
+        raise _Expired(401, _NOT_VALID, headers=_ASK_FOR_TOKEN) from None
     if token is None:
         return None
     async with desk.pool.acquire() as conn:

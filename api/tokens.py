@@ -42,8 +42,12 @@ def make_access_token(secret_key: str, token: AccessToken, *, now: datetime, min
     return jwt.encode(claims, _derive_key(secret_key, token.key_id), _ALGORITHM, headers={"kid": str(token.key_id)})
 
 
+class TokenExpired(Exception):
+    """We signed this token, and its time is over: its holder has nothing to hide and needs another."""
+
+
 def read_access_token(secret_key: str, given: str, *, now: datetime) -> AccessToken | None:
-    """What a token says if we signed it and it has not expired. Whether its session still stands is in the database."""
+    """What a token says if we signed it. Raises TokenExpired. Whether its session still stands is in the database."""
     try:
         key_id = UUID(jwt.get_unverified_header(given)["kid"])
         claims = jwt.decode(
@@ -56,7 +60,7 @@ def read_access_token(secret_key: str, given: str, *, now: datetime) -> AccessTo
             options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False},
         )
         if claims["exp"] <= now.timestamp():
-            return None
+            raise TokenExpired
         return AccessToken(UserId(UUID(claims["sub"])), SessionId(UUID(claims["sid"])), key_id)
     except (jwt.InvalidTokenError, ValueError, KeyError, TypeError, AttributeError):
         return None

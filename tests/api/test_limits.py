@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import httpx
@@ -10,7 +11,10 @@ import pytest
 
 from api.access import Open
 from api.limits import Policy, PolicyName, RateLimits, list_policies
+from api.tokens import make_access_token, read_access_token
 from core.settings import RateSettings, Settings, SettingsError, load_settings
+from tests.api.callers import SignIn
+from tests.api.people import bear
 from tests.api.service import FORM, SECRET_KEY, Service, expect_problem, hold_token, issue_key, open_service, submit
 from tests.api.test_access import list_declarations, list_routes
 
@@ -121,6 +125,18 @@ async def test_whoever_guesses_is_stopped_and_whoever_knows_is_not(limited: Serv
     expect_too_many(await limited.client.get("/notices", headers=guess))
     assert (await limited.client.get("/notices", headers=key)).status_code == 200
     assert (await limited.client.get(accepted["status_url"])).status_code == 200
+
+
+async def test_a_token_whose_time_is_over_is_told_so_however_many_keys_were_guessed_there(limited: Service) -> None:
+    headers, _ = await SignIn(limited).staff()
+    token = read_access_token(SECRET_KEY, headers["Authorization"].split()[1], now=limited.desk.clock())
+    assert token is not None
+    old = bear(make_access_token(SECRET_KEY, token, now=limited.desk.clock() - timedelta(hours=1), minutes=15))
+    for _ in range(5):
+        expect_problem(await limited.client.get("/notices", headers=old), 401)
+    statuses = [(await limited.client.get("/notices", headers=bear("nd_guess"))).status_code for _ in range(4)]
+    assert statuses == [401, 401, 401, 429]
+    expect_problem(await limited.client.get("/notices", headers=old), 401)
 
 
 async def test_pages_health_and_vendors_are_never_refused(limited: Service) -> None:
