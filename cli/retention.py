@@ -58,5 +58,6 @@ def build_table(retention: RetentionSettings, rows: dict[str, int], *, dry_run: 
         count = rows[data.name]
         is_cut = dry_run and count >= data.batch_rows
         days = data.read_days(retention)
-        table.add_row(data.name, data.rule, str(days) if days else "kept", f"{count:,}{' or more' if is_cut else ''}")
+        kept = {None: "", 0: "kept"}.get(days, str(days))
+        table.add_row(data.name, data.rule, kept, f"{count:,}{' or more' if is_cut else ''}")
     return table

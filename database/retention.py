@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.settings import RetentionSettings
 from database.pool import Conn
+from database.queries import jobs, sessions, sign_ins
 from database.queries.erasures import erase_thread
 from database.statements import load_statements
 
@@ -15,22 +16,22 @@ _SQL = load_statements("retention")
 class DataClass:
     """Tables whose rows leave by one rule, so many days after what the rule says.
 
-    `setting` is the field of RetentionSettings. `delete` deletes one batch of `batch_rows` at most, a few milliseconds
-    each, so that nobody waits for a lock; the statements have the number too. A costly one looks at every row there is.
+    `setting` is the field of RetentionSettings, or None where the rule has its own times. `delete` deletes one batch of
+    `batch_rows` at most, a few milliseconds each, so that nobody waits for a lock; the statements have the number too.
+    A costly one looks at every row there is.
     """
 
     name: str
-    setting: str
+    setting: str | None
     rule: str
     tables: frozenset[str]
     delete: Callable[[Conn, int], Awaitable[int]]
     batch_rows: int = 1_000
     is_costly: bool = False
 
-    def read_days(self, retention: RetentionSettings) -> int:
-        """How many days its rows are kept; 0 is for ever."""
-        days: int = getattr(retention, self.setting)
-        return days
+    def read_days(self, retention: RetentionSettings) -> int | None:
+        """How many days its rows are kept; 0 is for ever, None as long as the rule says."""
+        return None if self.setting is None else getattr(retention, self.setting)
 
 
 async def _delete_sources(conn: Conn, days: int) -> int:
@@ -81,6 +82,18 @@ async def _erase_ended(conn: Conn, days: int) -> int:
         async with conn.transaction():
             erased += bool(await erase_thread(conn, row["thread_id"], only_asleep=True))
     return erased
+
+
+async def _delete_sessions(conn: Conn, _days: int) -> int:
+    return await sessions.delete_old_sessions(conn)
+
+
+async def _delete_tries(conn: Conn, _days: int) -> int:
+    return await sign_ins.delete_old_tries(conn)
+
+
+async def _delete_jobs(conn: Conn, _days: int) -> int:
+    return await jobs.delete_old(conn)
 
 
 DATA_CLASSES = (
@@ -167,12 +180,20 @@ DATA_CLASSES = (
         _erase_ended,
         batch_rows=100,
     ),
+    DataClass("sessions", None, "signed-in sessions, when they are over", frozenset({"sessions"}), _delete_sessions),
+    DataClass("sign-in tries", None, "a day after the last try", frozenset({"sign_in_tries"}), _delete_tries),
+    DataClass(
+        "jobs",
+        None,
+        "a question to the knowledge after minutes, a test message after a day, an upload after thirty",
+        frozenset({"jobs"}),
+        _delete_jobs,
+    ),
 )
 
 _KNOWLEDGE = "what the desk knows, until a person removes it; what was learned from a ticket goes with the ticket"
 _SET_UP = "the desk's own set-up"
 _NOBODY = "hashes and figures, which tell nothing of a person"
-_BY_ITSELF = "leaves by a rule of its own, whatever the settings say: "
 KEPT: Mapping[str, str] = {
     "agent_metrics": _NOBODY,
     "api_keys": _SET_UP,
@@ -189,7 +210,6 @@ KEPT: Mapping[str, str] = {
     "erasures": "the certificates, with nothing personal in them",
     "escalation_routes": _SET_UP,
     "intent_models": "the newest five; those that an erased ticket has taught go at once",
-    "jobs": _BY_ITSELF + "a question when it is answered, a test message after a day, an upload after thirty",
     "knowledge_articles": _KNOWLEDGE,
     "knowledge_base": _KNOWLEDGE,
     "knowledge_hints": _KNOWLEDGE,
@@ -201,11 +221,9 @@ KEPT: Mapping[str, str] = {
     "knowledge_versions": _KNOWLEDGE,
     "learnings": _NOBODY,
     "opt_outs": "hashes of addresses that must not be written to, also after an erasure",
-    "rate_limits": _BY_ITSELF + "when its bucket is full again, within minutes",
+    "rate_limits": "hashes; each leaves when its bucket is full again, within minutes",
     "schema_migrations": _SET_UP,
     "send_rates": _SET_UP,
-    "sessions": _BY_ITSELF + "when the session is over",
-    "sign_in_tries": _BY_ITSELF + "a day after the last try",
     "signing_keys": _SET_UP,
     "ticket_days": _NOBODY,
     "users": "accounts, until they are removed; a customer's goes with the customer",
@@ -217,8 +235,8 @@ async def sweep(conn: Conn, data: DataClass, retention: RetentionSettings, *, ma
     """Delete what is over its time, so many batches at most. Returns how many rows of the class there were."""
     days = data.read_days(retention)
     total = 0
-    for _ in range(max_batches if days else 0):
-        deleted = await data.delete(conn, days)
+    for _ in range(0 if days == 0 else max_batches):
+        deleted = await data.delete(conn, days or 0)
         total += deleted
         if deleted < data.batch_rows:
             break

@@ -9,7 +9,7 @@ from core.logging import RareLog, get_logger
 from core.settings import RetentionSettings
 from database import outbox
 from database.pool import DATABASE_ERRORS, DbConnection, connect
-from database.queries import channel_metrics, inboxes, jobs, limits, operations, sessions, sign_ins
+from database.queries import channel_metrics, inboxes, limits, operations, sessions
 from database.queries.notices import report_undelivered
 from database.queue import upkeep
 from database.retention import DATA_CLASSES, sweep
@@ -136,10 +136,6 @@ class Maintenance:
             _log.info("hours counted", hours=counted, again=recounted)
 
     async def _delete_old(self, conn: DbConnection) -> None:
-        total = await sessions.delete_old_sessions(conn) + await sign_ins.delete_old_tries(conn)
-        total += await jobs.delete_old(conn)
-        if total:
-            _log.info("old rows deleted", rows=total)
         is_thorough = self._rounds % _ROUNDS_PER_THOROUGH_ONE == 0
         self._rounds += 1
         for data in DATA_CLASSES:
