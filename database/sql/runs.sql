@@ -23,14 +23,19 @@ VALUES (:run_id, :channel, :inbox, :outcome, :confidence, :sentiment, :agent_ms,
 
 -- name: find_outcome
 -- The newest settled run of a thread's conversation, with the reply it left and when that was sent. What the desk says
--- later, as when the customer rates the answer, is not what the run said; and a silent one said nothing.
-SELECT r.id, r.conversation_id, r.outcome, r.brain, r.model, r.decision, r.stages, t.ref, t.team, m.text, m.citations,
+-- later, as when the customer rates the answer, is not what the run said; and a silent one said nothing. A reply may
+-- be in parts, which are stored at once.
+SELECT r.id, r.conversation_id, r.outcome, r.brain, r.model, r.decision, r.stages, t.ref, t.team, m.citations,
+       coalesce((SELECT string_agg(p.text, E'\n\n' ORDER BY p.created_at, p.id)
+                   FROM messages p JOIN outbox q ON q.id = p.id
+                  WHERE p.conversation_id = v.id AND p.created_at BETWEEN m.created_at - interval '10 seconds' AND m.created_at
+                    AND p.author = m.author AND q.in_reply_to = o.in_reply_to), m.text) AS text,
        o.state AS delivery, extract(epoch FROM o.sent_at - o.created_at)::float8 * 1000 AS deliver_ms
   FROM conversations v
   JOIN tickets t ON t.conversation_id = v.id
   JOIN LATERAL (SELECT * FROM agent_runs r WHERE r.conversation_id = v.id AND r.outcome <> 'superseded'
                  ORDER BY r.created_at DESC LIMIT 1) r ON true
-  LEFT JOIN LATERAL (SELECT m.id, m.text, m.citations FROM messages m
+  LEFT JOIN LATERAL (SELECT m.id, m.author, m.text, m.citations, m.created_at FROM messages m
                       WHERE m.conversation_id = v.id
                          AND m.author = CASE r.outcome WHEN 'answered' THEN 'assistant' WHEN 'escalated' THEN 'system' END
                       ORDER BY m.created_at DESC LIMIT 1) m ON true

@@ -9,9 +9,12 @@ import pytest
 from api import tickets
 from api.access import Caller
 from api.routes import resolutions
+from database import queue
 from database.pool import Conn
+from database.queries.conversations import load_state
 from database.queries.runs import add_run
 from database.queries.tickets import TicketHandle
+from database.reply import queue_reply
 from tests.api.callers import SignIn
 from tests.api.service import Service, expect_problem, hold_token, issue_key, name_fields, submit
 from tests.api.test_feedback import open_answered
@@ -67,6 +70,18 @@ async def test_the_decision_is_the_same_however_often_it_is_asked_for(
     assert {name: found[name] for name in DECISION} == DECISION
     assert (found["state"], found["outcome"], found["status"]) == ("settled", "answered", "auto_resolved")
     assert found["reply"] == "Choose “Forgot password”."
+
+
+async def test_an_answer_in_parts_is_told_whole(service: Service, machine: dict[str, str]) -> None:
+    ref = (await submit(service.client))["ticket_ref"]
+    turn = await take_turn(service.pool, ref)
+    async with service.pool.acquire() as conn, conn.transaction():
+        conversation = await load_state(conn, turn.conversation_id)
+        asked = turn.lease.messages[-1].id
+        await queue_reply(conn, conversation, ["First.", "Then.", "At last."], author="assistant", in_reply_to=asked)
+        await add_run(conn, make_run(turn.conversation_id, decision=DECISION))
+        await queue.complete(conn, turn.lease)
+    assert (await resolve(service, ref, machine)).json()["reply"] == "First.\n\nThen.\n\nAt last."
 
 
 async def test_whoever_waits_is_woken_by_the_decision(
