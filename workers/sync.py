@@ -153,7 +153,7 @@ class InboxSync:
             await self._note_problem(str(error))
             self._outage_log.warning("the inbox cannot be reached", **place, reason=str(error))
         except InboxLost:
-            _log.info("another worker polls this inbox now", **place)
+            _log.info("another worker polls this inbox now, or it was closed", **place)
             return self._lease_seconds / 2
         except DATABASE_ERRORS as error:
             self._outage_log.warning("cannot poll, waiting for the database", **place, error=type(error).__name__)

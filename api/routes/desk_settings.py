@@ -32,7 +32,8 @@ from database.queries.live import SILENT_SECONDS
 from database.types import Channel, Facts, IdentifierKind, MailPath, ReplyPath, Route, WhatsAppPath, WhatsAppProvider
 from database.types.jobs import JobId, JobView, TrialMessage
 
-router = APIRouter(prefix="/settings", tags=["settings"], dependencies=[Depends(allow("admin"))])
+router = APIRouter(prefix="/settings", tags=["settings"])
+ADMIN = Depends(allow("admin"))
 
 Inbox = Annotated[
     str, Path(max_length=320, pattern=r"^[^\x00-\x1f]+$", description="As the list of channels names it.")
@@ -46,7 +47,7 @@ _TEXT = (
 )
 
 
-@router.get("/overview")
+@router.get("/overview", dependencies=[ADMIN])
 async def read_overview(desk: DeskDep) -> Overview:
     """What the desk runs with."""
     async with desk.pool.acquire() as conn:
@@ -71,18 +72,24 @@ async def read_overview(desk: DeskDep) -> Overview:
     )
 
 
-@router.get("/channels")
+@router.get("/channels", dependencies=[ADMIN])
 async def list_channels(desk: DeskDep) -> ChannelList:
     """Every inbox: whether it is configured and enabled, and what state it is in."""
     async with desk.pool.acquire() as conn:
         return ChannelList(channels=await _list_channels(conn, desk))
 
 
-@router.patch("/channels/{channel}/{inbox}")
+@router.patch("/channels/{channel}/{inbox}", dependencies=[ADMIN])
 async def change_channel(
     channel: Channel, inbox: Inbox, change: ChannelChange, desk: DeskDep, audit: AuditDep
 ) -> ChannelView:
-    """Close an inbox or open it, or set for how long it waits whether its customer writes more."""
+    """Close an inbox or open it, or set for how long it waits whether its customer writes more.
+
+    A closed form takes no tickets, and a closed mailbox is not read: its mail waits there. Numbers cannot be closed.
+    """
+    if channel == "whatsapp" and change.enabled is False:
+        detail = "WhatsApp would go on sending its messages: take the webhook out of its settings there to close it."
+        raise Problem(409, detail)
     async with desk.pool.acquire() as conn, conn.transaction():
         before = await _find_channel(conn, desk, channel, inbox)
         await operations.configure_channel(
@@ -105,7 +112,7 @@ async def change_channel(
     return after
 
 
-@router.post("/channels/{channel}/{inbox}/test", status_code=202)
+@router.post("/channels/{channel}/{inbox}/test", status_code=202, dependencies=[ADMIN])
 async def test_channel(channel: Channel, inbox: Inbox, body: ChannelTrial, desk: DeskDep, audit: AuditDep) -> TrialView:
     """Send a test message from this inbox. It belongs to no conversation and goes to no known customer.
 
@@ -135,21 +142,21 @@ async def test_channel(channel: Channel, inbox: Inbox, body: ChannelTrial, desk:
     return _view_test(job)
 
 
-@router.get("/test-messages/{message_id}")
+@router.get("/test-messages/{message_id}", dependencies=[ADMIN])
 async def read_test(message_id: JobId, desk: DeskDep) -> TrialView:
     """What became of a test message: `done` once the vendor has taken it, `failed` with a problem. Kept for a day."""
     async with desk.pool.acquire() as conn:
         return _view_test(await jobs.find(conn, "test_message", message_id))
 
 
-@router.get("/routes")
+@router.get("/routes", dependencies=[Depends(allow("tickets:read"))])
 async def list_routes(desk: DeskDep) -> RouteList:
     """To which team each kind of matter goes when a person is needed."""
     async with desk.pool.acquire() as conn:
         return RouteList(routes=[RouteView(**row) for row in await operations.list_routes(conn)])
 
 
-@router.put("/routes/{category}")
+@router.put("/routes/{category}", dependencies=[ADMIN])
 async def change_route(category: Route, change: RouteChange, desk: DeskDep, audit: AuditDep) -> RouteView:
     """Another team, or other instructions, for tickets that are handed over from now on."""
     async with desk.pool.acquire() as conn, conn.transaction():

@@ -31,7 +31,7 @@ class InboxLease:
 
 
 async def take_inbox(conn: Conn, channel: str, inbox: str, token: UUID, *, lease_seconds: float) -> InboxLease | None:
-    """Take or renew the right to poll; None while another worker has it."""
+    """Take or renew the right to poll; None while another worker has it, or the inbox is closed."""
     row = await _SQL["take"].fetch_row(conn, channel=channel, inbox=inbox, token=token, lease_seconds=lease_seconds)
     return None if row is None else InboxLease(channel, inbox, token, **dict(row))
 

@@ -1,7 +1,8 @@
 -- name: take
--- The right to poll an inbox: nobody has it, its time ran out, or it is ours already.
+-- The right to poll an inbox: nobody has it, its time ran out, or it is ours already. A closed one is nobody's.
 INSERT INTO channel_cursors AS c (channel, inbox, lease_token, leased_until)
-VALUES (:channel, :inbox, :token, now() + make_interval(secs => :lease_seconds::float8))
+SELECT :channel, :inbox, :token, now() + make_interval(secs => :lease_seconds::float8)
+ WHERE NOT EXISTS (SELECT FROM channel_configs f WHERE f.channel = :channel AND f.inbox = :inbox AND NOT f.enabled)
 ON CONFLICT (channel, inbox) DO UPDATE
    SET lease_token = :token, leased_until = now() + make_interval(secs => :lease_seconds::float8)
  WHERE c.lease_token IS NULL OR c.leased_until <= now() OR c.lease_token = :token

@@ -124,7 +124,7 @@ ROWS: dict[str, Row] = {
     "PATCH /settings/channels/{channel}/{inbox}": Row("admin", {200}, unknown=404, json={"enabled": True}),
     "POST /settings/channels/{channel}/{inbox}/test": Row("admin", {202, 429}, unknown=404, json={"to": COLLEAGUE}),
     "GET /settings/test-messages/{message_id}": Row("admin", {200}, unknown=404),
-    "GET /settings/routes": Row("admin", {200}),
+    "GET /settings/routes": Row("tickets:read", {200}),
     "PUT /settings/routes/{category}": Row("admin", {200}, unknown=422, json={"team": "Money", "instructions": ""}),
     "GET /events": Row("tickets:read", {200}),
     "GET /metrics": Row("metrics:read", {200}),

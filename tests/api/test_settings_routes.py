@@ -119,6 +119,15 @@ async def test_an_inbox_is_closed_and_opened_and_the_rest_of_it_stays(desk: Serv
     assert (await desk.client.post("/support/submit", json=_form())).status_code == 202
 
 
+async def test_a_number_whose_messages_nobody_could_keep_back_is_not_closed(
+    desk: Service, admin: dict[str, str]
+) -> None:
+    url = f"{CHANNELS}/whatsapp/12345678"
+    problem = expect_problem(await desk.client.patch(url, json={"enabled": False}, headers=admin), 409)
+    assert "webhook" in problem["detail"]
+    assert (await desk.client.patch(url, json={"quiet_seconds": 2}, headers=admin)).json()["enabled"] is True
+
+
 def _form() -> dict[str, str]:
     return {"name": "Ada", "email": "ada@example.com", "subject": "Hi", "message": "How do I sign in?"}
 
@@ -290,8 +299,9 @@ async def test_the_overview_says_what_the_desk_runs_with(service: Service, visit
     assert overview["model"] is None
 
 
-def test_only_admins_see_the_settings(service: Service) -> None:
+def test_only_admins_see_the_settings_and_all_staff_the_names_of_teams(service: Service) -> None:
     routes = [route for route in list_routes(service.app) if route.path.startswith("/settings")]
     assert len(routes) == 7
     for route in routes:
-        assert list_declarations(route.dependant) == {allow("admin")}
+        is_of_teams = route.path == ROUTES and route.methods == {"GET"}
+        assert list_declarations(route.dependant) == {allow("tickets:read" if is_of_teams else "admin")}

@@ -11,6 +11,7 @@ from database.files import PostgresFiles
 from database.pool import DbPool
 from database.queries import inboxes
 from database.queries.inboxes import InboxLease
+from database.queries.operations import configure_channel
 from database.types import Channel, Identity, InboundMessage, MailPath, Parsed, Source, StatusUpdate
 from workers.sync import InboxSync
 
@@ -138,6 +139,11 @@ class Inbox:
         """The right to poll, as this worker."""
         async with self.pool.acquire() as conn:
             return await inboxes.take_inbox(conn, "gmail", INBOX, sync._token, lease_seconds=lease_seconds)
+
+    async def configure(self, *, enabled: bool) -> None:
+        """Open the inbox, or close it, as an admin does."""
+        async with self.pool.acquire() as conn:
+            await configure_channel(conn, "gmail", INBOX, enabled=enabled, sets_quiet=False, quiet_seconds=None)
 
     async def sync_once(self, sync: InboxSync | None = None) -> None:
         """One round of a worker, which then ends in good order."""

@@ -107,6 +107,26 @@ async def test_of_two_workers_one_works(inbox: Inbox) -> None:
     assert sum(lease is not None for lease in leases) == 1
 
 
+async def test_a_closed_inbox_is_not_read_and_what_waits_there_comes_when_it_is_opened(inbox: Inbox) -> None:
+    await inbox.begin("one")
+    await inbox.configure(enabled=False)
+    assert await inbox.take(inbox.open_sync()) is None
+    await inbox.configure(enabled=True)
+    await inbox.sync_once()
+    assert inbox.published == 1
+
+
+async def test_a_worker_that_reads_an_inbox_stops_when_it_is_closed(inbox: Inbox) -> None:
+    await inbox.begin("one", "two", "three")
+    sync = inbox.open_sync()
+    lease = await inbox.take(sync)
+    assert lease is not None
+    await inbox.configure(enabled=False)
+    with pytest.raises(InboxLost):
+        await sync.sync(lease)
+    assert inbox.published <= 1
+
+
 async def test_a_worker_that_lost_the_inbox_lists_nothing(inbox: Inbox) -> None:
     await inbox.begin("one")
     slow, quick = inbox.open_sync(), inbox.open_sync(StubPoller(inbox.poller.mails))

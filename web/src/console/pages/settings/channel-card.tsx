@@ -38,11 +38,13 @@ export function ChannelCard({ channel }: { channel: Channel }) {
         <Badge color={state.color} variant="light">
           {state.label}
         </Badge>
-        <Switch
-          aria-label={`${name} ${channel.inbox} is open`}
-          checked={channel.enabled}
-          onChange={({ currentTarget }) => change({ enabled: currentTarget.checked })}
-        />
+        {channel.channel !== "whatsapp" && (
+          <Switch
+            aria-label={`${name} ${channel.inbox} is open`}
+            checked={channel.enabled}
+            onChange={({ currentTarget }) => change({ enabled: currentTarget.checked })}
+          />
+        )}
       </div>
       {state.advice !== "" && (
         <Text size="sm" c={state.color === "red" ? "red" : "dimmed"} mt="xs">

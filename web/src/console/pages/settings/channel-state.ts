@@ -13,7 +13,8 @@ export function describeChannel(channel: Channel): ChannelState {
     return { label: "Not configured", color: "gray", advice: "The server's environment does not name this inbox." };
   }
   if (!channel.enabled) {
-    return { label: "Closed", color: "gray", advice: "Messages are not read until you open it again." };
+    const advice = channel.channel === "web" ? "The form takes no new tickets." : "Its mail waits there until you open it.";
+    return { label: "Closed", color: "gray", advice };
   }
   if (channel.read_problem) {
     return { label: "Cannot be read", color: "red", advice: "Customers write and nobody sees it. Mend this first." };

@@ -3,7 +3,7 @@ import { useState, type FormEvent } from "react";
 import { describeProblem } from "../../api/problems";
 import { readKey } from "./filters";
 import { listOptions, ROUTE_LABELS } from "./labels";
-import { useEscalate } from "./queries";
+import { useEscalate, useTeams } from "./queries";
 import type { TicketDetail } from "./types";
 
 const MAX_REASON = 500;
@@ -19,6 +19,7 @@ export function EscalateDialog({ ticket, opened, onClose }: EscalateDialogProps)
   const [route, setRoute] = useState(readKey(ROUTE_LABELS, ticket.route) ?? "general");
   const [reason, setReason] = useState("");
   const escalate = useEscalate(ticket.ticket_ref);
+  const teams = useTeams();
   const send = (event: FormEvent): void => {
     event.preventDefault();
     escalate.mutate({ route, reason }, { onSuccess: onClose });
@@ -30,7 +31,7 @@ export function EscalateDialog({ ticket, opened, onClose }: EscalateDialogProps)
         <Stack>
           <NativeSelect
             label="Team"
-            data={listOptions(ROUTE_LABELS)}
+            data={listOptions(teams)}
             value={route}
             onChange={(event) => setRoute(readKey(ROUTE_LABELS, event.currentTarget.value) ?? "general")}
             data-autofocus

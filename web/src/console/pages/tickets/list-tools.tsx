@@ -6,7 +6,7 @@ import { CATEGORY_LABELS, PRIORITY_LABELS } from "../../../shared/labels";
 import { useShortcut } from "../../shell/commands-context";
 import { countFilters, NO_FILTERS, readKey, type Filters } from "./filters";
 import { CHANNEL_LABELS, listOptions, ROUTE_LABELS, SORT_LABELS } from "./labels";
-import { useColleagues } from "./queries";
+import { useColleagues, useTeams } from "./queries";
 import styles from "./layout.module.css";
 
 const SEARCH_AFTER_MS = 250;
@@ -85,6 +85,7 @@ function FilterMenu({ filters, onChange }: ToolsProps) {
 
 function FilterFields({ filters, onChange }: ToolsProps) {
   const colleagues = useColleagues().data?.agents ?? [];
+  const teams = useTeams();
   const isAssigneeFixed = filters.view === "mine" || filters.view === "unassigned";
   return (
     <Stack gap="sm">
@@ -96,7 +97,7 @@ function FilterFields({ filters, onChange }: ToolsProps) {
       />
       <Choice
         label="Team"
-        labels={ROUTE_LABELS}
+        labels={teams}
         value={filters.route}
         onChange={(value) => onChange({ route: readKey(ROUTE_LABELS, value) })}
       />

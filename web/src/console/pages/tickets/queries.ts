@@ -12,10 +12,13 @@ import { notifications } from "@mantine/notifications";
 import { useApi } from "../../api/api-context";
 import { read, type Api } from "../../api/client";
 import { describeProblem } from "../../api/problems";
-import { isDetail, type Correction, type Escalation, type Member, type Ticket, type TicketDetail } from "./types";
+import { ROUTE_LABELS } from "./labels";
+import { isDetail, type Correction, type Escalation, type Member, type Route } from "./types";
+import type { Ticket, TicketDetail } from "./types";
 import type { TicketQuery, TicketState } from "./types";
 
 const OTHER_TICKETS = 6;
+const TEAMS_STAY_MS = 300_000;
 
 export function useTicketList(query: TicketQuery) {
   const api = useApi();
@@ -65,6 +68,17 @@ export function usePrefetchTicket(): (ref: string | null) => void {
 export function useColleagues() {
   const api = useApi();
   return useQuery({ queryKey: ["agents"], queryFn: ({ signal }) => read(api.GET("/agents", { signal })) });
+}
+
+/** The name of the team behind each route, as admins have set it; names of the routes until they are known. */
+export function useTeams(): Record<Route, string> {
+  const api = useApi();
+  const { data } = useQuery({
+    queryKey: ["settings", "routes"],
+    queryFn: ({ signal }) => read(api.GET("/settings/routes", { signal })),
+    staleTime: TEAMS_STAY_MS,
+  });
+  return { ...ROUTE_LABELS, ...Object.fromEntries(data?.routes.map(({ category, team }) => [category, team]) ?? []) };
 }
 
 function describeTicketQuery(api: Api, ref: string) {
