@@ -145,8 +145,9 @@ SELECT s.status,
   FROM unnest(:statuses::text[]) AS s (status);
 
 -- name: count_work
--- What waits for a person and has nobody, and what one of them has.
-SELECT (SELECT count(*) FROM (SELECT FROM tickets t WHERE t.status = 'escalated' AND t.assignee_id IS NULL
+-- What waits for a person and has nobody, and what one of them has. Nobody is given a probe's ticket.
+SELECT (SELECT count(*) FROM (SELECT FROM tickets t JOIN conversations v ON v.id = t.conversation_id
+                               WHERE t.status = 'escalated' AND t.assignee_id IS NULL AND v.inbox <> 'probe'
                                LIMIT :max_count) counted) AS unassigned,
        (SELECT count(*) FROM (SELECT FROM tickets t WHERE t.assignee_id = :user_id AND t.status <> 'closed'
                                LIMIT :max_count) counted) AS mine;
