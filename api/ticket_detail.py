@@ -6,7 +6,6 @@ from api.schemas.support import Sla
 from api.schemas.tickets import FileView, Member, NoteView, RunView, StaffMessageView, TicketCustomer, TicketDetail
 from api.tickets import describe_feedback
 from database.queries.ticket_steps import TicketWork
-from database.types.lifecycle import list_allowed
 
 _WEIGHED = ("action", "rule", "reason", "confidence", "required_confidence")
 
@@ -17,7 +16,7 @@ def describe_detail(view: dict[str, Any], work: TicketWork, notes: list[dict[str
         **{name: view[name] for name in TicketDetail.model_fields if name in view and name not in _BUILT},
         ticket_ref=work.ref,
         conversation_id=work.conversation_id,
-        allowed=list_allowed(work.status),
+        allowed=work.allowed,
         customer=TicketCustomer(
             id=view["customer_id"],
             name=view["customer_name"],

@@ -18,14 +18,17 @@ async def queue_reply(
     in_reply_to: MessageId | None,
     citations: Sequence[Citation] = (),
     ids: Sequence[MessageId] | None = None,
+    written_by: str | None = None,
 ) -> None:
     """Each part, as the channel's writer has split them, is a message of its own, with a delivery of its own.
 
-    `ids` are those that the messages shall have; they have new ones without.
+    `ids` are those that the messages shall have; they have new ones without. `written_by` names the person who answers.
     """
     for position, part in enumerate(parts):
         message_id = MessageId(new_id()) if ids is None else ids[position]
-        await conversations.add_message(conn, message_id, conversation.id, author, part, citations=citations)
+        await conversations.add_message(
+            conn, message_id, conversation.id, author, part, citations=citations, written_by=written_by
+        )
         await outbox.add(
             conn,
             message_id,

@@ -33,7 +33,7 @@ from database.queries import conversations, feedback, ticket_steps
 from database.queries.audit import name_object, name_word, tell_apart
 from database.queries.ticket_steps import TicketWork
 from database.types import Facts
-from database.types.lifecycle import ForbiddenStep, Step, list_allowed
+from database.types.lifecycle import ForbiddenStep, Step
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
 
@@ -98,7 +98,7 @@ def describe_state(ticket: TicketWork) -> TicketState:
         route=ticket.route,
         team=ticket.team,
         assignee=describe_assignee(ticket),
-        allowed=list_allowed(ticket.status),
+        allowed=ticket.allowed,
         updated_at=ticket.updated_at,
     )
 
@@ -111,7 +111,10 @@ async def reply(
     audit: AuditDep,
     idempotency_key: IdempotencyKey = None,
 ) -> ReplyQueued:
-    """Answer as a person. From now on the conversation is a person's, and the agent says nothing more."""
+    """Answer as a person. From now on the conversation is a person's, and the agent says nothing more.
+
+    A ticket that nobody had is theirs from now on.
+    """
     async with work_on(audit, caller, ref, "ticket.answered", "reply") as work:
         conversation = await conversations.load_state(work.conn, work.ticket.conversation_id)
         if not conversation.is_reachable:
@@ -119,7 +122,13 @@ async def reply(
         parts = audit.desk.channels[conversation.channel].writer.split(body.text)
         try:
             message_id = await ticket_steps.answer(
-                work.conn, work.ticket, conversation, parts, author_id=caller.id, key=idempotency_key
+                work.conn,
+                work.ticket,
+                conversation,
+                parts,
+                author_id=caller.id,
+                written_by=caller.name,
+                key=idempotency_key,
             )
         except ticket_steps.KeyUsed:
             raise Problem(409, "This Idempotency-Key was used for another reply; use a new one.") from None

@@ -145,12 +145,16 @@ class StaffSourceView(SourceView):
 
 
 class StaffMessageView(BaseModel):
-    """One message as staff see it. `delivery` is None for what a customer wrote."""
+    """One message as staff see it. `delivery` is None for what a customer wrote.
+
+    `written_by` is who of the staff, or which key, has written a person's reply.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
     id: UUID
     author: Author
+    written_by: str | None
     text: str
     quoted: str
     citations: list[StaffSourceView]

@@ -69,8 +69,9 @@ async def add_message(
     quoted: str = "",
     source_id: UUID | None = None,
     language: str | None = None,
+    written_by: str | None = None,
 ) -> None:
-    """Store one message; storing the same id again changes nothing."""
+    """Store one message; storing the same id again changes nothing. `written_by` names the person who answers."""
     await _SQL["add_message"].execute(
         conn,
         id=message_id,
@@ -82,6 +83,7 @@ async def add_message(
         quoted=quoted,
         source_id=source_id,
         language=language,
+        written_by=written_by,
     )
 
 

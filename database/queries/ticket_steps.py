@@ -22,7 +22,7 @@ from database.types import (
     TicketCategory,
     TicketStatus,
 )
-from database.types.lifecycle import Step, require_step
+from database.types.lifecycle import Step, list_allowed, require_step
 
 _SQL = load_statements("ticket_steps")
 
@@ -67,6 +67,15 @@ class TicketWork:
     assignee_name: str | None
     has_unread: bool
     last_author: Author | None
+
+    @property
+    def allowed(self) -> list[Step]:
+        """What a person may do now. Nothing is given back to the agent while the customer waits for a person."""
+        return [step for step in list_allowed(self.status) if step != "release" or self._is_answered]
+
+    @property
+    def _is_answered(self) -> bool:
+        return self.last_author == "person" and not self.has_unread
 
 
 async def read_state(conn: Conn, ref: str) -> TicketWork | None:
@@ -128,11 +137,13 @@ async def answer(
     parts: Sequence[str],
     *,
     author_id: UUID,
+    written_by: str,
     key: str | None = None,
 ) -> MessageId:
     """A person answers, in as many messages as their channel needs, and has the conversation from now on.
 
-    Repeated under the same key it changes nothing; KeyUsed if it says something else. Returns the first message's id.
+    A ticket that nobody had is theirs; `author_id` may also be that of a key, which can have none. Repeated under the
+    same key it changes nothing; KeyUsed if it says something else. Returns the first message's id.
     """
     ids = _name_parts(derive_id("reply", str(author_id), ticket.ref, key) if key else new_id(), len(parts) + 1)
     said = [row["text"] for row in await _SQL["list_said"].fetch(conn, ids=ids)]
@@ -142,8 +153,8 @@ async def answer(
         return ids[0]
     await feedback.note_answer(conn, ticket.ref, "\n".join(parts))
     question = await find_question(conn, conversation.id)
-    await queue_reply(conn, conversation, parts, author="person", in_reply_to=question, ids=ids)
-    await _SQL["touch"].execute(conn, ticket_id=ticket.id)
+    await queue_reply(conn, conversation, parts, author="person", in_reply_to=question, ids=ids, written_by=written_by)
+    await _SQL["keep"].execute(conn, ticket_id=ticket.id, author_id=author_id)
     return ids[0]
 
 

@@ -6,9 +6,9 @@ INSERT INTO conversations (id, thread_id, customer_id, contact_name, channel, in
 VALUES (:id, :thread_id, :customer_id, :contact_name, :channel, :inbox, :identity_level);
 
 -- name: add_message
-INSERT INTO messages (id, conversation_id, author, text, citations, created_at, quoted, source_id, language)
+INSERT INTO messages (id, conversation_id, author, text, citations, created_at, quoted, source_id, language, written_by)
 VALUES (:id, :conversation_id, :author, :text, :citations::jsonb, coalesce(:created_at, clock_timestamp()), :quoted,
-        :source_id, :language)
+        :source_id, :language, :written_by)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: note_inbound
@@ -95,7 +95,7 @@ SELECT f.rating, f.is_resolved, f.comment, f.created_at FROM tickets t JOIN tick
  WHERE t.conversation_id = :id ORDER BY f.created_at DESC, f.id DESC LIMIT :max_ratings;
 
 -- name: list_messages
-SELECT m.id, m.author, m.text, m.quoted, m.citations, m.created_at, m.source_id, m.language, m.sentiment,
+SELECT m.id, m.author, m.written_by, m.text, m.quoted, m.citations, m.created_at, m.source_id, m.language, m.sentiment,
        o.state AS delivery,
        o.error AS delivery_error
   FROM messages m LEFT JOIN outbox o ON o.id = m.id

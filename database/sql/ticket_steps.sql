@@ -37,6 +37,12 @@ SELECT id FROM users WHERE id = :id AND role <> 'user' AND disabled_at IS NULL;
 -- name: touch
 UPDATE tickets SET updated_at = now() WHERE id = :ticket_id;
 
+-- name: keep
+-- Whoever answers a ticket that nobody has, has it from now on.
+UPDATE tickets SET updated_at = now(),
+       assignee_id = coalesce(assignee_id, (SELECT id FROM users WHERE id = :author_id))
+ WHERE id = :ticket_id;
+
 -- name: add_note
 INSERT INTO ticket_notes (id, ticket_id, text, user_id, written_by)
 SELECT :id, :ticket_id, :text, (SELECT id FROM users WHERE id = :author_id), :written_by

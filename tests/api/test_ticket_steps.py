@@ -15,6 +15,7 @@ from database.queries.runs import add_run
 from database.queries.tickets import categorise_ticket, undo_reopening
 from database.types.lifecycle import Step
 from tests.api.callers import SignIn
+from tests.api.people import bear
 from tests.api.service import Service, expect_problem, hold_token, issue_key, name_fields, read_ticket, submit
 from tests.api.test_feedback import count_messages, open_answered
 from tests.api.turns import answer, deliver, hand_over, take_turn
@@ -161,6 +162,28 @@ async def test_a_ticket_is_given_to_one_of_the_staff_and_back_to_nobody(
     assert (await do(service, staff, ref, "assign", {"user_id": None}))["assignee"] is None
 
 
+async def test_a_ticket_that_nobody_has_is_theirs_who_answers_it(service: Service, sign_in: SignIn) -> None:
+    (first, first_id), (second, _) = await sign_in.staff("Kim Lee"), await sign_in.staff("Ada Roe")
+    accepted, _ = await open_answered(service)
+    ref = accepted["ticket_ref"]
+    done = await do(service, first, ref, "replies", {"text": "Which router is it?"})
+    assert done["ticket"]["assignee"] == {"id": str(first_id), "name": "Kim Lee"}
+    done = await do(service, second, ref, "replies", {"text": "Its name is on the back."})
+    assert done["ticket"]["assignee"]["name"] == "Kim Lee"
+    said = (await read(service, first, ref))["messages"]
+    assert [m["written_by"] for m in said if m["author"] == "person"] == ["Kim Lee", "Ada Roe"]
+    assert {m["written_by"] for m in said if m["author"] != "person"} == {None}
+    # The customer reads the team's words, not who of it is on duty.
+    assert "written_by" not in (await read_ticket(service.client, accepted))["messages"][-1]
+
+
+async def test_a_ticket_that_a_machine_answers_has_nobody(service: Service) -> None:
+    accepted, _ = await open_answered(service)
+    key = bear(await issue_key(service.pool, "tickets:write"))
+    done = await do(service, key, accepted["ticket_ref"], "replies", {"text": "It is on its way."})
+    assert done["ticket"]["assignee"] is None
+
+
 async def test_a_ticket_is_given_to_no_customer_and_to_nobody_who_has_left(
     service: Service, staff: Headers, sign_in: SignIn
 ) -> None:
@@ -267,9 +290,11 @@ async def test_a_conversation_goes_back_to_the_agent_when_a_person_has_answered(
     ref = accepted["ticket_ref"]
     turn = await take_turn(service.pool, ref)
     await hand_over(service.pool, turn, "technical")
+    assert "release" not in (await read(service, staff, ref))["allowed"]
     problem = expect_problem(await act(service, staff, ref, "release"), 409)
     assert "answer first" in problem["detail"]
-    await do(service, staff, ref, "replies", {"text": "Please restart it."})
+    replied = await do(service, staff, ref, "replies", {"text": "Please restart it."})
+    assert "release" in replied["ticket"]["allowed"]
     done = await do(service, staff, ref, "release")
     assert (done["status"], done["owner"], done["team"]) == ("open", "agent", None)
 
@@ -283,6 +308,7 @@ async def test_a_conversation_does_not_go_back_over_words_that_nobody_has_read(
     await service.client.post(
         f"/support/ticket/{ref}/messages", json={"message": "That did not help."}, headers=hold_token(accepted)
     )
+    assert "release" not in (await read(service, staff, ref))["allowed"]
     problem = expect_problem(await act(service, staff, ref, "release"), 409)
     assert "just written" in problem["detail"]
 

@@ -107,14 +107,14 @@ function Delivery({ state, error }: { state: NonNullable<Message["delivery"]>; e
   );
 }
 
-function nameAuthor({ author }: Message, { customer }: TicketDetail): string {
+function nameAuthor({ author, written_by }: Message, { customer }: TicketDetail): string {
   switch (author) {
     case "customer":
       return customer.contact_name || customer.name || "Customer";
     case "assistant":
       return "Assistant";
     case "person":
-      return "Support team";
+      return written_by ?? "Support team";
     case "system":
       return "Notice to the customer";
   }
