@@ -50,7 +50,7 @@ CASES = [
     Case(("GET", "/tickets", None), "ticket.listed", None),
     Case(("GET", "/tickets?customer_id={customer}", None), "ticket.listed", "{customer}", object_kind="customer"),
     Case(("POST", f"{STEP}/resolve", None), "ticket.resolution_read", "{ref}"),
-    Case(REPLY, "ticket.answered", "{ref}", WAITED, TAKEN),
+    Case(REPLY, "ticket.answered", "{ref}", WAITED | {"assignee": None}, TAKEN | {"assignee": "{me}"}),
     Case(("POST", f"{STEP}/notes", {"text": "She called."}), "ticket.noted", "{ref}", {}, {}),
     Case(
         ("POST", f"{STEP}/assign", {"user_id": "{me}"}),
