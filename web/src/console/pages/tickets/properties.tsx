@@ -4,7 +4,7 @@ import { CATEGORY_LABELS, PRIORITY_LABELS } from "../../../shared/labels";
 import { describeMoment } from "../../../shared/time";
 import { readKey } from "./filters";
 import { CHANNEL_LABELS, listOptions, readName, ROUTE_LABELS } from "./labels";
-import { useCorrect } from "./queries";
+import { useCorrect, useTeams } from "./queries";
 import { Fact } from "./section";
 import { Due } from "./ticket-line";
 import { hasPersonAnswered, type TicketDetail } from "./types";
@@ -35,7 +35,7 @@ export function Properties({ ticket, now, mayWrite }: PropertiesProps) {
 
 function Corrections({ ticket }: { ticket: TicketDetail }) {
   const correct = useCorrect(ticket.ticket_ref);
-  const routes = ticket.route === null ? { "": "None yet", ...ROUTE_LABELS } : ROUTE_LABELS;
+  const teams = useTeams();
   return (
     <>
       <Choice
@@ -52,7 +52,7 @@ function Corrections({ ticket }: { ticket: TicketDetail }) {
       />
       <Choice
         name="Team"
-        labels={routes}
+        labels={ticket.route === null ? { "": "None yet", ...teams } : teams}
         value={ticket.route ?? ""}
         onChange={(value) => correct.mutate({ route: readKey(ROUTE_LABELS, value) })}
       />
