@@ -33,7 +33,8 @@ INSERT INTO tickets (id, ref, conversation_id, status, subject, category, priori
            'subject', 'general', 'medium', at + interval '4 hours', 'general',
            CASE WHEN fate > 0.7 THEN 'reason' END, (n % 9 = 0)::int, at FROM made;
 INSERT INTO messages (id, conversation_id, author, text, created_at)
-    SELECT question, conversation_id, 'customer', 'How do I export my data, and how long does it take?', asked_at
+    SELECT question, conversation_id, 'customer',
+           'How do I export my data, and how long does it take? My order-' || n || ' is late.', asked_at
       FROM said
     UNION ALL
     SELECT answer, conversation_id, CASE WHEN fate > 0.7 THEN 'person' ELSE 'assistant' END,

@@ -1,4 +1,4 @@
-"""What the figures of channels take on a desk with a million messages, beside counting all rows anew."""
+"""What the pages of staff ask of a desk with a million messages: figures of channels, lists of tickets, searches."""
 
 import asyncio
 import os
@@ -24,6 +24,15 @@ from database.types import Channel
 METRICS_FILE = RESULTS_FILE.with_name("channel-metrics.json")
 _CHANNELS: list[Channel] = ["gmail", "mailbox", "web", "whatsapp"]
 _HOURS_PER_BATCH = 24
+# Among them the worst that a search can meet: a word that every conversation has.
+_LISTS = {
+    "newest": "/tickets",
+    "waiting": "/tickets?sort=waiting&status=escalated",
+    "counts": "/tickets/counts",
+    "one_word": "/tickets?q=order-4711",
+    "phrase": "/tickets?q=%22order-4711+is+late%22",
+    "word_of_all": "/tickets?q=export",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +138,23 @@ def _measure_route(site: Site, scale: _Scale) -> list[Row]:
     rows: list[Row] = []
     with run_api(site) as (port, _process):
         for period in PERIODS:
-            times = asyncio.run(_ask(port, f"/metrics/channels?period={period}", key, scale.reads))
-            how = {"requests": len(times), "messages": scale.messages}
-            p95 = statistics.quantiles(times, n=20, method="inclusive")[-1]
-            rows.append(Row(f"metrics_get_{period}_p50", statistics.median(times), "ms", how))
-            rows.append(Row(f"metrics_get_{period}_p95", p95, "ms", how))
+            rows += _measure_get(port, f"metrics_get_{period}", f"/metrics/channels?period={period}", key, scale)
+        for name, path in _LISTS.items():
+            rows += _measure_get(port, f"tickets_get_{name}", path, key, scale)
     return rows
+
+
+def _measure_get(port: int, name: str, path: str, key: str, scale: _Scale) -> list[Row]:
+    times = asyncio.run(_ask(port, path, key, scale.reads))
+    how = {"requests": len(times), "messages": scale.messages}
+    p95 = statistics.quantiles(times, n=20, method="inclusive")[-1]
+    return [Row(f"{name}_p50", statistics.median(times), "ms", how), Row(f"{name}_p95", p95, "ms", how)]
 
 
 async def _add_key(site: Site, key: str) -> None:
     conn = await connect(site.url, application="nightdesk benchmark")
     try:
-        await add_api_key(conn, "benchmark", key, ["metrics:read"])
+        await add_api_key(conn, "benchmark", key, ["metrics:read", "tickets:read"])
     finally:
         await conn.close()
 
