@@ -12,14 +12,14 @@ LONGEST_DELAY_SECONDS = 2 * 3600.0
 
 
 async def elect(conn: Conn, *, silence_seconds: float) -> bool:
-    """Try to become the one worker that does the upkeep, for as long as this connection lives and is used.
+    """Try to become the one worker that does the upkeep, for as long as this connection lives.
 
-    Needs a connection of its own: behind a pooler in transaction mode the lock would belong to anybody. The server
-    ends it after `silence_seconds` without a statement.
+    Needs a connection of its own: behind a pooler in transaction mode the lock would belong to anybody. Whoever is
+    elected and says nothing for `silence_seconds` is cut off, so that a later try succeeds.
     """
-    is_elected: bool = await _SQL["elect"].fetch_value(
-        conn, key=_ELECTION_KEY, silence_ms=str(round(silence_seconds * 1000))
-    )
+    is_elected: bool = await _SQL["elect"].fetch_value(conn, key=_ELECTION_KEY)
+    if not is_elected:
+        await _SQL["end_silent"].execute(conn, key=_ELECTION_KEY, silence_seconds=silence_seconds)
     return is_elected
 
 

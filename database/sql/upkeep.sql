@@ -1,8 +1,15 @@
 -- name: elect
--- Held as long as the connection lives; whoever dies loses it without a word. Whoever is paused or frozen keeps a
--- connection, so the server ends one that has been silent for too long, be it between two transactions or within one.
-SELECT pg_try_advisory_lock(:key), set_config('idle_session_timeout', :silence_ms::text, false),
-       set_config('idle_in_transaction_session_timeout', :silence_ms::text, false);
+-- Held as long as the connection lives: whoever dies loses it without a word.
+SELECT pg_try_advisory_lock(:key);
+
+-- name: end_silent
+-- Whoever is paused or frozen keeps the connection, and the lock with it. The server's own time limits do not help: none
+-- of them runs between the preparation of a statement and its execution.
+SELECT pg_terminate_backend(a.pid)
+  FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+ WHERE l.locktype = 'advisory' AND l.granted AND (l.classid::bigint << 32 | l.objid::bigint) = :key
+   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND a.wait_event = 'ClientRead' AND a.state_change < now() - make_interval(secs => :silence_seconds::float8);
 
 -- name: count_overdue
 -- Threads that have been claimable for long although somebody claims: no worker serves their channel, or too few do.

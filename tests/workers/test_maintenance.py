@@ -100,14 +100,23 @@ async def test_whose_connection_is_cut_is_not_elected_any_more(desk: DbConnectio
             await wait_until_elected(first, second)
 
 
-@pytest.mark.parametrize("where", ["between its statements", "within a transaction"])
-async def test_whoever_is_elected_and_falls_silent_makes_room(database_url: str, where: str) -> None:
+@pytest.mark.parametrize(
+    ("statements", "state"),
+    [((), "idle"), (("BEGIN",), "idle in transaction"), (("BEGIN", "SELECT 1"), "active")],
+)
+async def test_whoever_is_elected_and_falls_silent_makes_room(
+    desk: DbConnection, database_url: str, statements: tuple[str, ...], state: str
+) -> None:
     frozen, candidate = [await connect(database_url, application="test") for _ in range(2)]
-    assert await upkeep.elect(frozen, silence_seconds=0.2)
-    if where == "within a transaction":
-        await frozen.execute("BEGIN")
+    assert await upkeep.elect(frozen, silence_seconds=60)
+    for statement in statements:
+        # The last one is prepared and never executed, as if the process had been stopped in between.
+        await (frozen.execute(statement) if statement == "BEGIN" else frozen.prepare(statement))
+    pid = frozen.get_server_pid()
+    assert await desk.fetchval("SELECT state FROM pg_stat_activity WHERE pid = $1", pid) == state
+    assert not await upkeep.elect(candidate, silence_seconds=60)
     async with asyncio.timeout(20):
-        while not await upkeep.elect(candidate, silence_seconds=60):  # noqa: ASYNC110  # the database tells nobody
+        while not await upkeep.elect(candidate, silence_seconds=0.1):  # noqa: ASYNC110  # the database tells nobody
             await asyncio.sleep(0.05)
     await candidate.close()
     frozen.terminate()
