@@ -181,7 +181,7 @@ DATA_CLASSES = (
         batch_rows=100,
     ),
     DataClass("sessions", None, "signed-in sessions, when they are over", frozenset({"sessions"}), _delete_sessions),
-    DataClass("tries", None, "tries to sign in, a day after the last", frozenset({"sign_in_tries"}), _delete_tries),
+    DataClass("tries to sign in", None, "a day after the last", frozenset({"sign_in_tries"}), _delete_tries),
     DataClass(
         "jobs",
         None,

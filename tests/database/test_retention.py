@@ -5,6 +5,7 @@ import pytest
 from core.settings import RetentionSettings
 from database.pool import Conn, DbConnection
 from database.queries import runs
+from database.queries.audit import count_rows, describe_facts
 from database.queries.runs import ModelCallRecord, ToolCallRecord
 from database.retention import DATA_CLASSES, KEPT, sweep
 from database.types import ConversationId
@@ -24,6 +25,10 @@ async def test_every_table_is_in_one_class_or_kept_for_a_reason(conn: DbConnecti
 
 def test_every_setting_has_a_class() -> None:
     assert {data.setting for data in DATA_CLASSES} - {None} == set(RetentionSettings.model_fields)
+
+
+def test_how_much_left_of_every_class_may_be_said_in_the_audit_log() -> None:
+    assert "rows_tries_to_sign_in" in describe_facts(count_rows({data.name: 1 for data in DATA_CLASSES}))
 
 
 async def record_run(conn: Conn, conversation_id: ConversationId) -> None:
