@@ -1,6 +1,7 @@
 """Erasing what is known of a person: a thread with everything that hangs on it, and what is left beside threads."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from database.types import ConversationId, CustomerId, ThreadId
 _SQL = load_statements("erasures")
 
 _FIRST = UUID(int=0)
+_ESCAPE = r"[\\=%](u[0-9a-f]{4}|[0-9a-f]{2,3}|[nrt])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,18 @@ async def forget_sources(conn: Conn, addresses: Sequence[str], *, after: UUID = 
     None when there are no more. Numbers are looked for without their plus, as some vendors write them.
     """
     needles = [address.lower().removeprefix("+") for address in addresses]
-    row = await _SQL["look_into_sources"].fetch_row(conn, after=after, needles=needles)
+    patterns = [_write_pattern(needle) for needle in needles]
+    row = await _SQL["look_into_sources"].fetch_row(conn, after=after, needles=needles, patterns=patterns)
     return (None, 0) if row is None else (row["last"], row["forgotten"])
+
+
+def _write_pattern(needle: str) -> str:
+    """Where a needle stands by itself, for PostgreSQL; before it there may be a byte as mail, JSON or SQL escapes it.
+
+    Anybody may have given t@example.com in the form: erasing them must not empty every mail to support@example.com.
+    """
+    escaped = re.escape(needle)
+    return rf"(^|[^a-z0-9]|{_ESCAPE}){escaped}($|[^a-z0-9])" if "@" in needle else escaped
 
 
 async def erase_rest(conn: Conn, customer_id: CustomerId, addresses: Sequence[str]) -> Counter[str]:

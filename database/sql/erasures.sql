@@ -197,8 +197,9 @@ WITH deleted AS (DELETE FROM identity_codes WHERE value = ANY (:addresses::text[
 SELECT count(*) FROM deleted;
 
 -- name: look_into_sources
--- Sources that brought no message but name an address: bounces, reports, what was ignored. Some at a time; returns the
--- last that was looked at, and how many were forgotten. Bytes that are no ASCII are escaped, which changes no address.
+-- Sources that name an address, whoever's they are: bounces, reports, what was ignored. Some at a time; returns the last
+-- that was looked at, and how many were forgotten. Bytes that are no ASCII are escaped, which changes no address. What
+-- holds a needle is looked at again by its pattern, which tells ann@… from joann@….
 WITH looked AS MATERIALIZED (
     SELECT id, lower(encode(coalesce(body, ''), 'escape') || facts::text || coalesce(reason, '')) AS said
       FROM message_sources WHERE id > :after ORDER BY id LIMIT 200
@@ -206,7 +207,8 @@ WITH looked AS MATERIALIZED (
     UPDATE message_sources s SET state = 'gone', reason = 'erased', facts = '{}', body = NULL
       FROM looked l
      WHERE s.id = l.id AND s.state <> 'listed'
-       AND EXISTS (SELECT FROM unnest(:needles::text[]) AS n (needle) WHERE strpos(l.said, n.needle) > 0)
+       AND EXISTS (SELECT FROM unnest(:needles::text[], :patterns::text[]) AS n (needle, pattern)
+                    WHERE strpos(l.said, n.needle) > 0 AND l.said ~ n.pattern)
     RETURNING s.id
 )
 SELECT (SELECT max(id::text)::uuid FROM looked) AS last, (SELECT count(*) FROM forgotten) AS forgotten;

@@ -274,6 +274,27 @@ async def test_what_waits_and_no_worker_has_seen_is_found_by_its_sender(desk: De
     assert await desk.fetch_value("SELECT array_agg(contact) FROM queue_threads") == ["TF-20261121-0003"]
 
 
+async def test_a_source_that_names_the_customer_is_emptied_and_one_of_a_longer_address_is_not(desk: Desk) -> None:
+    theirs = (
+        f"To: {ADDRESS}",
+        f"<{ADDRESS.upper()}>",
+        f"\u201c{ADDRESS}\u201d",
+        rf'{{"said": "\u003c{ADDRESS}\u003e"}}',
+        rf'{{"said": "so\n{ADDRESS}"}}',
+        f"https://example.com/?by=3D{ADDRESS}=20",
+    )
+    foreign = ("To: bob@example.com", f"To: not{ADDRESS}", f"To: {ADDRESS}x")
+    async with desk.pool.acquire() as conn:
+        for body in (*theirs, *foreign):
+            source = Source("mailbox", "support@example.com", body, body.encode())
+            await sources.keep_source(conn, source, origin="poll", state="stored")
+    await desk.publish(make_message(REF, sender=ADA, ticket=make_request(REF)))
+    await desk.work()
+    await erase(desk, await find_customer(desk))
+    rows = await desk.fetch("SELECT external_id FROM message_sources WHERE body IS NOT NULL")
+    assert {row["external_id"] for row in rows} == set(foreign)
+
+
 async def test_an_account_of_the_customer_goes_with_them(desk: Desk) -> None:
     await desk.publish(make_message(REF, sender=ADA, ticket=make_request(REF)))
     await desk.work()
