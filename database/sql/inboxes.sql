@@ -51,15 +51,24 @@ UPDATE channel_cursors SET send_problem = NULL, send_problem_since = NULL
  WHERE channel = :channel AND inbox = :inbox AND send_problem IS NOT NULL;
 
 -- name: list_troubled
--- Inboxes that somebody must look at: a problem, or pushes that end within a day because they were not renewed.
+-- Inboxes that somebody must look at: a problem, or pushes that end within a day because they were not renewed. That a
+-- closed one is not read is no trouble; what keeps it from sending is.
 SELECT channel, inbox, read_problem, send_problem, extract(epoch FROM watch_until - now())::float8 AS watch_seconds
-  FROM channel_cursors
- WHERE read_problem IS NOT NULL OR send_problem IS NOT NULL OR watch_until < now() + interval '1 day'
+  FROM channel_cursors c
+ WHERE send_problem IS NOT NULL
+    OR ((read_problem IS NOT NULL OR watch_until < now() + interval '1 day')
+        AND NOT EXISTS (SELECT FROM channel_configs f
+                         WHERE f.channel = c.channel AND f.inbox = c.inbox AND NOT f.enabled))
  ORDER BY channel, inbox;
 
 -- name: list_inboxes
-SELECT c.channel, c.inbox, c.synced_at, c.watch_until, c.read_problem, c.read_problem_since, c.send_problem,
+-- A closed one is not watched, and nothing keeps it from being read.
+SELECT c.channel, c.inbox, c.synced_at, o.watch_until, o.read_problem, o.read_problem_since, c.send_problem,
        c.send_problem_since,
        (SELECT count(*) FROM message_sources s
          WHERE s.channel = c.channel AND s.inbox = c.inbox AND s.state = 'listed') AS waiting
-  FROM channel_cursors c ORDER BY c.channel, c.inbox;
+  FROM channel_cursors c
+  LEFT JOIN LATERAL (SELECT c.watch_until, c.read_problem, c.read_problem_since
+                      WHERE NOT EXISTS (SELECT FROM channel_configs f
+                                         WHERE f.channel = c.channel AND f.inbox = c.inbox AND NOT f.enabled)) o ON true
+ ORDER BY c.channel, c.inbox;

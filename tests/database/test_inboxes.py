@@ -11,6 +11,7 @@ from core.ids import new_id
 from database.pool import Conn, DbConnection, DbPool
 from database.queries import inboxes, sources
 from database.queries.inboxes import InboxLease, InboxLost
+from database.queries.operations import configure_channel
 from tests.database.builders import wait_until_blocked
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -182,6 +183,21 @@ async def test_a_watch_that_ends_within_a_day_is_trouble(conn: DbConnection) -> 
     await inboxes.note_watch(conn, lease, datetime.now(UTC) - timedelta(hours=1))
     (troubled,) = await inboxes.list_troubled(conn)
     assert -3700 < troubled["watch_seconds"] < -3500
+
+
+async def test_a_closed_inbox_is_in_trouble_only_if_it_cannot_send(conn: DbConnection) -> None:
+    lease = await hold(conn)
+    await inboxes.note_watch(conn, lease, datetime.now(UTC) - timedelta(hours=1))
+    await inboxes.note_problem(conn, "gmail", INBOX, "read", "no connection")
+    await configure_channel(conn, "gmail", INBOX, enabled=False, sets_quiet=False, quiet_seconds=None)
+    assert await inboxes.list_troubled(conn) == []
+    (row,) = await inboxes.list_inboxes(conn)
+    assert (row["watch_until"], row["read_problem"], row["read_problem_since"]) == (None, None, None)
+    await inboxes.note_problem(conn, "gmail", INBOX, "send", "the password is refused")
+    assert len(await inboxes.list_troubled(conn)) == 1
+    await configure_channel(conn, "gmail", INBOX, enabled=True, sets_quiet=False, quiet_seconds=None)
+    await inboxes.clear_send_problem(conn, "gmail", INBOX)
+    assert len(await inboxes.list_troubled(conn)) == 1
 
 
 async def test_operators_see_how_much_waits_in_each_inbox(conn: DbConnection) -> None:
