@@ -156,16 +156,23 @@ async def identify(desk: Desk, bearer: HTTPAuthorizationCredentials | None, head
     return caller
 
 
-async def _admit(
+async def recognise(
     request: Request, desk: Desk, bearer: HTTPAuthorizationCredentials | None, header: str | None
 ) -> Caller:
-    """The caller, counted and noted for the audit log. Raises Problem 401, and 429 where too often."""
+    """The same where the secret is given for the first time: a guess is counted. Raises Problem 401, and 429."""
     try:
-        caller = await identify(desk, bearer, header)
+        return await identify(desk, bearer, header)
     except Problem as problem:
         if (bearer or header) and not isinstance(problem, _Expired):
             await desk.limits.spend({"refused": name_client(request)})
         raise
+
+
+async def _admit(
+    request: Request, desk: Desk, bearer: HTTPAuthorizationCredentials | None, header: str | None
+) -> Caller:
+    """The caller, counted and noted for the audit log. Raises Problem 401, and 429 where too often."""
+    caller = await recognise(request, desk, bearer, header)
     request.state.caller = caller
     await desk.limits.spend({caller.policy: str(caller.customer_id or caller.id)})
     return caller

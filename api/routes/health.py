@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPBearer
 
-from api.access import ANYONE, identify, lack
+from api.access import ANYONE, lack, recognise
 from api.desk import Desk, DeskDep
 from api.schemas.health import DetailedHealth, Health, InboxesHealth, InboxHealth, InboxState, QueueDepth, WorkerHealth
 from api.version import VERSION
@@ -77,7 +77,7 @@ async def _has_key(desk: Desk, request: Request) -> bool:
     bearer, header = await _find_bearer(request), request.headers.get("X-API-Key")
     if bearer is None and header is None:
         return False
-    caller = await identify(desk, bearer, header)
+    caller = await recognise(request, desk, bearer, header)
     if not caller.has("tickets:read"):
         raise lack("tickets:read")
     return True

@@ -127,6 +127,13 @@ async def test_whoever_guesses_is_stopped_and_whoever_knows_is_not(limited: Serv
     assert (await limited.client.get(accepted["status_url"])).status_code == 200
 
 
+async def test_whoever_guesses_at_the_open_page_of_health_is_stopped_there_too(limited: Service) -> None:
+    guess = {"X-API-Key": "nd_guess"}
+    statuses = [(await limited.client.get("/health/detailed", headers=guess)).status_code for _ in range(4)]
+    assert statuses == [401, 401, 401, 429]
+    assert (await limited.client.get("/health/detailed")).status_code == 200
+
+
 async def test_a_token_whose_time_is_over_is_told_so_however_many_keys_were_guessed_there(limited: Service) -> None:
     headers, _ = await SignIn(limited).staff()
     token = read_access_token(SECRET_KEY, headers["Authorization"].split()[1], now=limited.desk.clock())
