@@ -160,7 +160,7 @@ async def assign(body: Assignment, ref: TicketRef, caller: Staff, audit: AuditDe
 
 @router.post("/{ref}/escalate")
 async def escalate(body: Escalation, ref: TicketRef, caller: Staff, desk: DeskDep, audit: AuditDep) -> TicketState:
-    """Take the ticket from the agent, or from another team, to the team of a route.
+    """Take the ticket from the agent, or from another team, to the team of a route, where nobody has it yet.
 
     A customer whom the agent was answering is told that a person takes over.
     """

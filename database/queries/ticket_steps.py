@@ -117,9 +117,11 @@ async def release(conn: Conn, ticket: TicketWork) -> None:
 
 
 async def escalate(conn: Conn, ticket: TicketWork, *, route: str, reason: str) -> None:
-    """The team of this route gets the ticket. Raises feedback.UnknownRoute."""
+    """The team of this route gets the ticket; who of another had it has it no more. Raises feedback.UnknownRoute."""
     await feedback.take_over(conn, ticket.ref, reason=reason)
     await feedback.correct_ticket(conn, ticket.ref, route=route)
+    if route != ticket.route:
+        await assign(conn, ticket, None)
     await _SQL["direct"].execute(conn, conversation_id=ticket.conversation_id, route=route, reason=reason)
 
 

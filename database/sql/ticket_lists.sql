@@ -118,7 +118,7 @@ SELECT id FROM tickets WHERE delivery_problem IS NOT NULL ORDER BY updated_at DE
 -- Tickets as a list shows them, in the order given. What a customer is not shown is not the last message for them.
 SELECT t.ref AS ticket_ref, t.subject, t.status, t.priority, t.category, t.intent, v.channel, v.inbox, v.customer_id,
        coalesce(nullif(v.contact_name, ''), c.name) AS customer_name, t.route, t.team, u.id AS assignee_id,
-       u.name AS assignee_name, v.owner,
+       coalesce(nullif(u.name, ''), u.email) AS assignee_name, v.owner,
        v.owner = 'person' AND t.status <> 'closed' AND said.author IS DISTINCT FROM 'person' AS awaits_person,
        v.owner = 'agent' AND q.ready_at IS NOT NULL AS answering,
        t.delivery_problem, t.first_reply_due, t.created_at, t.updated_at,

@@ -4,7 +4,8 @@ SELECT v.id FROM tickets t JOIN conversations v ON v.id = t.conversation_id WHER
 
 -- name: read_state
 SELECT t.id, t.ref, t.status, t.conversation_id, v.thread_id, q.contact, v.owner, t.category, t.priority, t.intent,
-       t.route, t.team, t.updated_at, u.id AS assignee_id, u.name AS assignee_name,
+       t.route, t.team, t.updated_at, u.id AS assignee_id,
+       coalesce(nullif(u.name, ''), u.email) AS assignee_name,
        q.done_seq < q.last_seq AS has_unread,
        (SELECT m.author FROM messages m WHERE m.conversation_id = t.conversation_id AND m.author <> 'system'
          ORDER BY m.created_at DESC, m.id DESC LIMIT 1) AS last_author

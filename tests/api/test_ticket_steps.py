@@ -177,6 +177,28 @@ async def test_a_ticket_that_nobody_has_is_theirs_who_answers_it(service: Servic
     assert "written_by" not in (await read_ticket(service.client, accepted))["messages"][-1]
 
 
+async def test_a_ticket_that_another_team_gets_is_nobodys_there(service: Service, sign_in: SignIn) -> None:
+    headers, user_id = await sign_in.staff("Kim Lee")
+    accepted, _ = await open_answered(service)
+    ref = accepted["ticket_ref"]
+    await do(service, headers, ref, "replies", {"text": "Let me look."})
+    escalation = {"route": "security", "reason": "somebody else signs in as them"}
+    assert (await do(service, headers, ref, "escalate", escalation))["assignee"] is None
+    await do(service, headers, ref, "assign", {"user_id": str(user_id)})
+    assert (await do(service, headers, ref, "escalate", escalation))["assignee"]["name"] == "Kim Lee"
+
+
+async def test_whoever_has_given_no_name_is_known_by_their_address(service: Service, sign_in: SignIn) -> None:
+    headers, user_id = await sign_in.staff()
+    async with service.pool.acquire() as conn:
+        email = await conn.fetchval("UPDATE users SET name = '' WHERE id = $1 RETURNING email", user_id)
+    accepted, _ = await open_answered(service)
+    done = await do(service, headers, accepted["ticket_ref"], "replies", {"text": "It is on its way."})
+    assert done["ticket"]["assignee"]["name"] == email
+    listed = await service.client.get("/tickets?assignee=me", headers=headers)
+    assert [ticket["assignee"]["name"] for ticket in listed.json()["tickets"]] == [email]
+
+
 async def test_a_ticket_that_a_machine_answers_has_nobody(service: Service) -> None:
     accepted, _ = await open_answered(service)
     key = bear(await issue_key(service.pool, "tickets:write"))
