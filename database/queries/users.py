@@ -106,7 +106,8 @@ async def change_user(
 ) -> tuple[User, User] | None:
     """Change what is given; a disabled account is signed out everywhere. Raises LastAdmin.
 
-    Returns the account as it was and as it is.
+    The tickets of whoever may have none any more are nobody's, or they would wait for them alone. Returns the account
+    as it was and as it is.
     """
     admins = [row["id"] for row in await _SQL["lock_admins"].fetch(conn)]
     user = await find_user(conn, user_id)
@@ -128,6 +129,8 @@ async def change_user(
     )
     if is_out:
         await revoke_sessions(conn, user_id, now=now)
+    if is_out or new_role == "user":
+        await _SQL["let_go_of_tickets"].execute(conn, id=user_id)
     return user, await find_user(conn, user_id) or user
 
 

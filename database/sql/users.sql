@@ -34,6 +34,10 @@ UPDATE users
        disabled_at = CASE WHEN :is_disabled::boolean THEN coalesce(disabled_at, now()) END
  WHERE id = :id;
 
+-- name: let_go_of_tickets
+-- Those that are settled tell whose they were.
+UPDATE tickets SET assignee_id = NULL, updated_at = now() WHERE assignee_id = :id AND status <> 'closed';
+
 -- name: set_password
 -- With :old_hash, unless the password has been changed since that was read.
 UPDATE users SET password_hash = :password_hash

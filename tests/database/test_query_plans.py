@@ -306,6 +306,7 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(name: str, big
         ("users.list_page", {"users_pkey"}),
         ("users.list_agents", {"users_staff"}),
         ("users.lock_admins", {"users_staff"}),
+        ("users.let_go_of_tickets", {"tickets_assignee"}),
         ("identities.move_proven", {"customer_identifiers_customer", "conversations_customer", "users_customer"}),
     ],
 )

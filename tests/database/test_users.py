@@ -2,14 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from database.pool import Conn, DbPool
+from database.pool import Conn, DbConnection, DbPool
 from database.queries import users
 from database.queries.users import User
 from database.types import Role
-from tests.database.builders import wait_until_blocked
+from tests.database.builders import open_conversation, wait_until_blocked
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
@@ -54,3 +55,18 @@ async def test_of_two_who_open_an_account_with_one_address_at_once_one_gets_it(p
         with pytest.raises(users.EmailTaken):
             await losing
         assert await observer.fetchval("SELECT count(*) FROM customers") == 1
+
+
+@pytest.mark.parametrize("change", [{"is_disabled": True}, {"role": "user"}])
+async def test_the_tickets_of_whoever_leaves_are_nobodys_but_those_that_are_settled(
+    conn: DbConnection, change: dict[str, Any]
+) -> None:
+    ada, bob = [await hire(conn, name, "agent") for name in ("ada", "bob")]
+    for number, assignee, status in ((1, ada, "open"), (2, ada, "closed"), (3, bob, "open")):
+        await open_conversation(conn, f"TF-{number}")
+        await conn.execute(
+            "UPDATE tickets SET assignee_id = $1, status = $2 WHERE ref = $3", assignee.id, status, f"TF-{number}"
+        )
+    await users.change_user(conn, ada.id, now=NOW, **change)
+    rows = await conn.fetch("SELECT assignee_id FROM tickets ORDER BY ref")
+    assert [row["assignee_id"] for row in rows] == [None, ada.id, bob.id]
