@@ -87,11 +87,11 @@ async def change_channel(
 
     A closed form takes no tickets, and a closed mailbox is not read: its mail waits there. Numbers cannot be closed.
     """
-    if channel == "whatsapp" and change.enabled is False:
-        detail = "WhatsApp would go on sending its messages: take the webhook out of its settings there to close it."
-        raise Problem(409, detail)
     async with desk.pool.acquire() as conn, conn.transaction():
         before = await _find_channel(conn, desk, channel, inbox)
+        if channel == "whatsapp" and change.enabled is False:
+            detail = "WhatsApp would go on sending its messages: take the webhook out of its settings there to close it."
+            raise Problem(409, detail)
         await operations.configure_channel(
             conn,
             channel,

@@ -125,6 +125,7 @@ async def test_a_number_whose_messages_nobody_could_keep_back_is_not_closed(
     url = f"{CHANNELS}/whatsapp/12345678"
     problem = expect_problem(await desk.client.patch(url, json={"enabled": False}, headers=admin), 409)
     assert "webhook" in problem["detail"]
+    expect_problem(await desk.client.patch(f"{CHANNELS}/whatsapp/nobody", json={"enabled": False}, headers=admin), 404)
     assert (await desk.client.patch(url, json={"quiet_seconds": 2}, headers=admin)).json()["enabled"] is True
 
 
