@@ -63,7 +63,7 @@ async def erase_customer(
     subjects = {hash_subject(secret_key, address) for address in addresses} | set(known.subjects if known else ())
     if hash_subject(secret_key, confirm) not in subjects:
         raise NotConfirmed
-    if has_customer:
+    if has_customer or (known is not None and known.finished_at is None):
         note = partial(
             audit.record, conn, secret_key, actor=actor, origin=origin, object_kind="customer", object_id=customer_id
         )

@@ -90,7 +90,9 @@ async def change_channel(
     async with desk.pool.acquire() as conn, conn.transaction():
         before = await _find_channel(conn, desk, channel, inbox)
         if channel == "whatsapp" and change.enabled is False:
-            detail = "WhatsApp would go on sending its messages: take the webhook out of its settings there to close it."
+            detail = (
+                "WhatsApp would go on sending its messages: take the webhook out of its settings there to close it."
+            )
             raise Problem(409, detail)
         await operations.configure_channel(
             conn,

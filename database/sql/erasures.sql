@@ -9,7 +9,7 @@ ON CONFLICT (customer_id) DO UPDATE
 
 -- name: add_counts
 UPDATE erasures e
-   SET counts = (SELECT jsonb_object_agg(name, rows)
+   SET counts = (SELECT coalesce(jsonb_object_agg(name, rows), '{}')
                    FROM (SELECT name, sum(rows) AS rows
                            FROM (SELECT key AS name, value::bigint AS rows FROM jsonb_each_text(e.counts)
                                  UNION ALL SELECT key, value::bigint FROM jsonb_each_text(:counts::jsonb)) both_

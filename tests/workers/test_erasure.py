@@ -16,10 +16,10 @@ from channels.mail.parse import parse_mail
 from core.ids import new_id
 from core.settings import Settings
 from database import intake, queue
-from database.erasure import NotConfirmed, UnknownCustomer, erase_customer
+from database.erasure import NotConfirmed, UnknownCustomer, erase_customer, hash_subject
 from database.files import PostgresFiles
 from database.pool import DbPool
-from database.queries import conversations, feedback, intents, sources
+from database.queries import conversations, erasures, feedback, intents, sources
 from database.queries.erasures import Certificate
 from database.queries.intents import NewModel
 from database.retention import DATA_CLASSES
@@ -211,6 +211,17 @@ async def test_a_certificate_is_kept_tells_nobody_who_it_was_and_asking_again_re
     assert await erase(desk, customer_id) == certificate
     with pytest.raises(NotConfirmed):
         await erase(desk, customer_id, "bob@example.com")
+
+
+async def test_an_erasure_is_finished_also_where_retention_took_the_customer_after_it_was_interrupted(
+    desk: Desk,
+) -> None:
+    customer_id = CustomerId(new_id())
+    async with desk.pool.acquire() as conn:
+        await erasures.begin(conn, customer_id, subjects=[hash_subject(SECRET, ADDRESS)], erased_by="operator")
+    certificate = await erase(desk, customer_id)
+    assert (certificate.finished_at is not None, certificate.erased_by) == (True, "operator")
+    assert await desk.fetch_value("SELECT count(*) FROM audit_log WHERE action = 'customer.erased'") == 1
 
 
 async def test_two_who_ask_at_once_get_the_same_certificate(desk: Desk) -> None:
