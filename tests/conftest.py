@@ -27,7 +27,10 @@ from database.init_db import init_db
 from database.pool import DbConnection, DbPool, connect, open_pool
 
 # Durability is Postgres's own matter; tests kill our processes, never the server, so the disk need not be waited for.
-FAST_SETTINGS = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 200\n"
+# No autovacuum: it would count rows anew in the middle of a test of plans, and takes time from the others.
+FAST_SETTINGS = (
+    "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\nmax_connections = 200\n"
+)
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 4 * 2**30  # what the servers of one test run need at most, and as much again for whoever else uses it
 SAMPLE_KNOWLEDGE = Path(__file__).parents[1] / "docs" / "sample-knowledge"
