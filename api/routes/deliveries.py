@@ -59,7 +59,7 @@ async def settle_delivery(reply_id: UUID, verdict: Verdict, desk: DeskDep, audit
     settle = outbox.confirm_sent if verdict.outcome == "sent" else outbox.send_again
     async with desk.pool.acquire() as conn, conn.transaction():
         if await settle(conn, message_id) is None:
-            raise Problem(409, "This reply does not wait for a verdict; look at the list again.")
+            raise Problem(409, "This reply does not wait for a verdict now; look again how it stands.")
         await settle_notices(conn, message_id)
         left = await outbox.list_undelivered(conn, None, max_rows=100)
         await audit.record(conn, "delivery.settled", "delivery", reply_id, after={"outcome": verdict.outcome})

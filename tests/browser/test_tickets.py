@@ -1,16 +1,19 @@
 """The tickets of the console: read, answered and triaged, with the mouse, the keyboard and a phone."""
 
 import re
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Literal
 
 import pytest
 from playwright.async_api import Error, Locator, expect
 
+from database import outbox, undelivered
 from tests.api.people import bear
 from tests.api.service import Service, issue_key
+from tests.api.turns import answer
 from tests.browser.console import PHONE, Console
-from tests.browser.desk import DRAFT, furnish, write_answered, write_escalated
+from tests.browser.desk import DRAFT, furnish, write, write_answered, write_escalated
 
 DESKTOP = {"width": 1440, "height": 900}
 EACH_LOOK = pytest.mark.parametrize("look", ["light", "dark"])
@@ -223,3 +226,29 @@ async def test_a_phone_shows_the_list_or_the_ticket(console: Console, site: Serv
     assert width <= PHONE["width"]
     await console.page.get_by_role("button", name="Back to the list").click()
     await expect(lines(console).first).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("give_up", "told", "choice", "becomes"),
+    [
+        (undelivered.fail, "Not delivered", "Send again", "queued"),
+        (undelivered.leave_in_doubt, "Delivery in doubt", "Mark as sent", "sent"),
+    ],
+)
+async def test_a_reply_that_may_not_have_arrived_is_settled_where_it_stands(
+    console: Console, site: Service, give_up: Callable[..., Awaitable[None]], told: str, choice: str, becomes: str
+) -> None:
+    opened = await write(site)
+    reply_id = await answer(site.pool, opened.turn, "Choose “Forgot password” on the page to sign in.")
+    async with site.pool.acquire() as conn, conn.transaction():
+        (reply,) = await outbox.claim(conn, max_replies=1, lease_seconds=60)
+        await give_up(conn, reply, "The mailbox did not answer.")
+    await console.sign_in(f"/desk/tickets/{opened.ref}")
+    conversation = console.page.get_by_role("region", name="Conversation")
+    await expect(conversation).to_contain_text(f"{told}The mailbox did not answer.")
+    await console.keep_screenshot(becomes)
+    await console.expect_accessible()
+    await conversation.get_by_role("button", name=choice).click()
+    await expect(conversation.get_by_role("group", name="Settle the delivery")).to_be_hidden()
+    async with site.pool.acquire() as conn:
+        assert await conn.fetchval("SELECT state FROM outbox WHERE id = $1", reply_id) == becomes

@@ -2,8 +2,8 @@ import { Tooltip } from "@mantine/core";
 import { useRef } from "react";
 import { splitCitations } from "../../../shared/citations";
 import { describeAge, describeMoment } from "../../../shared/time";
+import { Delivery } from "./delivery";
 import { Files } from "./files";
-import { DELIVERY_LABELS } from "./labels";
 import type { File, Message, TicketDetail } from "./types";
 import styles from "./conversation.module.css";
 
@@ -33,7 +33,9 @@ export function MessageEntry({ message, files, ticket, now }: MessageEntryProps)
         </details>
       )}
       <Files files={files} />
-      {message.delivery && <Delivery state={message.delivery} error={message.delivery_error} />}
+      {message.delivery && (
+        <Delivery message={message} state={message.delivery} ticketRef={ticket.ticket_ref} />
+      )}
     </article>
   );
 }
@@ -91,19 +93,6 @@ function Words({ message }: { message: Message }) {
         </details>
       )}
     </>
-  );
-}
-
-function Delivery({ state, error }: { state: NonNullable<Message["delivery"]>; error: string | null }) {
-  const isBad = state === "failed" || state === "unknown" || state === "needs_template";
-  if (!isBad) return <p className={styles.delivery}>{DELIVERY_LABELS[state]}</p>;
-  return (
-    <p className={styles.delivery}>
-      <span className={styles.bad} data-state={state}>
-        {DELIVERY_LABELS[state]}
-      </span>
-      {error}
-    </p>
   );
 }
 

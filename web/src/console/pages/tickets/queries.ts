@@ -15,7 +15,7 @@ import { describeProblem } from "../../api/problems";
 import { ROUTE_LABELS } from "./labels";
 import { isDetail, type Correction, type Escalation, type Member, type Route } from "./types";
 import type { Ticket, TicketDetail } from "./types";
-import type { TicketQuery, TicketState } from "./types";
+import type { TicketQuery, TicketState, Verdict } from "./types";
 
 const OTHER_TICKETS = 6;
 const TEAMS_STAY_MS = 300_000;
@@ -150,6 +150,24 @@ export function useAssign(ref: string) {
       undo?.();
       complain("The ticket was not assigned")(error);
     },
+    onSettled: () => refresh(queries, ref),
+  });
+}
+
+/** What a person knows of a reply that failed or is in doubt: it was sent, or it was not and goes out once more. */
+export function useVerdict(ref: string) {
+  const api = useApi();
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, outcome }: Verdict & { id: string }) =>
+      read(api.POST("/deliveries/{reply_id}/verdict", { params: { path: { reply_id: id } }, body: { outcome } })),
+    onSuccess: (_, { id, outcome }) =>
+      change(queries, ref, ({ messages }) => ({
+        messages: messages.map((message) =>
+          message.id === id ? { ...message, delivery: outcome === "sent" ? "sent" : "queued" } : message,
+        ),
+      })),
+    onError: complain("Nothing was changed"),
     onSettled: () => refresh(queries, ref),
   });
 }

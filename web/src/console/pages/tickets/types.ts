@@ -19,6 +19,7 @@ export type Run = Schemas["RunView"];
 export type ToolCall = Schemas["ToolCallView"];
 export type Correction = Schemas["Correction"];
 export type Escalation = Schemas["Escalation"];
+export type Verdict = Schemas["Verdict"];
 
 export type Status = TicketRow["status"];
 export type Priority = TicketRow["priority"];
