@@ -60,7 +60,7 @@ export function Shell({ children }: { children: ReactNode }) {
 function SearchButton() {
   const modifier = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl";
   return (
-    <UnstyledButton className="search-button" onClick={spotlight.open} aria-label="Search pages and actions">
+    <UnstyledButton className="search-button" onClick={spotlight.open} aria-label="Search pages, actions and tickets">
       <SearchIcon size={16} aria-hidden />
       <span className="search-button__text">Search</span>
       <span className="search-button__keys">
