@@ -210,7 +210,7 @@ async def test_whoever_does_not_see_a_chart_gets_it_as_a_table(console: Console,
         await expect(table.get_by_role("row")).to_have_count(25)  # an hour each, below their names
     cells = await console.page.get_by_role("table", name="Messages", exact=True).locator("td:nth-child(2)").all()
     assert sum([int(await cell.inner_text()) for cell in cells]) == 20
-    await console.page.get_by_text("Agent’s turn", exact=True).click()
+    await console.page.get_by_text("Assistant’s turn", exact=True).click()
     await expect(console.page.get_by_role("table", name="Latency")).to_contain_text(" s")
 
 

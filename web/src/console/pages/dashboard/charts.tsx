@@ -66,7 +66,7 @@ function Latency({ points, moments }: ChartProps) {
       onChange={setOf}
       data={[
         { value: "reply", label: "First reply" },
-        { value: "agent", label: "Agent’s turn" },
+        { value: "agent", label: "Assistant’s turn" },
       ]}
     />
   );

@@ -48,12 +48,12 @@ export function LiveStrip({ health, waiting }: LiveStripProps) {
         <Stat
           label="Dead letters"
           value={now && formatCount(now.deadLetters)}
-          note="given up by machines"
+          note="given up after all tries"
           isWorrying={(now?.deadLetters ?? 0) > 0}
         />
         <Stat
           label="Undelivered"
-          value={now && formatCount(now.undelivered)}
+          value={now && describeUndelivered(now.undelivered)}
           note="replies a person must see to"
           isWorrying={(now?.undelivered ?? 0) > 0}
         />
@@ -70,6 +70,10 @@ export function LiveStrip({ health, waiting }: LiveStripProps) {
 
 function describeWorkers({ workers, busy, slots }: Now): string {
   return workers === 0 ? "none is heard of" : `${formatCount(busy)} of ${formatCount(slots)} places taken`;
+}
+
+function describeUndelivered(count: number): ReactNode {
+  return count === 0 ? formatCount(count) : <Link to="/tickets?undelivered">{formatCount(count)}</Link>;
 }
 
 interface StatProps {

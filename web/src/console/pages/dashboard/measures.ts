@@ -59,7 +59,7 @@ export const MEASURES = {
   },
   agent: {
     name: "agent_p50_seconds",
-    label: "Agent’s turn, median",
+    label: "Assistant’s turn, median",
     short: "Turn P50",
     format: formatDuration,
     better: "down",
