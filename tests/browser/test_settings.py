@@ -83,11 +83,11 @@ async def test_a_channel_is_closed_and_told_how_long_to_wait(console: Console, o
     await expect(form).to_contain_text("Working")
     await form.get_by_role("switch").set_checked(False, force=True)
     await expect(form).to_contain_text("Closed")
-    await form.get_by_label("Wait for more words").click()
+    await form.get_by_label("Wait for more messages").click()
     await console.page.get_by_role("option", name="3 seconds").click()
     await console.page.reload()
     await expect(form).to_contain_text("Closed")
-    await expect(form.get_by_role("combobox", name="Wait for more words")).to_have_value("3 seconds")
+    await expect(form.get_by_role("combobox", name="Wait for more messages")).to_have_value("3 seconds")
 
 
 async def test_a_test_message_is_followed_until_the_mail_server_has_it(

@@ -31,9 +31,11 @@ export function ChannelCard({ channel }: { channel: Channel }) {
           <Title order={2} size="h4">
             {name}
           </Title>
-          <Text size="sm" c="dimmed" truncate title={channel.inbox}>
-            {channel.inbox}
-          </Text>
+          {channel.channel !== "web" && (
+            <Text size="sm" c="dimmed" truncate title={channel.inbox}>
+              {channel.inbox}
+            </Text>
+          )}
         </div>
         <Badge color={state.color} variant="light">
           {state.label}

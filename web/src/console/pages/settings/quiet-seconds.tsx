@@ -16,10 +16,10 @@ export function QuietSeconds({ channel, change }: QuietSecondsProps) {
   const values = CHOICES.includes(current) || current === OWN ? CHOICES : [...CHOICES, current];
   return (
     <Select
-      label="Wait for more words"
+      label="Wait for more messages"
       size="sm"
       allowDeselect={false}
-      data={[{ value: OWN, label: "As the channel does" }, ...values.map(describe)]}
+      data={[{ value: OWN, label: "The usual time" }, ...values.map(describe)]}
       value={current}
       onChange={(value) => change({ quiet_seconds: value === OWN ? null : Number(value) })}
     />
