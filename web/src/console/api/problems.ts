@@ -1,4 +1,5 @@
 import { ApiError, describeWait } from "../../shared/api-error";
+import { toSentence } from "../../shared/sentence";
 
 /** What went wrong and what to do about it, in the words of whoever works at the desk. */
 export function describeProblem(error: unknown): string {
@@ -25,11 +26,6 @@ export function describeProblem(error: unknown): string {
 export function describeField(error: unknown, field: string): string | null {
   const found = error instanceof ApiError ? error.fields.find((problem) => problem.field === field) : undefined;
   return found ? toSentence(found.message) : null;
-}
-
-function toSentence(message: string): string {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** Signing in is the one place where 401 is about what was typed. */

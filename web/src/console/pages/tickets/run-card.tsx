@@ -1,3 +1,4 @@
+import { toSentence } from "../../../shared/sentence";
 import { describeAge, describeMoment } from "../../../shared/time";
 import { ConfidenceBar } from "./confidence-bar";
 import { OUTCOME_LABELS, readName } from "./labels";
@@ -18,7 +19,7 @@ export function RunCard({ run, now, isLatest }: { run: Run; now: number; isLates
       {run.confidence !== null && run.required_confidence !== null && (
         <ConfidenceBar confidence={run.confidence} required={run.required_confidence} />
       )}
-      {run.reason && <p className={styles.words}>{run.reason}</p>}
+      {run.reason && <p className={styles.words}>{toSentence(run.reason)}</p>}
       <dl className={styles.facts}>
         {run.rule && <Fact name="Rule">{readName(run.rule)}</Fact>}
         <Fact name="Model">
@@ -42,7 +43,7 @@ function ToolCalls({ calls }: { calls: readonly ToolCall[] }) {
           <details>
             <summary>
               <span>{readName(call.tool)}</span>
-              <small>{Math.round(call.milliseconds)} ms</small>
+              <small>{describeTook(call.milliseconds)}</small>
             </summary>
             <pre tabIndex={0} aria-label="Arguments">
               {JSON.stringify(call.arguments, null, 2)}
@@ -69,6 +70,10 @@ function Labels({ run }: { run: Run }) {
       ))}
     </ul>
   );
+}
+
+function describeTook(milliseconds: number): string {
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 function describeTokens({ input_tokens, cached_tokens, output_tokens }: Run): string {
