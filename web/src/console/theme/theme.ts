@@ -91,6 +91,9 @@ export const resolveVariables: CSSVariablesResolver = () => {
     "--mantine-color-default-hover": "var(--sunken)",
     "--mantine-color-default-color": "var(--text)",
     "--mantine-color-default-border": "var(--line)",
+    "--mantine-color-disabled": "var(--line)",
+    "--mantine-color-disabled-color": "var(--control-line)",
+    "--mantine-color-disabled-border": "var(--line)",
     "--mantine-primary-color-contrast": "var(--on-accent)",
   };
   return { variables: {}, light: roles, dark: roles };
