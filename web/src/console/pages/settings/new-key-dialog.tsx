@@ -54,7 +54,7 @@ export function NewKeyDialog({ close }: { close(): void }) {
           </Checkbox.Group>
           <Group grow align="flex-start">
             <Select
-              label="How often it may ask"
+              label="Limit"
               allowDeselect={false}
               data={listChoices(TIER_LABELS)}
               value={tier}
