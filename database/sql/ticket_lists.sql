@@ -115,7 +115,8 @@ SELECT id FROM tickets WHERE assignee_id = :assignee_id ORDER BY updated_at DESC
 SELECT id FROM tickets WHERE delivery_problem IS NOT NULL ORDER BY updated_at DESC LIMIT :max_chosen;
 
 -- name: describe
--- Tickets as a list shows them, in the order given. What a customer is not shown is not the last message for them.
+-- Tickets as a list shows them, in the order given. What a customer is not shown is not the last message for them. The
+-- markers of sources lead nowhere in a list.
 SELECT t.ref AS ticket_ref, t.subject, t.status, t.priority, t.category, t.intent, v.channel, v.inbox, v.customer_id,
        coalesce(nullif(v.contact_name, ''), c.name) AS customer_name, t.route, t.team, u.id AS assignee_id,
        coalesce(nullif(u.name, ''), u.email) AS assignee_name, v.owner,
@@ -128,7 +129,9 @@ SELECT t.ref AS ticket_ref, t.subject, t.status, t.priority, t.category, t.inten
   JOIN customers c ON c.id = v.customer_id JOIN queue_threads q ON q.id = v.thread_id
   LEFT JOIN users u ON u.id = t.assignee_id
   LEFT JOIN LATERAL (
-       SELECT m.author, left(m.text, 200) AS excerpt, m.created_at
+       SELECT m.author, m.created_at,
+              left(CASE m.author WHEN 'assistant' THEN regexp_replace(m.text, ' ?\[\d{1,3}\]', '', 'g') ELSE m.text END, 200)
+                  AS excerpt
          FROM messages m LEFT JOIN outbox o ON o.id = m.id
         WHERE m.conversation_id = v.id AND m.author <> 'system'
           AND (NOT :only_visible::boolean OR m.author = 'customer' OR o.state IN ('sent', 'delivered', 'read'))

@@ -20,13 +20,13 @@ UPDATE tickets t SET route = r.category, team = r.team, handover_reason = :reaso
  WHERE t.conversation_id = :conversation_id AND r.category = :route;
 
 -- name: return_to_agent
--- The agent answers what comes next, as often as in any other matter. It is open because a person said so: thanks take
--- back no reopening of before.
+-- The agent answers what comes next, as often as in any other matter, and nobody of the staff has it. It is open because
+-- a person said so: thanks take back no reopening of before.
 WITH returned AS (
     UPDATE conversations SET owner = 'agent', automatic_replies = 0, updated_at = now() WHERE id = :conversation_id
 )
 UPDATE tickets SET status = 'open', route = NULL, team = NULL, handover_reason = NULL, handover_summary = NULL,
-       handover_draft = NULL, reopened_from = NULL, updated_at = now()
+       handover_draft = NULL, reopened_from = NULL, assignee_id = NULL, updated_at = now()
  WHERE conversation_id = :conversation_id;
 
 -- name: assign

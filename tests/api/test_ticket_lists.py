@@ -216,6 +216,18 @@ async def test_a_row_says_who_spoke_last_and_what_waits_for_a_person(own_shelf: 
     assert row["last_message"]["excerpt"] == "x" * 200
 
 
+async def test_a_row_shows_an_answer_without_the_markers_of_its_sources(own_shelf: Shelf) -> None:
+    ref = "TF-20261121-0002"
+    async with own_shelf.service.pool.acquire() as conn:
+        await say(conn, ref, "Choose Export [1]. It takes an hour [2].", "assistant")
+    (row,) = (await own_shelf.page(q=ref))["tickets"]
+    assert row["last_message"]["excerpt"] == "Choose Export. It takes an hour."
+    async with own_shelf.service.pool.acquire() as conn:
+        await say(conn, ref, "row [1] fails", "customer")
+    (row,) = (await own_shelf.page(q=ref))["tickets"]
+    assert row["last_message"]["excerpt"] == "row [1] fails"
+
+
 async def test_a_customer_sees_their_own_tickets_as_their_pages_show_them(own_shelf: Shelf) -> None:
     headers, _, customer_id = await own_shelf.sign_in.customer()
     async with own_shelf.service.pool.acquire() as conn:

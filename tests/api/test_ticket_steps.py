@@ -317,8 +317,9 @@ async def test_a_conversation_goes_back_to_the_agent_when_a_person_has_answered(
     assert "answer first" in problem["detail"]
     replied = await do(service, staff, ref, "replies", {"text": "Please restart it."})
     assert "release" in replied["ticket"]["allowed"]
+    assert replied["ticket"]["assignee"] is not None
     done = await do(service, staff, ref, "release")
-    assert (done["status"], done["owner"], done["team"]) == ("open", "agent", None)
+    assert (done["status"], done["owner"], done["team"], done["assignee"]) == ("open", "agent", None, None)
 
 
 async def test_a_conversation_does_not_go_back_over_words_that_nobody_has_read(
