@@ -53,7 +53,11 @@ async def ingest_documents(
     A file is known by its path below `root`: loading it again makes a new revision of the same article. An article
     that was made a draft stays one, unless the document says otherwise.
     """
-    for path in paths:
+    for number, path in enumerate(paths):
+        if number.bit_count() == 1:
+            # As often as their number has doubled: with plans for empty tables the comparisons take ten times as long.
+            async with pool.acquire() as conn:
+                await knowledge.refresh_statistics(conn)
         try:
             document = await asyncio.to_thread(read_document, path)
         except DocumentError as error:

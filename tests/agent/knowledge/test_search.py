@@ -77,3 +77,16 @@ async def test_one_damaged_file_does_not_stop_the_others(pool: DbPool, tmp_path:
     paths = [tmp_path / "bad.txt", tmp_path / "good.txt"]
     results = [result async for result in ingest_documents(pool, None, paths)]
     assert [result.problem is None for result in results] == [False, True]
+
+
+async def test_the_planner_learns_while_a_load_goes_on_how_large_the_knowledge_is(pool: DbPool, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.md" for number in range(9)]
+    for path in paths:
+        path.write_text(f"# Title {path.stem}\n\nText {path.stem}.")
+    known: list[int] = []
+    async for _ in ingest_documents(pool, None, paths):
+        async with pool.acquire() as conn:
+            known.append(
+                await conn.fetchval("SELECT reltuples::int FROM pg_class WHERE relname = 'knowledge_articles'")
+            )
+    assert known == [-1, 1, 2, 2, 4, 4, 4, 4, 8]
