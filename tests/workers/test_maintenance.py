@@ -69,19 +69,20 @@ async def wait_until_elected(*candidates: Upkeep) -> Upkeep:
 
 
 async def test_of_many_workers_one_is_elected_and_another_when_it_has_gone(database_url: str) -> None:
-    first, second, third = (Upkeep(database_url) for _ in range(3))
+    first, second, third = (Upkeep(database_url, round_seconds=0.5) for _ in range(3))
     async with run_in_background(second.maintenance.run()):
         await wait_until_elected(second)
         async with run_in_background(first.maintenance.run(), third.maintenance.run()):
             assert await wait_until_elected(first, second, third) is second
-            await asyncio.sleep(0.1)  # some rounds, in which the others stand again
+            await asyncio.sleep(1.2)  # some rounds, in which the others stand again
             assert await wait_until_elected(first, second, third) is second
     async with run_in_background(first.maintenance.run(), third.maintenance.run()):
         assert await wait_until_elected(first, third) in {first, third}
 
 
 async def test_whose_connection_is_cut_is_not_elected_any_more(desk: DbConnection, database_url: str) -> None:
-    first, second = Upkeep(database_url), Upkeep(database_url)
+    # Rounds so long that nobody takes the holder, which says nothing, to be frozen.
+    first, second = [Upkeep(database_url, round_seconds=1) for _ in range(2)]
     async with run_in_background(first.maintenance.run()):
         await wait_until_elected(first)
         holder = await connect(database_url, application="test")
