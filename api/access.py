@@ -122,6 +122,9 @@ def allow(scope: Scope, *, own: bool = False) -> Allow:
     return Allow(f"{scope}, own" if own else scope, scope, own)
 
 
+ADMIN = Depends(allow("admin"))
+
+
 @dataclass(frozen=True, slots=True)
 class _Person(Access):
     async def __call__(self, request: Request, desk: DeskDep, bearer: Bearer) -> Caller:

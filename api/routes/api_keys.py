@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.access import allow
+from api.access import ADMIN
 from api.audit import AuditDep
 from api.desk import DeskDep
 from api.problems import Problem
@@ -16,7 +16,7 @@ from api.schemas.base import Request as RequestBody
 from database.queries import api_keys
 from database.types import SCOPES, Facts, Scope, Tier
 
-router = APIRouter(prefix="/keys", tags=["keys"], dependencies=[Depends(allow("admin"))])
+router = APIRouter(prefix="/keys", tags=["keys"], dependencies=[ADMIN])
 
 
 class KeyView(BaseModel):

@@ -5,15 +5,15 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from api.access import allow
+from api.access import ADMIN
 from api.desk import DeskDep
 from database.queries.audit import Filters, list_entries, verify
 from database.types import ActorKind
 
-router = APIRouter(prefix="/audit", tags=["audit"], dependencies=[Depends(allow("admin"))])
+router = APIRouter(prefix="/audit", tags=["audit"], dependencies=[ADMIN])
 
 # What a check in one request reads; `nightdesk audit verify` reads everything.
 MAX_CHECKED = 20_000

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 from pydantic import EmailStr, StringConstraints, TypeAdapter, ValidationError
 
-from api.access import allow
+from api.access import ADMIN, allow
 from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
@@ -33,7 +33,6 @@ from database.types import Channel, Facts, IdentifierKind, MailPath, ReplyPath, 
 from database.types.jobs import JobId, JobView, TrialMessage
 
 router = APIRouter(prefix="/settings", tags=["settings"])
-ADMIN = Depends(allow("admin"))
 
 Inbox = Annotated[
     str, Path(max_length=320, pattern=r"^[^\x00-\x1f]+$", description="As the list of channels names it.")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from api.access import Caller, allow
+from api.access import ADMIN, Caller, allow
 from api.audit import Audit, AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
@@ -95,7 +95,7 @@ async def read_customer(customer_id: UUID, desk: DeskDep, audit: AuditDep) -> Cu
 
 @router.get(
     "/customers/{customer_id}/export",
-    dependencies=[Depends(allow("admin"))],
+    dependencies=[ADMIN],
     response_class=StreamingResponse,
     responses=_EXPORT,
 )
@@ -112,7 +112,7 @@ async def export_own(desk: DeskDep, caller: Annotated[Caller, Depends(allow("adm
     return await _export(desk, caller.customer_id)
 
 
-@router.post("/customers/{customer_id}/erasure", dependencies=[Depends(allow("admin"))])
+@router.post("/customers/{customer_id}/erasure", dependencies=[ADMIN])
 async def erase(customer_id: UUID, order: ErasureOrder, desk: DeskDep, audit: AuditDep) -> ErasureCertificate:
     """Erase a customer for good. Asking again finishes what was interrupted, and answers with the same certificate."""
     try:

@@ -6,9 +6,9 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
-from api.access import allow
+from api.access import ADMIN
 from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem
@@ -27,7 +27,7 @@ PROBE_INBOX = "probe"
 _RECHECK_SECONDS = 0.5
 
 
-@router.post("/test/queue", dependencies=[Depends(allow("admin"))])
+@router.post("/test/queue", dependencies=[ADMIN])
 async def probe_queue(desk: DeskDep, audit: AuditDep, body: Probe | None = None) -> ProbeReport:
     """Push one message through the whole pipeline and report what each stage took. Needs a key with `admin`.
 

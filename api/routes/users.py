@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, SecretStr
 
-from api.access import allow
+from api.access import ADMIN, allow
 from api.audit import AuditDep
 from api.desk import Desk, DeskDep
 from api.problems import Problem, refuse_field
@@ -20,7 +20,6 @@ from database.types import Role, UserId
 
 router = APIRouter(tags=["users"])
 
-ADMIN = Depends(allow("admin"))
 Before = Annotated[UUID | None, Query(description="`next` of the page before.")]
 PageSize = Annotated[int, Query(ge=1, le=200)]
 

@@ -1,3 +1,6 @@
+-- part: open
+        NOT EXISTS (SELECT FROM channel_configs f WHERE f.channel = c.channel AND f.inbox = c.inbox AND NOT f.enabled)
+
 -- name: take
 -- The right to poll an inbox: nobody has it, its time ran out, or it is ours already. A closed one is nobody's.
 INSERT INTO channel_cursors AS c (channel, inbox, lease_token, leased_until)
@@ -56,9 +59,7 @@ UPDATE channel_cursors SET send_problem = NULL, send_problem_since = NULL
 SELECT channel, inbox, read_problem, send_problem, extract(epoch FROM watch_until - now())::float8 AS watch_seconds
   FROM channel_cursors c
  WHERE send_problem IS NOT NULL
-    OR ((read_problem IS NOT NULL OR watch_until < now() + interval '1 day')
-        AND NOT EXISTS (SELECT FROM channel_configs f
-                         WHERE f.channel = c.channel AND f.inbox = c.inbox AND NOT f.enabled))
+    OR ((read_problem IS NOT NULL OR watch_until < now() + interval '1 day') AND {{open}})
  ORDER BY channel, inbox;
 
 -- name: list_inboxes
@@ -69,6 +70,5 @@ SELECT c.channel, c.inbox, c.synced_at, o.watch_until, o.read_problem, o.read_pr
          WHERE s.channel = c.channel AND s.inbox = c.inbox AND s.state = 'listed') AS waiting
   FROM channel_cursors c
   LEFT JOIN LATERAL (SELECT c.watch_until, c.read_problem, c.read_problem_since
-                      WHERE NOT EXISTS (SELECT FROM channel_configs f
-                                         WHERE f.channel = c.channel AND f.inbox = c.inbox AND NOT f.enabled)) o ON true
+                      WHERE {{open}}) o ON true
  ORDER BY c.channel, c.inbox;
