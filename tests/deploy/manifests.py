@@ -95,6 +95,31 @@ def list_containers() -> Iterator[tuple[str, Mapping]]:
             yield name, container
 
 
+def matches(selector: Mapping, pod: Mapping) -> bool:
+    """Whether a selector takes a pod."""
+    labels = pod["metadata"]["labels"]
+    wanted = selector.get("matchLabels", {})
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        rule["operator"] == "In" and labels.get(rule["key"]) in rule["values"]
+        for rule in selector.get("matchExpressions", [])
+    )
+
+
+def list_selected(selector: Mapping) -> list[str]:
+    """The names of the pods that a selector takes."""
+    return [name for name, pod in list_pods().items() if matches(selector, pod)]
+
+
+def list_ports(pod: str) -> dict[str, int]:
+    """The ports of a pod by name."""
+    return {
+        port["name"]: port["containerPort"]
+        for name, container in list_containers()
+        if name == pod
+        for port in container.get("ports", [])
+    }
+
+
 def read_settings() -> dict[str, str]:
     """What the ConfigMap tells every pod."""
     settings: dict[str, str] = find("ConfigMap/settings")["data"]

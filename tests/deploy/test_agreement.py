@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from api.openapi import describe_api
 from core.settings import load_settings
 from tests.core.test_settings import list_variables
-from tests.deploy.manifests import ROOT, Mapping, list_containers, list_kind, list_services, read_settings
+from tests.deploy.manifests import EXAMPLE, ROOT, Mapping, list_containers, list_kind, list_services, read_settings
 from workers import metrics
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -117,6 +118,8 @@ def test_liveness_is_not_readiness() -> None:
 def test_every_image_has_an_exact_tag_and_ours_is_this_version() -> None:
     images = {service["image"] for service in list_services().values()}
     images |= {container["image"] for _, container in list_containers()}
+    (replaced,) = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())["images"]
+    images.add(f"{replaced['name']}:{replaced['newTag']}")
     assert f"nightdesk:{VERSION}" in images
     for image in images:
         name, _, tag = image.partition(":")
@@ -126,6 +129,8 @@ def test_every_image_has_an_exact_tag_and_ours_is_this_version() -> None:
 
 def test_nothing_secret_stands_in_the_files() -> None:
     assert not list_kind("Secret")
+    assert all(service["env_file"] == ".env" for service in list_desk().values())
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
     for service in list_services().values():
         for name, value in service.get("environment", {}).items():
             if re.search("KEY|PASSWORD|SECRET|TOKEN", name):

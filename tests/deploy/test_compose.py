@@ -199,6 +199,12 @@ def test_prometheus_asks_every_replica_where_it_listens() -> None:
     assert {api["API_HOST"], worker["WORKER_METRICS_HOST"]} == {"0.0.0.0"}
 
 
+def test_the_rules_lie_where_prometheus_looks_for_them() -> None:
+    mounts = list_mounts(list_services()["prometheus"])
+    for file in yaml.safe_load(SCRAPES.read_text())["rule_files"]:
+        assert mounts[f"/etc/prometheus/{file}"] == f"./prometheus/{file}"
+
+
 def test_the_key_lies_where_prometheus_looks_for_it() -> None:
     mounts = list_mounts(list_services()["prometheus"])
     folder = Path("/etc/prometheus")

@@ -20,6 +20,9 @@ from tests.deploy.manifests import (
     list_containers,
     list_kind,
     list_pods,
+    list_ports,
+    list_selected,
+    matches,
     name_of,
     read_resources,
     read_settings,
@@ -40,6 +43,15 @@ def check(resource: Mapping, version: str) -> None:
         check_custom(resource)
     else:
         kubernetes_validate.validate(resource, version, strict=True)
+
+
+def list_selectors() -> Iterator[tuple[str, Mapping]]:
+    """Every selector that is meant for the pods of one name, with that name."""
+    for kind in ("Deployment", "PodDisruptionBudget", "PodMonitor"):
+        for resource in list_kind(kind):
+            yield resource["metadata"]["name"], resource["spec"]["selector"]
+    for service in list_kind("Service"):
+        yield service["metadata"]["name"], {"matchLabels": service["spec"]["selector"]}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -160,43 +172,16 @@ def test_a_deployment_rolls_without_losing_one_and_spreads_over_the_nodes(name: 
     assert matches(spread["labelSelector"], list_pods()[name])
 
 
-def matches(selector: Mapping, pod: Mapping) -> bool:
-    """Whether a selector takes a pod."""
-    labels = pod["metadata"]["labels"]
-    wanted = selector.get("matchLabels", {})
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        rule["operator"] == "In" and labels.get(rule["key"]) in rule["values"]
-        for rule in selector.get("matchExpressions", [])
-    )
-
-
-def list_selected(selector: Mapping) -> list[str]:
-    """The names of the pods that a selector takes."""
-    return [name for name, pod in list_pods().items() if matches(selector, pod)]
-
-
-def list_ports(pod: str) -> dict[str, int]:
-    """The ports of a pod by name."""
-    return {
-        port["name"]: port["containerPort"]
-        for name, container in list_containers()
-        if name == pod
-        for port in container.get("ports", [])
-    }
-
-
-def list_selectors() -> Iterator[tuple[str, Mapping]]:
-    """Every selector that is meant for the pods of one name, with that name."""
-    for kind in ("Deployment", "PodDisruptionBudget", "PodMonitor"):
-        for resource in list_kind(kind):
-            yield resource["metadata"]["name"], resource["spec"]["selector"]
-    for service in list_kind("Service"):
-        yield service["metadata"]["name"], {"matchLabels": service["spec"]["selector"]}
-
-
 @pytest.mark.parametrize(("name", "selector"), list(list_selectors()))
 def test_a_selector_takes_the_pods_of_its_name_and_no_others(name: str, selector: Mapping) -> None:
     assert list_selected(selector) == [name]
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_an_owner_has_the_labels_of_its_pods(name: str) -> None:
+    (owner,) = [found for found in [*list_kind("Deployment"), *list_kind("Job")] if found["metadata"]["name"] == name]
+    assert owner["metadata"]["labels"] == list_pods()[name]["metadata"]["labels"]
+    assert owner["metadata"]["labels"]["app.kubernetes.io/component"] == name
 
 
 def test_an_autoscaler_counts_what_exists_and_can_measure_it() -> None:
