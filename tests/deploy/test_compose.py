@@ -54,7 +54,7 @@ def test_a_service_may_do_and_take_no_more_than_it_needs(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
+    assert service["deploy"]["resources"]["limits"].keys() == {"memory", "pids"}
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
     assert "privileged" not in service
     assert service.get("user") != "root"
