@@ -18,10 +18,10 @@ WEB_NEEDS := $(STAMPS)/node
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint chaos fuzz prove audit bench eval web lock clean
+.PHONY: help setup run test lint chaos fuzz prove audit bench eval web reference lock clean
 
 help: ## List these commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 setup: $(STAMPS)/python ## Make .venv and install what is locked
 
@@ -60,6 +60,9 @@ eval: setup $(STAMPS)/dev ## Measure how good the agent is; tables on screen, JS
 	$(BIN)/nightdesk eval
 
 web: web/dist/index.html ## Build the web pages
+
+reference: setup ## Write docs/api.md from the API's own description
+	$(BIN)/python -m api.reference > docs/api.md
 
 lock: $(STAMPS)/dev ## Pin requirements*.in again, for every platform, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements.in -o requirements.txt

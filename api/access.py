@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from api.desk import Desk, DeskDep
@@ -58,6 +59,13 @@ class Access:
     """A route's declaration of who may call it, in words for people and tests."""
 
     audience: str
+
+
+def list_declarations(dependant: Dependant) -> set[Access]:
+    """The declarations among the dependencies of a route, its router's included."""
+    call: object = dependant.call
+    below = {access for needed in dependant.dependencies for access in list_declarations(needed)}
+    return below | {call} if isinstance(call, Access) else below
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,4 +114,7 @@ def test_what_does_not_exist_is_found(tmp_path: Path) -> None:
     assert find_command(["kb", "forget"]) == "kb forget: no such command"
     assert find_command(["worker", "--turbo"]) == "worker --turbo: no option --turbo"
     assert {"API", "GMAIL"} <= list_groups()
-    assert _VARIABLE.findall("API_PORT, RATE_*, …_SENDS_PER_MINUTE and `GMAIL_ADDRESS`") == ["API_PORT", "GMAIL_ADDRESS"]
+    assert _VARIABLE.findall("API_PORT, RATE_*, …_SENDS_PER_MINUTE and `GMAIL_ADDRESS`") == [
+        "API_PORT",
+        "GMAIL_ADDRESS",
+    ]

@@ -13,7 +13,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from api.access import ANYONE, SIGNED_IN, TICKET_HOLDER, VENDOR, Access, Allow
+from api.access import ANYONE, SIGNED_IN, TICKET_HOLDER, VENDOR, Access, Allow, list_declarations
+from api.openapi import list_routes
 from api.tokens import make_access_token, read_access_token
 from channels.base import BadSignature
 from core.ids import hash_secret
@@ -24,7 +25,6 @@ from tests.api.callers import Headers, SignIn
 from tests.api.people import bear
 from tests.api.receivers import StubReceiver, installed
 from tests.api.service import SECRET_KEY, Service, issue_key, open_service
-from tests.api.test_access import list_declarations, list_routes
 from tests.api.world import HangUp, World, build_world, with_channels
 from tests.conftest import cloned
 

@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from fastapi.dependencies.models import Dependant
 
-from api.access import Allow
+from api.access import Allow, list_declarations
 from api.audit import open_audit
+from api.openapi import list_routes
 from tests.api.service import Service, expect_problem, issue_key, name_fields, submit
-from tests.api.test_access import list_declarations, list_routes
 from tests.api.turns import take_turn
 from tests.database.test_audit import UNGUARDED
 

@@ -9,14 +9,14 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from api.access import Open
+from api.access import Open, list_declarations
 from api.limits import Policy, PolicyName, RateLimits, list_policies
+from api.openapi import list_routes
 from api.tokens import make_access_token, read_access_token
 from core.settings import RateSettings, Settings, SettingsError, load_settings
 from tests.api.callers import SignIn
 from tests.api.people import bear
 from tests.api.service import FORM, SECRET_KEY, Service, expect_problem, hold_token, issue_key, open_service, submit
-from tests.api.test_access import list_declarations, list_routes
 
 # Open routes, and why nobody is counted there. All others count: tickets by their holder, the rest by its caller.
 UNCOUNTED = {

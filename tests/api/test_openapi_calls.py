@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pytest
 from fastapi import FastAPI
 
+from api.openapi import list_routes
 from core.settings import RateSettings, Settings
 from tests.api.calls import NO_ROUTE, ROLES, CallerRole, Tally, build_app, call_api
 from tests.api.service import open_service
-from tests.api.test_access import list_routes
 from tests.api.world import World, build_world, with_channels
 from tests.conftest import cloned
 

@@ -12,14 +12,14 @@ from pydantic import SecretStr
 
 from agent.knowledge.embedder import Embedders
 from agent.knowledge.search import KnowledgeSearch
-from api.access import allow
+from api.access import allow, list_declarations
+from api.openapi import list_routes
 from channels.registry import build_channels
 from core.channel_settings import MailboxSettings, MetaSettings
 from core.settings import Settings
 from database.queries import inboxes, jobs
 from database.queries.customers import add_stranger
 from tests.api.service import Service, expect_problem, issue_key, name_fields, open_service
-from tests.api.test_access import list_declarations, list_routes
 from tests.api.test_probe import answer_probe
 from tests.api.turns import woken
 from tests.emulators.smtp import PASSWORD, USER, SmtpServer, run_smtp

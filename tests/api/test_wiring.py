@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from api.access import Access, Open
+from api.access import Access, Open, list_declarations
+from api.openapi import list_routes
 from tests.api.service import Service
-from tests.api.test_access import list_declarations, list_routes
 
 ROOT = Path(__file__).parents[2]
 # Not open, but with a cookie that the documentation calls security as well.

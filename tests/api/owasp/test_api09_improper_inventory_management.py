@@ -3,9 +3,9 @@
 import httpx
 from starlette.routing import Mount
 
-from api.access import ANYONE, VENDOR
+from api.access import ANYONE, VENDOR, list_declarations
+from api.openapi import list_routes
 from tests.api.service import expect_problem
-from tests.api.test_access import list_declarations, list_routes
 from tests.api.world import World
 
 
