@@ -42,7 +42,7 @@ def test_a_configured_mailbox_reads_sends_and_takes_pushes(tmp_path: Path) -> No
     assert kit.reconciler is not None
     assert set(kit.receivers) == {"gmail"}
     assert [(poller.channel, poller.inbox, poller.poll_seconds) for poller in kit.pollers] == [("gmail", ADDRESS, 60.0)]
-    assert kit.sends_per_minute == 120
+    assert kit.sends_per_minute == 45
 
 
 def test_pushes_whose_audience_only_the_request_would_name_are_refused(tmp_path: Path) -> None:
