@@ -13,7 +13,7 @@ export function Channels() {
   if (list.data.channels.length === 0) {
     return (
       <Empty icon={InboxIcon} title="No channel is configured">
-        <p>Channels are set up in the environment of the server; its README lists the settings of each.</p>
+        <p>Channels are set up in the environment of the server; docs/channels says how, step by step.</p>
       </Empty>
     );
   }
