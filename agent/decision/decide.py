@@ -63,8 +63,11 @@ def decide(evidence: Evidence, limits: Limits) -> Decision:  # noqa: PLR0911  # 
 def find_threshold(evidence: Evidence, limits: Limits) -> float:
     """The confidence an answer needs: learned for its intent on its channel, its intent, its channel, or as set.
 
-    What was learned on the other scale does not count.
+    What was learned on the other scale does not count. Set to 1, nothing counts that was learned: it is how a desk is
+    told not to answer by itself, and a threshold that it found would lift that for an intent.
     """
+    if limits.confidence_threshold >= 1:
+        return limits.confidence_threshold
     intent = evidence.likely_intent
     scopes: list[tuple[str | None, str | None]] = [(None, evidence.channel)]
     if intent is not None:

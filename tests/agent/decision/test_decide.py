@@ -141,6 +141,12 @@ def test_a_learned_threshold_is_a_real_limit() -> None:
     assert decide(make_evidence(channel="gmail"), limits).action == "answer"
 
 
+def test_a_threshold_of_one_stops_automatic_answers_whatever_was_learned() -> None:
+    limits = Limits(confidence_threshold=1.0, max_automatic_replies=4, thresholds={("meaning", None, "web"): 0.5})
+    assert decide(make_evidence(channel="web"), limits).action == "hand_over"
+    assert decide(make_evidence(channel="web"), replace(limits, confidence_threshold=0.99)).action == "answer"
+
+
 def test_a_mandatory_rule_stands_before_everything_else() -> None:
     rules = (match("security_incident", "security", "always"), match("anger", "general", "likely"))
     decision = decide(make_evidence(policy=rules, best=None, automatic_replies=9), LIMITS)
