@@ -1,4 +1,4 @@
-"""What the documentation names exists: pages and their chapters, commands and their options, settings, make targets."""
+"""What the documentation names exists: pages and chapters, commands and options, settings, make targets, files."""
 
 import re
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from tests.core.test_settings import list_variables
 
 ROOT = Path(__file__).parents[1]
 _NOT_OURS = {"node_modules", "sample-knowledge"}
+_MADE = {".data", ".venv"}  # what a desk makes for itself
 DOCUMENTS = sorted(
     page
     for pattern in ("*.md", ".github/**/*.md", "[a-z]*/**/*.md")
@@ -28,6 +29,7 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 # A command begins a line or a span, or follows a path, a prompt, a shell's joint or the `--` of another command.
 _COMMAND = re.compile(r"(?:^ *|[/;&|$(] *|-- )nightdesk((?: [^\s`;&|)]+)*)", re.MULTILINE)
 _TARGET = re.compile(r"^ *make ([a-z-]+)", re.MULTILINE)
+_PATH = re.compile(r"`((?:\.?[a-z_-]+/)+[\w*.-]*)`")
 _VARIABLE = re.compile(r"(?<![\w…*.])[A-Z][A-Z\d]*(?:_[A-Z\d]+)+(?![\w*…])")
 
 
@@ -95,6 +97,13 @@ def test_every_command_exists_with_its_options(page: Path) -> None:
 def test_every_make_target_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(_TARGET.findall(list_code(page.read_text()))) <= targets
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_into_the_repository_exists(page: Path) -> None:
+    folders = {folder.name for folder in ROOT.iterdir() if folder.is_dir()} - _MADE
+    named = [path for path in _PATH.findall(page.read_text()) if path.partition("/")[0] in folders]
+    assert not [path for path in named if not list(ROOT.glob(path))]
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
