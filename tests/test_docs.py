@@ -64,7 +64,7 @@ def find_command(words: list[str]) -> str | None:
     for place, word in enumerate(words):
         if not hasattr(command, "commands"):
             break
-        if re.fullmatch(r"[a-z-]+", word) is None:
+        if re.fullmatch(r"[a-z][a-z-]*", word) is None:
             return None
         if word not in command.commands:
             return f"{' '.join(words[: place + 1])}: no such command"
