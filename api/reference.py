@@ -1,7 +1,7 @@
 """docs/api.md, written from the API's own description: `python -m api.reference` prints it for `make reference`."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from api.access import list_declarations
@@ -108,18 +108,23 @@ def _read_text(described: Mapping[str, Any]) -> str:
 
 
 def _list_contents(body: Mapping[str, Any]) -> list[str]:
-    """What a body may be, by its media types. JSON is not named: nearly everything is."""
-    found = []
+    """What a body may be, each with the media types it may come as. JSON is not named: nearly everything is."""
+    kinds: dict[str, list[str]] = {}
     for media, content in body.get("content", {}).items():
-        kind = name_type(content["schema"]) if content.get("schema") else ""
-        found.append(" ".join(part for part in ("" if media == "application/json" else f"`{media}`", kind) if part))
-    return [kind for kind in found if kind]
+        kinds.setdefault(name_type(content["schema"]) if content.get("schema") else "", []).append(media)
+    return [words for kind, medias in kinds.items() if (words := _name_content(kind, medias))]
+
+
+def _name_content(kind: str, medias: Sequence[str]) -> str:
+    if medias == ["application/json"]:
+        return kind
+    return " as ".join(part for part in (kind, " ".join(f"`{media}`" for media in medias)) if part)
 
 
 def _explain(schema: Mapping[str, Any]) -> str:
     """The type of a field or parameter, its bounds, its default, and what it means."""
     words = name_type(schema)
-    if schema.get("default") is not None:
+    if schema.get("default") not in (None, [], ""):
         words += f", `{schema['default']}` by default"
     text = _read_text(schema)
     return f"{words}. {text}" if text else words

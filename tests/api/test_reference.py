@@ -1,5 +1,6 @@
 """docs/api.md is what the API says of itself."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,19 @@ def test_a_route_is_written_with_its_callers_its_parameters_and_its_body() -> No
 )
 def test_a_type_is_named_in_words(schema: dict[str, object], words: str) -> None:
     assert reference.name_type(schema) == words
+
+
+def test_a_file_is_named_once_with_the_types_it_may_have() -> None:
+    file = {"schema": {"type": "string", "format": "binary"}}
+    answer = {"content": {"image/png": file, "image/gif": file}}
+    text = reference.write_route("GET /files", {"description": "", "responses": {"200": answer}}, "anyone")
+    assert "- 200: file as `image/png` `image/gif`\n" in text
+
+
+def test_every_status_that_a_route_refuses_with_is_explained() -> None:
+    sources = [path.read_text() for path in (PAGE.parents[1] / "api").rglob("*.py")]
+    raised = {status for source in sources for status in re.findall(r"Problem\(\s*(4\d\d|5\d\d)", source)}
+    assert {"401", "404"} <= raised <= set(re.findall(r"^\| (\d{3}) \|", PAGE.read_text(), re.MULTILINE))
 
 
 def test_nothing_that_is_documented_is_left_out() -> None:
