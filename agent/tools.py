@@ -4,12 +4,15 @@ Customer, conversation and channel come from the context: no argument of any too
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from agents import FunctionTool, RunContextWrapper, function_tool
+from agents.tool_context import ToolContext
 
 from agent.context import TurnContext
 from agent.effects import DRAFT_ACCEPTED, Categorise, Draft, Escalate, clean_model_text
+from core.tracing import find_span, trace_step
 from database.patience import DATABASE_TROUBLE
 from database.types import Priority, TicketCategory
 
@@ -26,6 +29,7 @@ def explain_failure(_context: RunContextWrapper[Any], error: Exception) -> str:
     """
     if isinstance(error, DATABASE_TROUBLE):
         raise error
+    find_span().fail(type(error).__name__)
     return f"The call failed ({type(error).__name__}). Check the arguments against the tool's description."
 
 
@@ -113,11 +117,29 @@ async def analyze_sentiment(ctx: Context, text: str) -> str:
     return json.dumps({"score": sentiment.score, "label": sentiment.label})
 
 
-TOOLS: tuple[FunctionTool, ...] = (
-    search_knowledge_base,
-    create_ticket,
-    get_customer_history,
-    escalate_to_human,
-    send_response,
-    analyze_sentiment,
+def _trace_calls(tool: FunctionTool) -> FunctionTool:
+    """The same tool, whose calls are spans. Not by the SDK's hooks: they run in tasks of their own, beside the call."""
+    attributes = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": tool.name,
+        "gen_ai.tool.type": "function",
+    }
+
+    async def call(context: ToolContext[Any], arguments: str) -> Any:  # noqa: ANN401  # the SDK's signature
+        with trace_step(f"execute_tool {tool.name}", attributes=attributes):
+            return await tool.on_invoke_tool(context, arguments)
+
+    return replace(tool, on_invoke_tool=call)
+
+
+TOOLS: tuple[FunctionTool, ...] = tuple(
+    _trace_calls(tool)
+    for tool in (
+        search_knowledge_base,
+        create_ticket,
+        get_customer_history,
+        escalate_to_human,
+        send_response,
+        analyze_sentiment,
+    )
 )

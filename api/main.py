@@ -41,13 +41,15 @@ from api.routes import (
     webhooks,
 )
 from api.schemas.base import ProblemDetails
-from api.version import VERSION
+from api.trace import Traced
 from channels.registry import build_channels, list_receivers
 from core.background import run_in_background
 from core.clock import Clock, read_system_clock
 from core.passwords import COST, Passwords
 from core.settings import ApiSettings, Settings
 from core.telemetry import ApiTelemetry
+from core.tracing import Tracing
+from core.version import VERSION
 from database.files import PostgresFiles
 from database.notify import DONE_CHANNEL, TICKET_CHANNEL, Notifier, listen
 from database.pool import open_pool
@@ -64,6 +66,7 @@ def create_app(
     secret_key: str,
     clock: Clock = read_system_clock,
     password_cost: int = COST,
+    tracing: Tracing | None = None,
 ) -> FastAPI:
     """The application, ready for a server; it connects to the database when the server starts it."""
     passwords = Passwords(password_cost)
@@ -111,7 +114,7 @@ def create_app(
         redirect_slashes=False,  # the redirection would carry the Host of whoever asked
         responses={"default": {"description": "Any error", "content": {MEDIA_TYPE: {}}, "model": ProblemDetails}},
     )
-    _install_edge(app, settings.api, telemetry)
+    _install_edge(app, settings.api, telemetry, tracing or Tracing())
     install_problem_handlers(app)
     # The busiest first: routes are compared with a request one after the other.
     for routes in (
@@ -145,7 +148,7 @@ def create_app(
     return app
 
 
-def _install_edge(app: FastAPI, settings: ApiSettings, telemetry: ApiTelemetry) -> None:
+def _install_edge(app: FastAPI, settings: ApiSettings, telemetry: ApiTelemetry, tracing: Tracing) -> None:
     """What every request passes, the last one first."""
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     if settings.cors_origins:
@@ -155,3 +158,4 @@ def _install_edge(app: FastAPI, settings: ApiSettings, telemetry: ApiTelemetry) 
     app.add_middleware(RequestIds)
     app.add_middleware(TrustedProxies, trusted=settings.trusted_proxies)
     app.add_middleware(Measured, telemetry=telemetry)
+    app.add_middleware(Traced, tracing=tracing)

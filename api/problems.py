@@ -120,6 +120,7 @@ async def _answer_bug(request: Request, error: Exception) -> JSONResponse:
     route = request.scope.get("route")
     # This answer is made outside the middleware that names and guards all others.
     request_id = str(request.state.request_id)
-    _log.error("unhandled error", route=getattr(route, "path", None), request_id=request_id, exc_info=error)
+    ids = {"request_id": request_id, **getattr(request.state, "trace_ids", {})}
+    _log.error("unhandled error", route=getattr(route, "path", None), **ids, exc_info=error)
     guards = {**SECURITY_HEADERS, "Cache-Control": NO_STORE, "X-Request-Id": request_id}
     return build_problem(500, "Something went wrong on our side. It has been logged.", headers=guards)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,8 @@ from rich.text import Text
 
 from core.errors import OperatorError
 from core.logging import configure_logging
-from core.settings import Settings, load_settings
+from core.settings import Settings, SettingsError, load_settings
+from core.tracing import Tracing
 from database.embedded import run_embedded
 from database.pool import Conn, connect
 from database.queries.audit import record
@@ -40,6 +41,41 @@ def prepare(process: str, *, is_quiet: bool = False) -> Settings:
         log = log.model_copy(update={"level": "WARNING"})
     configure_logging(log, process=process)
     return settings
+
+
+@contextmanager
+def observe(process: str) -> Iterator[tuple[Settings, Tracing]]:
+    """As `prepare`, for a process that lives long: until the block ends its errors are reported and its work is traced.
+
+    Only where the settings say so, and only then are the libraries for it loaded.
+    """
+    settings = load_settings()
+    with ExitStack() as stack:
+        report, tracing = None, Tracing()
+        if settings.sentry.dsn is not None:
+            from core.reports import open_reports
+
+            report = stack.enter_context(open_reports(settings.sentry, settings.environment, process=process))
+        configure_logging(settings.log, process=process, report=report)
+        if settings.otel.exporter_otlp_endpoint is not None:
+            from core.otlp import export_traces
+
+            tracing = stack.enter_context(export_traces(settings.otel, process=process))
+        yield settings, tracing
+
+
+def report_crash(error: Exception) -> None:
+    """Report an error that ends a command, where the settings say so; it is shown as a traceback all the same."""
+    try:
+        settings = load_settings()
+    except SettingsError:
+        return
+    if settings.sentry.dsn is None:
+        return
+    from core.reports import open_reports
+
+    with open_reports(settings.sentry, settings.environment, process="command") as report:
+        report(error, {"event": "a command broke", "source": __name__})
 
 
 @contextmanager

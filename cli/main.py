@@ -8,6 +8,7 @@ import typer
 
 from cli import ask, audit, bench, customers, gmail, kb, keys, learn, queue, replay, retention, serve, up, user
 from cli import eval as evaluation
+from cli.context import report_crash
 from core.errors import OperatorError
 from database.pool import DATABASE_ERRORS
 
@@ -50,6 +51,9 @@ def main() -> None:
         _fail(f"the database cannot be used: {type(error).__name__}: {error}; check DATABASE_URL")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        report_crash(error)
+        raise
 
 
 def _fail(message: str) -> NoReturn:

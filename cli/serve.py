@@ -4,15 +4,17 @@ import asyncio
 import gc
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
 
-from cli.context import open_database, prepare, read_secret_key
+from cli.context import observe, open_database, prepare, read_secret_key
 from core.background import end_despite_computing
 from core.settings import Settings
 from core.threads import compute_in_one_thread
+from core.tracing import Tracing
 from database.init_db import init_db
 
 GRACE_SECONDS = 2
@@ -24,18 +26,18 @@ def run_api(
     port: Annotated[int | None, typer.Option(help="Port to listen on. (default: API_PORT)")] = None,
 ) -> None:
     """Serve the web pages and the API."""
-    settings = prepare("api")
-    with open_database(settings) as url:
-        serve(settings, url, host=host or settings.api.host, port=settings.api.port if port is None else port)
+    with observe("api") as (settings, tracing), open_database(settings) as url:
+        port = settings.api.port if port is None else port
+        serve(settings, url, host=host or settings.api.host, port=port, tracing=tracing)
 
 
-def serve(settings: Settings, url: str, *, host: str, port: int) -> None:
+def serve(settings: Settings, url: str, *, host: str, port: int, tracing: Tracing | None = None) -> None:
     """Run uvicorn until a signal. Its access log is off: it would write ticket tokens."""
     import uvicorn
 
     from api.main import create_app
 
-    app = create_app(settings, database_url=url, secret_key=read_secret_key(settings))
+    app = create_app(settings, database_url=url, secret_key=read_secret_key(settings), tracing=tracing)
     # What is loaded by now stays for good; the collector need not walk through it again and again.
     gc.collect()
     gc.freeze()
@@ -66,16 +68,20 @@ def run_worker(
 
     from workers.worker import run_worker as work
 
-    settings = prepare("worker")
+    with observe("worker") as (given, tracing):
+        settings = _complete(given, concurrency)
+        with open_database(settings) as url:
+            uvloop.run(_until_signal(settings, url, partial(work, tracing=tracing)))
+    end_despite_computing()  # it may just be learning
+
+
+def _complete(settings: Settings, concurrency: int | None) -> Settings:
     if concurrency is not None:
         settings = settings.model_copy(
             update={"worker": settings.worker.model_copy(update={"concurrency": concurrency})}
         )
     # Codes that prove an address are made from it.
-    settings = settings.model_copy(update={"secret_key": SecretStr(read_secret_key(settings))})
-    with open_database(settings) as url:
-        uvloop.run(_until_signal(settings, url, work))
-    end_despite_computing()  # it may just be learning
+    return settings.model_copy(update={"secret_key": SecretStr(read_secret_key(settings))})
 
 
 async def _until_signal(settings: Settings, url: str, work: Work) -> None:

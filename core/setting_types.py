@@ -1,10 +1,11 @@
 """What a setting's text must look like."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 
@@ -33,8 +34,25 @@ def _require_origin(origin: str) -> str:
     return origin
 
 
+def _require_headers(headers: SecretStr) -> SecretStr:
+    parts = headers.get_secret_value().split(",")
+    if not all(re.fullmatch(r"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*=[\x20-\x7e]*", part) for part in parts):
+        raise ValueError("expected headers such as authorization=Bearer%20secret,x-team=desk")
+    return headers
+
+
+def _require_dsn(dsn: SecretStr) -> SecretStr:
+    if not re.fullmatch(
+        r"https?://[^\s/@:]+(?::[^\s/@:]+)?@[^\s/@:]+(?::\d{1,5})?(?:/[^\s/?#]+)*/\d+", dsn.get_secret_value()
+    ):
+        raise ValueError("expected a DSN such as https://key@sentry.example.com/42, as the project's settings show it")
+    return dsn
+
+
 HttpUrl = Annotated[str, AfterValidator(_require_http_url)]
 Address = Annotated[str, AfterValidator(_require_address)]
+Headers = Annotated[SecretStr, AfterValidator(_require_headers)]
+Dsn = Annotated[SecretStr, AfterValidator(_require_dsn)]
 # Lists are written with commas between their parts.
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split_list)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_require_origin)], ...], NoDecode, BeforeValidator(_split_list)]

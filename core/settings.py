@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -27,7 +27,7 @@ from core.channel_settings import (
     TwilioSettings,
 )
 from core.errors import OperatorError
-from core.setting_types import HttpUrl, Networks, Origins
+from core.setting_types import Dsn, Headers, HttpUrl, Networks, Origins
 
 Environment = Literal["development", "test", "production"]
 
@@ -203,6 +203,28 @@ class LogSettings(BaseModel):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class OtelSettings(BaseModel):
+    """Where traces go, under the names that OpenTelemetry gives its variables. Without an endpoint there are none."""
+
+    exporter_otlp_endpoint: HttpUrl | None = None
+    exporter_otlp_headers: Headers | None = None
+    service_name: Annotated[str, Field(pattern=r"\S")] | None = None
+    traces_sampler_arg: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+    def list_headers(self) -> dict[str, str]:
+        """The headers by name, their values decoded, as the standard writes them: `name=value,name=value`."""
+        if self.exporter_otlp_headers is None:
+            return {}
+        pairs = (part.partition("=") for part in self.exporter_otlp_headers.get_secret_value().split(","))
+        return {name.strip(): unquote(value.strip()) for name, _, value in pairs}
+
+
+class SentrySettings(BaseModel):
+    """Where errors are reported. Without a DSN they are only logged."""
+
+    dsn: Dsn | None = None
+
+
 class Settings(BaseSettings):
     """The whole tree. `WORKER_CONCURRENCY` in the environment is `settings.worker.concurrency`."""
 
@@ -232,8 +254,10 @@ class Settings(BaseSettings):
     mailbox: MailboxSettings = MailboxSettings()
     meta: MetaSettings = MetaSettings()
     openai: OpenAISettings = OpenAISettings()
+    otel: OtelSettings = OtelSettings()
     rate: RateSettings = RateSettings()
     retention: RetentionSettings = RetentionSettings()
+    sentry: SentrySettings = SentrySettings()
     ticket: TicketSettings = TicketSettings()
     twilio: TwilioSettings = TwilioSettings()
     worker: WorkerSettings = WorkerSettings()

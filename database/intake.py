@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from core.tracing import describe_queueing, trace_step
 from database import outbox, queue
 from database.pool import Conn
 from database.queries import inboxes, notices, sources
 from database.storable import make_storable, shorten
-from database.types import Channel, InboundMessage, Parsed, Published, Source, SourceId, StatusUpdate
+from database.types import Channel, InboundMessage, MessageId, Parsed, Published, Source, SourceId, StatusUpdate
 from database.undelivered import wait_for_customer
 
 UNREADABLE = "unreadable"
@@ -111,10 +112,16 @@ async def _publish(conn: Conn, messages: Sequence[InboundMessage], source_id: So
 
 
 async def _report(conn: Conn, channel: Channel, update: StatusUpdate, taken: TakenIn) -> None:
-    reply_id = await outbox.find_reply(conn, channel, update)
-    if reply_id is None:
+    reply = await outbox.find_reply(conn, channel, update)
+    if reply is None:
         taken.unmatched += 1
         return
+    attributes = {**describe_queueing("report", "outbox", channel), "nightdesk.delivery.state": update.state}
+    with trace_step("report outbox", "consumer", attributes, continued=reply.trace):
+        await _move(conn, channel, reply.id, update, taken)
+
+
+async def _move(conn: Conn, channel: Channel, reply_id: MessageId, update: StatusUpdate, taken: TakenIn) -> None:
     if update.is_window_closed and await wait_for_customer(
         conn, reply_id, update.error or "the 24 hours are over", vendor_id=update.vendor_id
     ):

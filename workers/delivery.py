@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 from channels.base import (
     Channels,
@@ -23,6 +25,7 @@ from core.ids import derive_code
 from core.logging import RareLog, bind_log_context, get_logger
 from core.settings import Settings
 from core.telemetry import WorkerTelemetry
+from core.tracing import Span, Tracing, describe_queueing, find_span, trace_step
 from database import outbox, undelivered
 from database.patience import DatabaseAway, run_patiently
 from database.pool import Conn, DbPool
@@ -54,6 +57,7 @@ class Deliverer:
         on_result: Callable[[str], None],
         announce: Announce = announce_nothing,
         telemetry: WorkerTelemetry | None = None,
+        tracing: Tracing | None = None,
         clock: Clock = read_system_clock,
     ) -> None:
         self._pool = pool
@@ -62,6 +66,7 @@ class Deliverer:
         self._on_result = on_result
         self._announce = announce
         self._telemetry = telemetry or WorkerTelemetry()
+        self._tracing = tracing or Tracing()
         self._clock = clock
         self._outage_log = RareLog(_log)
 
@@ -78,7 +83,10 @@ class Deliverer:
     async def deliver(self, reply: OutboundMessage) -> None:
         """Send one reply and record the result. A crash in between leaves the row `sending` until its lease ends."""
         ids = {"reply_id": str(reply.id), "conversation_id": str(reply.conversation_id)}
-        with bind_log_context(message_id=str(reply.in_reply_to), **ids):
+        with (
+            bind_log_context(message_id=str(reply.in_reply_to), **ids),
+            trace_delivery(self._tracing, "process", reply),
+        ):
             try:
                 await self._deliver(reply)
             except outbox.DeliveryLeaseLost:
@@ -87,7 +95,8 @@ class Deliverer:
                 self._outage_log.warning(
                     "the database is away, the delivery's result is lost with its lease", error=str(error)
                 )
-            except Exception:  # noqa: BLE001  # the row keeps its lease, and the pump must go on
+            except Exception as error:  # noqa: BLE001  # the row keeps its lease, and the pump must go on
+                find_span().fail(type(error).__name__)
                 _log.exception("delivery result could not be recorded; its lease will expire")
 
     async def _deliver(self, reply: OutboundMessage) -> None:
@@ -108,7 +117,7 @@ class Deliverer:
             return
         self._announce(Step.SENDING)
         try:
-            with self._telemetry.time_send(reply.channel):
+            with self._telemetry.time_send(reply.channel), trace_step(f"send {reply.channel}", "client"):
                 receipt = await sender.send(self._complete(reply))
         except (outbox.DeliveryLeaseLost, DatabaseAway):
             raise  # before it was handed over: whoever has it now, or the end of the lease, sends it
@@ -230,6 +239,20 @@ class Deliverer:
 
     async def _record(self, result: Callable[[Conn], Awaitable[object]]) -> None:
         await record_result(self._pool, result)
+
+
+def trace_delivery(
+    tracing: Tracing, verb: Literal["process", "reconcile"], reply: OutboundMessage
+) -> AbstractContextManager[Span]:
+    """A span of the trace that the reply came from, for one attempt to send it or one question about it."""
+    attributes = {
+        **describe_queueing("process", "outbox", reply.channel),
+        "messaging.operation.name": verb,
+        "messaging.message.id": str(reply.id),
+        "gen_ai.conversation.id": str(reply.conversation_id),
+        "nightdesk.attempt": reply.attempt,
+    }
+    return tracing.trace(f"{verb} outbox", "consumer", attributes, continued=reply.trace)
 
 
 async def record_result(pool: DbPool, result: Callable[[Conn], Awaitable[object]]) -> None:

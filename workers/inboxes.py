@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from channels.base import Channels
+from core.tracing import Tracing
 from database.files import FileStore
 from database.pool import DbPool
 from workers.sync import InboxSync
@@ -21,9 +22,18 @@ class Inboxes:
         lease_seconds: float,
         on_published: Callable[[], None],
         on_moved: Callable[[], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self._syncs = [
-            InboxSync(pool, files, poller, lease_seconds=lease_seconds, on_published=on_published, on_moved=on_moved)
+            InboxSync(
+                pool,
+                files,
+                poller,
+                lease_seconds=lease_seconds,
+                on_published=on_published,
+                on_moved=on_moved,
+                tracing=tracing,
+            )
             for kit in channels.values()
             for poller in kit.pollers
         ]

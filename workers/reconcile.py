@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from channels.base import Channels, Receipt, SignInNeeded, VendorAway
 from core.logging import bind_log_context, get_logger
+from core.tracing import Tracing, find_span
 from database import outbox, undelivered
 from database.outbox import Doubtful
 from database.patience import DatabaseAway
 from database.pool import Conn, DbPool
-from workers.delivery import record_receipt, record_result
+from workers.delivery import record_receipt, record_result, trace_delivery
 
 _log = get_logger(__name__)
 
@@ -30,24 +31,28 @@ class Reconciliation:
         check_seconds: float,
         on_sent: Callable[[str], None],
         on_requeued: Callable[[], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self._pool = pool
         self._channels = channels
         self._check_seconds = check_seconds
         self._on_sent = on_sent
         self._on_requeued = on_requeued
+        self._tracing = tracing or Tracing()
 
     async def settle(self, doubtful: Doubtful) -> None:
         """Ask the vendor about one reply, and write what it says."""
         reply = doubtful.reply
-        with bind_log_context(reply_id=str(reply.id), conversation_id=str(reply.conversation_id)):
+        ids = {"reply_id": str(reply.id), "conversation_id": str(reply.conversation_id)}
+        with bind_log_context(**ids), trace_delivery(self._tracing, "reconcile", reply):
             try:
                 await self._settle(doubtful)
             except outbox.DeliveryLeaseLost:
                 _log.info("the vendor has reported meanwhile")
             except DatabaseAway as error:
                 _log.warning("the database is away, the vendor will be asked again", error=str(error))
-            except Exception:  # noqa: BLE001  # its lease ends, and the pump must go on
+            except Exception as error:  # noqa: BLE001  # its lease ends, and the pump must go on
+                find_span().fail(type(error).__name__)
                 _log.exception("a doubtful send could not be settled; it will be asked about again")
 
     async def _settle(self, doubtful: Doubtful) -> None:

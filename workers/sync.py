@@ -12,6 +12,7 @@ from channels.media import sniff
 from core.clock import Clock, read_system_clock
 from core.ids import new_id
 from core.logging import RareLog, get_logger
+from core.tracing import Tracing
 from database import intake
 from database.files import FileStore
 from database.patience import is_passing
@@ -51,11 +52,13 @@ class InboxSync:
         on_moved: Callable[[], None],
         clock: Clock = read_system_clock,
         wait: Callable[[float], Coroutine[Any, Any, object]] = asyncio.sleep,
+        tracing: Tracing | None = None,
     ) -> None:
         self._pool = pool
         self._files = files
         self._poller = poller
         self._sleep = wait
+        self._tracing = tracing or Tracing()
         self._lease_seconds = lease_seconds
         self._poll_seconds = poller.poll_seconds
         self._on_published = on_published
@@ -100,7 +103,8 @@ class InboxSync:
                 await inboxes.note_problem(conn, lease.channel, lease.inbox, "read", f"not watched: {not_watched}")
         while batch := await self._find_listed():
             for source_id, external_id in batch:
-                await self._fetch(source_id, external_id)
+                with self._tracing.trace("fetch source", "consumer", {"nightdesk.channel": self._poller.channel}):
+                    await self._fetch(source_id, external_id)
                 if await self._take() is None:
                     raise InboxLost
 

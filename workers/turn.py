@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from agent.compose import summarise
@@ -18,6 +19,7 @@ from channels.base import Channels
 from core.logging import RareLog, bind_log_context, get_logger
 from core.settings import Settings
 from core.telemetry import WorkerTelemetry
+from core.tracing import Span, Tracing, describe_queueing, find_span, pick_linked, trace_step
 from database import queue
 from database.patience import DatabaseAway, run_patiently
 from database.pool import Conn, DbPool
@@ -62,6 +64,7 @@ class TurnProcessor:
         on_stored: Callable[[str], None],
         announce: Announce = announce_nothing,
         telemetry: WorkerTelemetry | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._pool = pool
         self._agent = agent
@@ -71,6 +74,7 @@ class TurnProcessor:
         self._on_stored = on_stored
         self._announce = announce
         self._telemetry = telemetry or WorkerTelemetry()
+        self._tracing = tracing or Tracing()
         self._outage_log = RareLog(_log)
 
     async def process(self, lease: Lease) -> None:
@@ -78,11 +82,12 @@ class TurnProcessor:
         ids = [str(queued.id) for queued in lease.messages]
         burst = {"burst": ids[:-1]} if len(ids) > 1 else {}
         context = {"thread_id": str(lease.thread_id), "attempt": lease.attempt, **burst}
-        with bind_log_context(message_id=ids[-1] if ids else None, **context):
+        with bind_log_context(message_id=ids[-1] if ids else None, **context), self._trace(lease):
             self._announce(Step.CLAIMED)
             try:
                 await self._run_until_deadline(lease)
-            except queue.LeaseLost:
+            except queue.LeaseLost as error:
+                find_span().fail(type(error).__name__)
                 # Settled, perhaps, by a commit of ours whose answer did not arrive: then a reply waits to be sent.
                 _log.warning("lease lost, or settled before")
                 self._on_reply()
@@ -90,6 +95,7 @@ class TurnProcessor:
                 await asyncio.shield(self._give_back(lease))
                 raise
             except DatabaseAway as error:
+                find_span().fail(type(error).__name__)
                 self._outage_log.warning("the database is away, the turn waits", error=str(error))
                 # Not the message's fault, so not its attempt.
                 await self._settle_or_leave(
@@ -121,9 +127,10 @@ class TurnProcessor:
             await self._keep_silently(lease)
             return
         started = time.perf_counter()
-        conversation = await self._patiently(
-            lambda conn: resolve_thread(conn, lease, self._settings.ticket, self._announce)
-        )
+        with trace_step("resolve thread"):
+            conversation = await self._patiently(
+                lambda conn: resolve_thread(conn, lease, self._settings.ticket, self._announce)
+            )
         stages = {"queue": self._measure_wait(lease), "resolve": _elapsed_ms(started)}
         self._announce(Step.RESOLVED)
         self._on_stored(lease.contact)
@@ -137,13 +144,24 @@ class TurnProcessor:
         has_files = any(queued.message.attachments for queued in lease.messages)
         turn = Turn(conversation, tuple(queued.message.text for queued in asked), has_files=has_files)
         started = time.perf_counter()
-        result = await self._agent.run_turn(turn)
+        result = await self._think(turn)
         stages["agent"] = _elapsed_ms(started)
         self._note_models(result)
         self._announce(Step.THOUGHT)
         record = TurnRecord.of(conversation, [queued.id for queued in asked], has_files=has_files)
         is_loop = self._is_loop(conversation)
         await self._commit(TurnCommit(lease, conversation, result, stages, is_loop=is_loop, turn=record))
+
+    async def _think(self, turn: Turn) -> TurnResult:
+        attributes = {
+            "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.agent.name": "Nightdesk",
+            "gen_ai.conversation.id": str(turn.conversation.id),
+        }
+        with trace_step("invoke_agent Nightdesk", attributes=attributes) as span:
+            result = await self._agent.run_turn(turn)
+            span.note({"nightdesk.brain": result.brain.name, "nightdesk.decision.action": result.decision.action})
+            return result
 
     async def _keep_silently(self, lease: Lease) -> None:
         """Nobody is answered. Mail that belongs to no conversation yet gets a ticket, or nobody would ever see it."""
@@ -174,8 +192,9 @@ class TurnProcessor:
                 self._announce(Step.COMMITTING)
                 return settled
 
-        with self._telemetry.time_commit():
+        with self._telemetry.time_commit(), trace_step("commit turn") as span:
             settled = await self._patiently(write)
+            span.note({"nightdesk.outcome": settled.value})
         self._announce(Step.COMMITTED)
         self._telemetry.note_turn(turn.lease.channel, settled.value, turn.stages)
         decision = turn.result.decision
@@ -197,9 +216,11 @@ class TurnProcessor:
             self._on_stored(turn.lease.contact)  # no delivery will tell that the ticket has changed
 
     async def _retry_or_give_up(self, lease: Lease, error: Exception) -> None:
+        find_span().fail(type(error).__name__)
         failure = describe_failure(error)
         if is_permanent(error) or lease.attempt >= self._settings.worker.max_attempts:
-            _log.error("turn failed for good, a person takes over", error=failure.error_class, reason=failure.message)
+            reason = failure.message
+            _log.error("turn failed for good, a person takes over", error=failure.error_class, reason=reason, bug=error)
             _log.debug("why the turn failed", exc_info=error)
             self._telemetry.note_turn_failure(failure.error_class, is_final=True)
             await self._give_up_or_leave(lease, failure)
@@ -231,7 +252,7 @@ class TurnProcessor:
         except queue.LeaseLost:
             _log.warning("lease lost while giving up")
         except Exception as error:  # noqa: BLE001  # the attempt counts, and the next one gives up with less
-            _log.error("could not give up", error=type(error).__name__)
+            _log.error("could not give up", error=type(error).__name__, bug=error)
             _log.debug("why giving up failed", exc_info=error)
             await self._settle_or_leave(lambda conn: queue.retry(conn, lease, failure, delay_seconds=_SNOOZE_SECONDS))
 
@@ -260,6 +281,21 @@ class TurnProcessor:
     async def _patiently(self, work: Callable[[Conn], Awaitable[T]]) -> T:
         # As long as the lease may last: what was thought out is not thought out again for a moment's outage.
         return await run_patiently(self._pool, work, patience_seconds=self._settings.worker.lease_seconds)
+
+    def _trace(self, lease: Lease) -> AbstractContextManager[Span]:
+        """A span of the first message's trace for this attempt; the other messages of the burst are linked."""
+        continued, linked = pick_linked([queued.trace for queued in lease.messages])
+        attributes = {
+            **describe_queueing("process", "message_queue", lease.channel),
+            "messaging.batch.message_count": len(lease.messages),
+            "nightdesk.attempt": lease.attempt,
+        }
+        if lease.messages:
+            attributes |= {
+                "messaging.message.id": str(lease.messages[0].id),
+                "nightdesk.queue.wait_ms": round(self._measure_wait(lease)),
+            }
+        return self._tracing.trace("process message_queue", "consumer", attributes, continued=continued, linked=linked)
 
     def _note_models(self, result: TurnResult) -> None:
         if result.fallback is not None:

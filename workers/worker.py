@@ -16,6 +16,7 @@ from core.ids import new_id
 from core.logging import get_logger
 from core.settings import Settings
 from core.telemetry import WorkerTelemetry
+from core.tracing import Tracing
 from database import outbox, queue
 from database.files import PostgresFiles
 from database.notify import INBOX_CHANNEL, JOB_CHANNEL, OUTBOX_CHANNEL, TICKET_CHANNEL, WAKE_CHANNEL, Notifier, listen
@@ -47,7 +48,9 @@ SEND_DRAIN_SECONDS = 25.0
 _SIDE_CONCURRENCY = 4  # questions to vendors and files; replies must not wait for them
 
 
-async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event) -> None:
+async def run_worker(
+    settings: Settings, database_url: str, stop: asyncio.Event, *, tracing: Tracing | None = None
+) -> None:
     """Work until `stop` is set; then let turns in flight finish for a moment and give the others back."""
     embedders = await asyncio.to_thread(load_embedders, settings.embedding, settings.openai)
     async with (
@@ -61,7 +64,7 @@ async def run_worker(settings: Settings, database_url: str, stop: asyncio.Event)
     ):
         notifier = Notifier(database_url)
         telemetry = WorkerTelemetry()
-        worker = Worker(settings, database_url, pool, agent, notifier, telemetry=telemetry)
+        worker = Worker(settings, database_url, pool, agent, notifier, telemetry=telemetry, tracing=tracing)
         search = KnowledgeSearch(pool, wrap_embedder(embedders.local), wrap_embedder(embedders.remote))
         jobs = JobKeeper(
             pool,
@@ -111,9 +114,11 @@ class Worker:
         channels: Channels | None = None,
         announce: Announce = announce_nothing,
         telemetry: WorkerTelemetry | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.id = WorkerId(new_id())
         telemetry = telemetry or WorkerTelemetry()
+        tracing = tracing or Tracing()
         telemetry.watch_breaker(lambda: agent.is_model_away)
         self._settings = settings.worker
         self._pool = pool
@@ -123,7 +128,13 @@ class Worker:
         self._channels = channels = channels or build_channels(settings)
         self._claims = Claims(self.id, channels=channels, lease_seconds=settings.worker.lease_seconds)
         self._deliverer = Deliverer(
-            pool, channels, settings, on_result=self._notify, announce=announce, telemetry=telemetry
+            pool,
+            channels,
+            settings,
+            on_result=self._notify,
+            announce=announce,
+            telemetry=telemetry,
+            tracing=tracing,
         )
         self.deliveries = Pump[OutboundMessage](
             "deliveries",
@@ -139,6 +150,7 @@ class Worker:
             check_seconds=settings.worker.reconcile_seconds,
             on_sent=self._notify,
             on_requeued=self.deliveries.wake,
+            tracing=tracing,
         )
         self.doubts = Pump[Doubtful](
             "doubts",
@@ -165,6 +177,7 @@ class Worker:
             lease_seconds=settings.worker.lease_seconds,
             on_published=self.wake,
             on_moved=self.deliveries.wake,
+            tracing=tracing,
         )
         self._processor = TurnProcessor(
             pool,
@@ -175,6 +188,7 @@ class Worker:
             on_stored=self._notify,
             announce=announce,
             telemetry=telemetry,
+            tracing=tracing,
         )
         self.turns = Pump[Lease](
             "turns",

@@ -8,6 +8,7 @@ from openai import OpenAI, OpenAIError
 
 from agent.knowledge.embedder import EmbeddingFailed
 from core.settings import EmbeddingSettings, OpenAISettings
+from core.tracing import trace_step
 from database.queries.vectors import LARGE
 
 # The API takes 2,048 texts and 300,000 tokens a request; passages have 250 tokens.
@@ -47,6 +48,15 @@ class OpenAIEmbedder:
         return np.concatenate(vectors) if vectors else np.empty((0, LARGE), np.float32)
 
     def _embed_batch(self, texts: list[str]) -> npt.NDArray[np.float32]:
+        attributes = {
+            "gen_ai.operation.name": "embeddings",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": self._model,
+        }
+        with trace_step(f"embeddings {self._model}", "client", attributes):
+            return self._request(texts)
+
+    def _request(self, texts: list[str]) -> npt.NDArray[np.float32]:
         try:
             # The client asks for base64 by itself and decodes it.
             answer = self._client.embeddings.create(model=self._model, input=texts, dimensions=LARGE)

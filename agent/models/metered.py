@@ -19,6 +19,7 @@ from agent.models.retry import delay_before_retry, is_lasting, is_outage
 from agent.models.usage import Usage, keep_bill
 from agent.models.whole import Request, WholeModel
 from agent.tokens import estimate_tokens
+from core.tracing import trace_step
 from database.queries.runs import ModelCallRecord, Purpose
 
 
@@ -106,6 +107,25 @@ class MeteredModel(WholeModel):
         raise AssertionError("attempts are counted without end")
 
     async def _ask(self, request: Request, size: int) -> ModelResponse:
+        attributes = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": self._meter.brain.name,
+            "gen_ai.request.model": self._meter.brain.model,
+            "nightdesk.purpose": self._purpose,
+        }
+        with trace_step(f"chat {self._meter.brain.model}", "client", attributes) as span:
+            response, record = await self._ask_once(request, size)
+            span.note(
+                {
+                    "gen_ai.usage.input_tokens": record.input_tokens,
+                    "gen_ai.usage.output_tokens": record.output_tokens,
+                    "gen_ai.usage.cache_read.input_tokens": record.cached_tokens,
+                    "gen_ai.response.finish_reasons": [record.finish_reason or ""],
+                }
+            )
+            return response
+
+    async def _ask_once(self, request: Request, size: int) -> tuple[ModelResponse, ModelCallRecord]:
         meter, started = self._meter, self._meter.monotonic()
 
         def measure() -> float:
@@ -122,7 +142,7 @@ class MeteredModel(WholeModel):
                 meter.calls.append(replace(failed, error=type(error).__name__))
                 raise
         meter.calls.append(record)
-        return response
+        return response, record
 
     def _record(self, response: ModelResponse, milliseconds: float, size: int) -> ModelCallRecord:
         output = make_storable([item.model_dump(mode="json", exclude_none=True) for item in response.output])

@@ -21,8 +21,8 @@ from api.schemas.settings import (
     RouteView,
     TrialView,
 )
-from api.version import VERSION
 from channels.registry import LOCAL_INBOXES, list_inboxes
+from core.version import VERSION
 from database.notify import JOB_CHANNEL
 from database.pool import Conn
 from database.queries import inboxes, jobs, operations

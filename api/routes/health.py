@@ -10,7 +10,7 @@ from fastapi.security import HTTPBearer
 from api.access import ANYONE, lack, recognise
 from api.desk import Desk, DeskDep
 from api.schemas.health import DetailedHealth, Health, InboxesHealth, InboxHealth, InboxState, QueueDepth, WorkerHealth
-from api.version import VERSION
+from core.version import VERSION
 from database import outbox, queue
 from database.pool import DATABASE_ERRORS
 from database.queries import inboxes, operations

@@ -9,6 +9,7 @@ from uuid import UUID
 from asyncpg import Record, UniqueViolationError
 from pydantic import TypeAdapter
 
+from core.tracing import describe_queueing, trace_step
 from database.pool import Conn
 from database.statements import load_statements
 from database.storable import clean_reason
@@ -51,17 +52,20 @@ async def add(
 
     Without a `path` it goes to the conversation's customer, as they can be reached when it is sent.
     """
-    await _SQL["add"].execute(
-        conn,
-        id=message_id,
-        conversation_id=conversation_id,
-        in_reply_to=in_reply_to,
-        channel=channel,
-        inbox=inbox,
-        kind=kind,
-        path=None if path is None else path.model_dump_json(),
-        code_id=code_id,
-    )
+    attributes = {**describe_queueing("publish", "outbox", channel), "messaging.message.id": str(message_id)}
+    with trace_step("publish outbox", "producer", attributes) as span:
+        await _SQL["add"].execute(
+            conn,
+            id=message_id,
+            conversation_id=conversation_id,
+            in_reply_to=in_reply_to,
+            channel=channel,
+            inbox=inbox,
+            kind=kind,
+            path=None if path is None else path.model_dump_json(),
+            code_id=code_id,
+            trace=span.trace,
+        )
 
 
 async def claim(
@@ -152,6 +156,7 @@ def read_outbound(row: Record) -> OutboundMessage:
         is_opted_out=row["is_opted_out"],
         code_id=row["code_id"],
         expires_at=row["expires_at"],
+        trace=row["trace"],
     )
 
 

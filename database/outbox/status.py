@@ -2,12 +2,22 @@
 
 from dataclasses import dataclass
 
+from asyncpg import Record
+
 from database.pool import Conn
 from database.statements import load_statements
 from database.storable import clean_reason
 from database.types import ConversationId, MessageId, OutboundMessage, StatusUpdate
 
 _SQL = load_statements("outbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A reply that a report speaks of, and the trace of its delivery."""
+
+    id: MessageId
+    trace: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +41,16 @@ class Waiting:
     kind: str
 
 
-async def find_reply(conn: Conn, channel: str, update: StatusUpdate) -> MessageId | None:
+async def find_reply(conn: Conn, channel: str, update: StatusUpdate) -> Reported | None:
     """The reply that a report speaks of."""
-    found: MessageId | None = None
+    row: Record | None = None
     if update.outbox_id is not None:
-        found = await _SQL["find_by_id"].fetch_value(conn, id=update.outbox_id, channel=channel)
-    if found is None and update.vendor_id is not None:
-        found = await _SQL["find_by_vendor"].fetch_value(conn, channel=channel, vendor_id=update.vendor_id)
-    if found is None and update.mail_id is not None:
-        found = await _SQL["find_by_mail"].fetch_value(conn, channel=channel, mail_id=update.mail_id)
-    return found
+        row = await _SQL["find_by_id"].fetch_row(conn, id=update.outbox_id, channel=channel)
+    if row is None and update.vendor_id is not None:
+        row = await _SQL["find_by_vendor"].fetch_row(conn, channel=channel, vendor_id=update.vendor_id)
+    if row is None and update.mail_id is not None:
+        row = await _SQL["find_by_mail"].fetch_row(conn, channel=channel, mail_id=update.mail_id)
+    return None if row is None else Reported(row["id"], row["trace"])
 
 
 async def apply_status(conn: Conn, channel: str, reply_id: MessageId, update: StatusUpdate) -> Moved | None:

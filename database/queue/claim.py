@@ -98,7 +98,7 @@ def _build_leases(rows: list[Record], token: UUID, max_messages: int) -> list[Le
         members = list(group)
         first = members[0]
         messages = tuple(
-            QueuedMessage(row["id"], row["seq"], row["received_at"], row["payload"])
+            QueuedMessage(row["id"], row["seq"], row["received_at"], row["payload"], row["trace"])
             for row in members
             if row["id"] is not None
         )

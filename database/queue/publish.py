@@ -7,6 +7,7 @@ from dataclasses import replace
 from asyncpg import DeadlockDetectedError, Record, UniqueViolationError
 
 from core.ids import new_id
+from core.tracing import Span, describe_queueing, trace_step
 from database.pool import Conn
 from database.statements import load_statements
 from database.types import InboundMessage, MessageId, Published
@@ -32,6 +33,16 @@ async def publish(conn: Conn, message: InboundMessage) -> Published:
 
     Durable with the caller's commit. Raises MessageTooLarge beyond MAX_PAYLOAD_BYTES.
     """
+    attributes = describe_queueing("publish", "message_queue", message.channel)
+    with trace_step("publish message_queue", "producer", attributes) as span:
+        published = await _publish(conn, message, span)
+        span.note({"messaging.message.id": str(published.message_id)})
+        if not published.is_new:
+            span.link(published.trace)
+        return published
+
+
+async def _publish(conn: Conn, message: InboundMessage, span: Span) -> Published:
     message_id = MessageId(new_id())
     payload = _dump(message)
     try:
@@ -48,17 +59,31 @@ async def publish(conn: Conn, message: InboundMessage) -> Published:
                 id=message_id,
                 external_id=message.external_id,
                 payload=payload,
+                trace=span.trace,
             )
     except UniqueViolationError:
         thread_id = None
     if thread_id is not None:
-        return Published(thread_id, message_id, message, is_new=True)
+        return Published(thread_id, message_id, message, is_new=True, trace=span.trace)
     published = await find_published(conn, message.channel, message.inbox, message.external_id)
     return published or _read_erased(message)
 
 
 async def publish_many(conn: Conn, messages: Sequence[InboundMessage]) -> list[Published]:
     """`publish` for many messages, in one statement and all or nothing; results in the order given."""
+    channel = messages[0].channel if messages else ""
+    with trace_step(
+        "publish message_queue", "producer", describe_queueing("publish", "message_queue", channel)
+    ) as span:
+        span.note({"messaging.batch.message_count": len(messages)})
+        results = await _publish_many(conn, messages, span)
+        for published in results:
+            if not published.is_new:
+                span.link(published.trace)
+        return results
+
+
+async def _publish_many(conn: Conn, messages: Sequence[InboundMessage], span: Span) -> list[Published]:
     first_of: dict[_Key, InboundMessage] = {}
     for message in messages:
         first_of.setdefault(_key(message), message)
@@ -67,10 +92,10 @@ async def publish_many(conn: Conn, messages: Sequence[InboundMessage]) -> list[P
     for attempt in range(1, 4):
         try:
             async with conn.transaction() if conn.is_in_transaction() else nullcontext():
-                rows = await _send_many(conn, first_of, ids)
+                rows = await _send_many(conn, first_of, ids, span.trace)
             stored = {row["id"] for row in rows}
             new = {
-                key: Published(first_of[key].thread_id, message_id, first_of[key], is_new=True)
+                key: Published(first_of[key].thread_id, message_id, first_of[key], is_new=True, trace=span.trace)
                 for key, message_id in ids.items()
                 if message_id in stored
             }
@@ -106,7 +131,9 @@ def _dump(message: InboundMessage) -> str:
     return payload
 
 
-async def _send_many(conn: Conn, messages: dict[_Key, InboundMessage], ids: dict[_Key, MessageId]) -> list[Record]:
+async def _send_many(
+    conn: Conn, messages: dict[_Key, InboundMessage], ids: dict[_Key, MessageId], trace: str | None
+) -> list[Record]:
     given = [(messages[key], ids[key]) for key in ids]
     return await _SQL["publish_many"].fetch(
         conn,
@@ -119,6 +146,7 @@ async def _send_many(conn: Conn, messages: dict[_Key, InboundMessage], ids: dict
         payloads=[_dump(message) for message, _ in given],
         default_quiet_seconds=[QUIET_SECONDS.get(message.channel, 0.0) for message, _ in given],
         quiet_limit_seconds=QUIET_LIMIT_SECONDS,
+        trace=trace,
     )
 
 
@@ -137,4 +165,4 @@ def _read_erased(message: InboundMessage) -> Published:
 
 def _read_published(row: Record) -> Published:
     first = InboundMessage.model_validate_json(row["payload"])
-    return Published(row["thread_id"], row["id"], first, is_new=False)
+    return Published(row["thread_id"], row["id"], first, is_new=False, trace=row["trace"])

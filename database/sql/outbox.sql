@@ -1,6 +1,6 @@
 -- name: add
-INSERT INTO outbox (id, conversation_id, in_reply_to, channel, inbox, kind, path, code_id)
-VALUES (:id, :conversation_id, :in_reply_to, :channel, :inbox, :kind, :path::jsonb, :code_id);
+INSERT INTO outbox (id, conversation_id, in_reply_to, channel, inbox, kind, path, code_id, trace)
+VALUES (:id, :conversation_id, :in_reply_to, :channel, :inbox, :kind, :path::jsonb, :code_id, :trace);
 
 -- name: claim
 -- The oldest unsent reply of each conversation, and none while an earlier one is on its way, in doubt or only just
@@ -32,7 +32,7 @@ WITH candidate AS (
     RETURNING o.*
 )
 SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.text, o.attempts, o.lease_token,
-       o.kind, o.code_id, o.tried_at, coalesce(o.path, c.reply_path) AS path, k.ref AS ticket_ref, c.contact_name,
+       o.kind, o.code_id, o.trace, o.tried_at, coalesce(o.path, c.reply_path) AS path, k.ref AS ticket_ref, c.contact_name,
        c.last_inbound_at, ARRAY[]::text[] AS known_vendor_ids,
        EXISTS (SELECT FROM opt_outs s
                 WHERE s.channel = o.channel AND s.inbox = o.inbox
@@ -125,7 +125,7 @@ WITH candidate AS (
     RETURNING o.*
 )
 SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.text, o.attempts, o.lease_token,
-       o.kind, o.code_id, o.tried_at, coalesce(o.path, c.reply_path) AS path, k.ref AS ticket_ref, c.contact_name,
+       o.kind, o.code_id, o.trace, o.tried_at, coalesce(o.path, c.reply_path) AS path, k.ref AS ticket_ref, c.contact_name,
        c.last_inbound_at, false AS is_opted_out, NULL::timestamptz AS expires_at, o.checks, o.absences,
        ARRAY(SELECT n.vendor_id FROM messages p JOIN outbox n ON n.id = p.id
               WHERE p.conversation_id = o.conversation_id AND n.vendor_id IS NOT NULL)
@@ -159,13 +159,13 @@ UPDATE outbox SET state = 'sent', sent_at = coalesce(sent_at, clock_timestamp())
 RETURNING id, conversation_id;
 
 -- name: find_by_id
-SELECT id FROM outbox WHERE id = :id AND channel = :channel;
+SELECT id, trace FROM outbox WHERE id = :id AND channel = :channel;
 
 -- name: find_by_vendor
-SELECT id FROM outbox WHERE channel = :channel AND vendor_id = :vendor_id LIMIT 1;
+SELECT id, trace FROM outbox WHERE channel = :channel AND vendor_id = :vendor_id LIMIT 1;
 
 -- name: find_by_mail
-SELECT id FROM outbox WHERE mail_id = :mail_id AND channel = :channel LIMIT 1;
+SELECT id, trace FROM outbox WHERE mail_id = :mail_id AND channel = :channel LIMIT 1;
 
 -- name: apply_status
 -- Statuses only move forward, whatever order they come in; a stored error is never erased. The lease stays with

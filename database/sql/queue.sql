@@ -32,8 +32,9 @@ WITH known AS (
            END
     RETURNING id, last_seq
 )
-INSERT INTO message_queue (thread_id, seq, id, channel, inbox, external_id, payload, received_at)
-SELECT thread.id, thread.last_seq, :id::uuid, :channel, :inbox, :external_id, :payload::jsonb, clock_timestamp()
+INSERT INTO message_queue (thread_id, seq, id, channel, inbox, external_id, payload, received_at, trace)
+SELECT thread.id, thread.last_seq, :id::uuid, :channel, :inbox, :external_id, :payload::jsonb, clock_timestamp(),
+       :trace
   FROM thread
 RETURNING thread_id;
 
@@ -70,21 +71,21 @@ WITH given AS (
            END
     RETURNING id, last_seq
 )
-INSERT INTO message_queue (thread_id, seq, id, channel, inbox, external_id, payload, received_at)
+INSERT INTO message_queue (thread_id, seq, id, channel, inbox, external_id, payload, received_at, trace)
 SELECT t.id, t.last_seq - b.messages + row_number() OVER (PARTITION BY t.id ORDER BY g.place), g.id, g.channel,
-       g.inbox, g.external_id, g.payload, clock_timestamp()
+       g.inbox, g.external_id, g.payload, clock_timestamp(), :trace
   FROM given g
   JOIN burst b USING (thread_id)
   JOIN thread t ON t.id = g.thread_id
 RETURNING id;
 
 -- name: find_published
-SELECT q.thread_id, q.id, q.payload
+SELECT q.thread_id, q.id, q.payload, q.trace
   FROM message_queue q
  WHERE q.channel = :channel AND q.inbox = :inbox AND q.external_id = :external_id;
 
 -- name: find_many_published
-SELECT q.channel, q.inbox, q.external_id, q.thread_id, q.id, q.payload
+SELECT q.channel, q.inbox, q.external_id, q.thread_id, q.id, q.payload, q.trace
   FROM unnest(:channels::text[], :inboxes::text[], :external_ids::text[]) AS g (channel, inbox, external_id)
   JOIN message_queue q USING (channel, inbox, external_id);
 
@@ -127,9 +128,9 @@ WITH suspect AS (
               c.ready_at AS ready_since, c.is_suspect
 )
 SELECT l.id AS thread_id, l.channel, l.inbox, l.contact, l.attempts, l.last_seq, l.done_seq, l.ready_at,
-       l.ready_since, l.is_suspect, m.id, m.seq, m.received_at, m.payload
+       l.ready_since, l.is_suspect, m.id, m.seq, m.received_at, m.payload, m.trace
   FROM leased l LEFT JOIN LATERAL (
-       SELECT q.id, q.seq, q.received_at, q.payload FROM message_queue q
+       SELECT q.id, q.seq, q.received_at, q.payload, q.trace FROM message_queue q
         WHERE q.thread_id = l.id AND q.seq > l.done_seq ORDER BY q.seq LIMIT :max_messages) m ON true
  ORDER BY l.ready_since, l.id, m.seq;
 
@@ -155,9 +156,9 @@ WITH held AS MATERIALIZED (
               h.ready_at AS ready_since
 )
 SELECT l.id AS thread_id, l.channel, l.inbox, l.contact, l.attempts, l.last_seq, l.done_seq, l.ready_at,
-       l.ready_since, false AS is_suspect, m.id, m.seq, m.received_at, m.payload
+       l.ready_since, false AS is_suspect, m.id, m.seq, m.received_at, m.payload, m.trace
   FROM leased l LEFT JOIN LATERAL (
-       SELECT q.id, q.seq, q.received_at, q.payload FROM message_queue q
+       SELECT q.id, q.seq, q.received_at, q.payload, q.trace FROM message_queue q
         WHERE q.thread_id = l.id AND q.seq > l.done_seq ORDER BY q.seq LIMIT :max_messages) m ON true
  ORDER BY m.seq;
 

@@ -20,7 +20,7 @@ class OutboundMessage:
 
     `window_until` is when WhatsApp stops taking anything but templates for this customer. `tried_at` is the first
     attempt, and `known_vendor_ids` are the vendor's names for other replies of the conversation: with both, a reply
-    whose fate is unknown can be told from its neighbours.
+    whose fate is unknown can be told from its neighbours. `trace` is what its delivery continues.
     """
 
     id: MessageId
@@ -42,6 +42,7 @@ class OutboundMessage:
     is_opted_out: bool = False
     code_id: UUID | None = None
     expires_at: datetime | None = None
+    trace: str | None = None
     hand_over: Callable[[], Awaitable[None]] = field(default=hand_over_nowhere, compare=False, repr=False)
 
 

@@ -18,12 +18,13 @@ class UnreadableMessage(PermanentError):
 
 @dataclass(frozen=True)
 class QueuedMessage:
-    """A message as claimed: its place in the thread and what arrived, as JSON."""
+    """A message as claimed: its place in the thread, what arrived, as JSON, and the trace that it continues."""
 
     id: MessageId
     seq: int
     received_at: datetime
     payload: str
+    trace: str | None = None
 
     @cached_property
     def message(self) -> InboundMessage:
@@ -81,7 +82,8 @@ class Failure:
 class Published:
     """What publishing did. For a redelivery `is_new` is False and `message` is the one that came first.
 
-    With `is_erased` that one was erased together with its customer, and nothing was written.
+    With `is_erased` that one was erased together with its customer, and nothing was written. `trace` is that of the
+    message: of the first, therefore, where it is a redelivery.
     """
 
     thread_id: ThreadId
@@ -89,6 +91,7 @@ class Published:
     message: InboundMessage
     is_new: bool
     is_erased: bool = False
+    trace: str | None = None
 
     @property
     def contact(self) -> str:

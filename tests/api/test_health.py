@@ -7,9 +7,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from api.version import VERSION
 from core.ids import new_id
 from core.settings import Settings
+from core.version import VERSION
 from database.pool import Conn
 from database.queries import inboxes, operations, sources
 from database.types import WorkerId
