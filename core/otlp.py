@@ -37,6 +37,14 @@ _KINDS: dict[Kind, SpanKind] = {
     "producer": SpanKind.PRODUCER,
     "consumer": SpanKind.CONSUMER,
 }
+_LIMITS = SpanLimits(
+    max_events=0,
+    max_links=64,
+    max_span_attributes=64,
+    max_link_attributes=0,
+    max_attribute_length=256,
+    max_span_attribute_length=256,
+)
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
@@ -72,7 +80,7 @@ def export_traces(settings: OtelSettings, *, process: str) -> Iterator[Tracing]:
             }
         ),
         shutdown_on_exit=False,
-        span_limits=SpanLimits(max_attributes=64, max_events=0, max_links=64, max_attribute_length=256),
+        span_limits=_LIMITS,
     )
     provider.add_span_processor(processor)
     try:

@@ -5,7 +5,6 @@ and its trace. The error's own words stay here, and so do variables, requests an
 by itself: they may be a customer's.
 """
 
-import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -23,6 +22,7 @@ from core.version import VERSION
 FLUSH_SECONDS = 1.0
 # Ids and names of ours; any other field of a line may quote a vendor, and so a customer.
 _TAGS = ("attempt", "channel", "conversation_id", "message_id", "pump", "reply_id", "request_id", "route", "source")
+_REPORTED = "__nightdesk_reported__"
 _OURS = ["agent", "api", "channels", "cli", "core", "database", "workers"]
 
 
@@ -59,14 +59,13 @@ class _Reports:
             in_app_include=_OURS,
             project_root="",
         )
-        self._last: weakref.ref[BaseException] | None = None
 
     def report(self, error: BaseException, line: Mapping[str, Any]) -> None:
-        """Put it into the client's queue, from which a thread sends it. The same error is logged by each layer."""
-        if self._last is not None and self._last() is error:
-            return
-        self._last = weakref.ref(error)
+        """Put it into the client's queue, from which a thread sends it."""
+        if getattr(error, _REPORTED, False):
+            return  # by a layer below
         with suppress(Exception):  # whoever logs an error must not get another one for it
+            setattr(error, _REPORTED, True)
             self._client.capture_event(self._describe(error, line))
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from api.desk import Desk
 from api.main import create_app
 from core.clock import Clock
 from core.settings import Settings
+from core.tracing import Tracing
 from database.pool import DbPool, open_pool
 from database.queries.api_keys import add_api_key
 
@@ -56,10 +57,22 @@ def read_fixed_clock() -> datetime:
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, database_url: str, *, clock: Clock = read_fixed_clock, secret_key: str = SECRET_KEY
+    settings: Settings,
+    database_url: str,
+    *,
+    clock: Clock = read_fixed_clock,
+    secret_key: str = SECRET_KEY,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Service]:
     """The application in this process. A bug in it is answered as over the network, not raised into the test."""
-    app = create_app(settings, database_url=database_url, secret_key=secret_key, clock=clock, password_cost=LOWEST_COST)
+    app = create_app(
+        settings,
+        database_url=database_url,
+        secret_key=secret_key,
+        clock=clock,
+        password_cost=LOWEST_COST,
+        tracing=tracing,
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

@@ -98,6 +98,9 @@ class StubAgent:
         self.turns.append(turn)
         return await self.think(turn)
 
+    async def aclose(self) -> None:
+        """It holds nothing open."""
+
     @property
     def as_agent(self) -> SupportAgent:
         """The stub, for whoever asks for the real class."""
