@@ -26,23 +26,35 @@ class Traced:
             await self._app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"  # anybody may invent a method
+        is_answered = False
 
         async def send_and_note(message: Message) -> None:
+            nonlocal is_answered
             if message["type"] == "http.response.start":
-                _note_answer(span, scope, method, message["status"])
+                is_answered = True
+                _note_answer(span, scope, message["status"])
             await send(message)
 
-        with self._tracing.trace(method, "server", {"http.request.method": method}) as span:
-            # A bug is logged by a layer around this one.
+        with self._tracing.trace(_name(method), "server", {"http.request.method": method}) as span:
+            # A bug is logged and answered by a layer around this one.
             scope.setdefault("state", {})["trace_ids"] = span.ids
-            await self._app(scope, receive, send_and_note)
+            try:
+                await self._app(scope, receive, send_and_note)
+            except Exception:
+                if not is_answered:
+                    _note_answer(span, scope, 500)
+                raise
 
 
-def _note_answer(span: Span, scope: Scope, method: str, status: int) -> None:
+def _note_answer(span: Span, scope: Scope, status: int) -> None:
     route = getattr(scope.get("route"), "path", None)
     span.note({"http.response.status_code": status})
     if route is not None:
-        span.rename(f"{method} {route}")
+        span.rename(f"{_name(scope['method'])} {route}")
         span.note({"http.route": route})
     if status >= 500:
         span.fail(str(status))
+
+
+def _name(method: str) -> str:
+    return method if method in _METHODS else "HTTP"

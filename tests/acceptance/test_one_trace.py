@@ -7,6 +7,7 @@ from tests.acceptance.traced import TracedDesk, open_traced_desk
 from tests.agent.models.asking import ANSWER, LOOK
 from tests.api.service import FORM, SECRET_KEY, issue_key
 from tests.emulators.openai.script import call, together
+from tests.emulators.twilio_state import CallbackPlan, Fault
 from tests.workers.stubs import StubAgent, build_answer
 
 QUESTION = "How can I reset my forgotten password?"
@@ -109,6 +110,21 @@ async def test_another_attempt_by_another_worker_is_in_the_same_trace(settings: 
     assert len({(span.trace_id, span.parent_id) for span in attempts}) == 1
     assert [span.has_failed for span in attempts] == [True, False]
     assert attempts[0].attributes["error.type"] == "KeyError"
+
+
+async def test_a_send_in_doubt_and_the_question_about_it_are_in_the_same_trace(
+    settings: Settings, database_url: str
+) -> None:
+    async with open_traced_desk(settings, database_url, LOOK, ANSWER) as desk:
+        desk.twilio.plan = CallbackPlan(statuses=[])
+        desk.twilio.faults = [Fault("create", "accepted_drop")]
+        await desk.receive(QUESTION)
+        await desk.work_until("SELECT count(*) > 0 FROM outbox WHERE state = 'sent'")
+        collector = desk.export()
+    send, published = collector.find("send whatsapp"), collector.find("publish outbox")
+    assert (send.has_failed, send.attributes["error.type"]) == (True, "DeliveryUncertain")
+    asked = collector.find("reconcile outbox")
+    assert (asked.trace_id, asked.parent_id) == (send.trace_id, published.span_id)
 
 
 async def test_a_redelivered_message_leads_to_the_trace_of_the_first(settings: Settings, database_url: str) -> None:

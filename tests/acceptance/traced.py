@@ -104,11 +104,12 @@ async def open_traced_desk(settings: Settings, database_url: str, *steps: Step) 
                     "api": ApiSettings(public_url=f"http://127.0.0.1:{port}"),
                     "rate": RateSettings(limits=False),
                     "twilio": point_at(twilio),
-                    "worker": WorkerSettings(poll_seconds=POLL_SECONDS),
+                    "worker": WorkerSettings(poll_seconds=POLL_SECONDS, reconcile_seconds=POLL_SECONDS),
                 }
             )
             number = twilio.account.number
-            await configure_channel(pool, "whatsapp", number, enabled=None, sets_quiet=True, quiet_seconds=0)
+            async with pool.acquire() as conn:
+                await configure_channel(conn, "whatsapp", number, enabled=None, sets_quiet=True, quiet_seconds=0)
             app = create_app(configured, database_url=database_url, secret_key=SECRET_KEY, tracing=api)
             async with (
                 app.router.lifespan_context(app),

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 import cli.main
+from core.errors import OperatorError
 from core.logging import bind_log_context, get_logger
 from core.otlp import export_traces
 from core.reports import open_reports
@@ -138,7 +139,7 @@ def test_an_error_that_ends_a_command_is_reported_and_shown(monkeypatch: pytest.
 
 def test_what_the_operator_can_mend_is_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> Any:
-        raise cli.main.OperatorError("set DATABASE_URL")
+        raise OperatorError("set DATABASE_URL")
 
     monkeypatch.setattr(cli.main, "app", refuse)
     with run_sentry() as sentry:

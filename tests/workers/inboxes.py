@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from channels.base import Listing, MalformedSource
+from core.tracing import Tracing
 from database.files import PostgresFiles
 from database.pool import DbPool
 from database.queries import inboxes
@@ -115,7 +116,12 @@ class Inbox:
     moved: int = 0
 
     def open_sync(
-        self, poller: StubPoller | None = None, *, lease_seconds: float = 60.0, wait: Wait = asyncio.sleep
+        self,
+        poller: StubPoller | None = None,
+        *,
+        lease_seconds: float = 60.0,
+        wait: Wait = asyncio.sleep,
+        tracing: Tracing | None = None,
     ) -> InboxSync:
         """The sync of one more worker."""
 
@@ -133,6 +139,7 @@ class Inbox:
             on_published=count_published,
             on_moved=count_moved,
             wait=wait,
+            tracing=tracing,
         )
 
     async def take(self, sync: InboxSync, *, lease_seconds: float = 60.0) -> InboxLease | None:
