@@ -111,6 +111,8 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # the default page loads its scripts from elsewhere; ours comes with the web build
         redoc_url=None,
+        # Its own would export paths, addresses and the words of errors, to the endpoint that is meant for ours.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         redirect_slashes=False,  # the redirection would carry the Host of whoever asked
         responses={"default": {"description": "Any error", "content": {MEDIA_TYPE: {}}, "model": ProblemDetails}},
     )

@@ -11,7 +11,7 @@ from core.otlp import export_traces
 from core.reports import open_reports
 from core.settings import OtelSettings, SentrySettings, Settings
 from database.queries import tickets
-from tests.api.service import FORM, Service, open_service
+from tests.api.service import FORM, Service, open_service, serve
 from tests.emulators.otlp import Collector, run_collector
 from tests.emulators.sentry import run_sentry
 from tests.logs import logging_as_in
@@ -57,6 +57,17 @@ async def test_nobody_outside_chooses_our_trace_or_whether_there_is_one(settings
         export.close()
     (span,) = collector.spans
     assert (span.parent_id, span.trace_id != "a" * 32) == ("", True)
+
+
+async def test_the_web_framework_exports_nothing_by_itself(
+    settings: Settings, shared_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with run_collector() as collector:
+        monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        async with serve(settings, shared_url) as service:
+            await service.client.get("/nowhere")
+    assert collector.requests == []
 
 
 async def test_probes_and_scrapes_are_not_traced(settings: Settings, shared_url: str) -> None:

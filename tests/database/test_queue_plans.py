@@ -46,6 +46,7 @@ ANALYZE;
 SET session_replication_role = origin;
 SET plan_cache_mode = force_generic_plan;
 """
+TRACE = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
 LEASED: dict[str, object] = {"worker": "desk:7", "error_class": "E", "message": "m", "delay_seconds": 1.0}
 
 
@@ -92,6 +93,7 @@ def publish_values(contact: str) -> dict[str, object]:
         "payload": "{}",
         "default_quiet_seconds": 0.0,
         "quiet_limit_seconds": 8.0,
+        "trace": TRACE,
     }
 
 
@@ -203,7 +205,7 @@ async def test_publishing_a_batch_touches_blocks_in_proportion(million: DbConnec
         "default_quiet_seconds": "default_quiet_seconds",
     }
     values: dict[str, Any] = {many: [message[one] for message in messages] for many, one in plural.items()}
-    plan = await measure(million, QUEUE["publish_many"], {**values, "quiet_limit_seconds": 8.0})
+    plan = await measure(million, QUEUE["publish_many"], {**values, "quiet_limit_seconds": 8.0, "trace": TRACE})
     assert plan["Actual Rows"] == 100
     assert count_blocks(plan) < 100 * 80
 
