@@ -1,5 +1,6 @@
 """The web application. Importing this module opens nothing and loads no model SDK."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -53,6 +54,7 @@ from core.version import VERSION
 from database.files import PostgresFiles
 from database.notify import DONE_CHANNEL, TICKET_CHANNEL, Notifier, listen
 from database.pool import open_pool
+from database.readiness import Readiness
 
 # Somebody waits for every answer: better to be told soon to come again than to be kept.
 STATEMENT_SECONDS = 3
@@ -67,8 +69,13 @@ def create_app(
     clock: Clock = read_system_clock,
     password_cost: int = COST,
     tracing: Tracing | None = None,
+    stopping: asyncio.Event | None = None,
 ) -> FastAPI:
-    """The application, ready for a server; it connects to the database when the server starts it."""
+    """The application, ready for a server; it connects to the database when the server starts it.
+
+    Once `stopping` is set it is not ready any more and its live streams end.
+    """
+    stopping = stopping or asyncio.Event()
     passwords = Passwords(password_cost)
     telemetry = ApiTelemetry()
 
@@ -98,11 +105,14 @@ def create_app(
                 receivers=list_receivers(channels),
                 passwords=passwords,
                 limits=RateLimits(pool, list_policies(settings.rate), secret_key),
+                readiness=Readiness(pool),
+                stopping=stopping,
             )
             wakers = {TICKET_CHANNEL: feed.announce, DONE_CHANNEL: feed.announce}
             following = listen(database_url, wakers, feed.announce_all)
-            async with run_in_background(notifier.run(), following):
+            async with run_in_background(notifier.run(), following, _end_streams(stopping, feed)):
                 yield
+                await notifier.flush()
 
     app = FastAPI(
         title="Nightdesk",
@@ -148,6 +158,11 @@ def create_app(
         app.include_router(routes.router)
     pages.mount_assets(app)
     return app
+
+
+async def _end_streams(stopping: asyncio.Event, feed: TicketFeed) -> None:
+    await stopping.wait()
+    feed.announce_all()  # everybody looks up, and sees it
 
 
 def _install_edge(app: FastAPI, settings: ApiSettings, telemetry: ApiTelemetry, tracing: Tracing) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, cast
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -13,6 +14,7 @@ from api.headers import NO_STORE, SECURITY_HEADERS
 from core.logging import RareLog, get_logger
 from database.patience import is_passing
 from database.pool import DATABASE_ERRORS
+from database.readiness import DatabaseState
 
 _log = get_logger(__name__)
 
@@ -108,12 +110,20 @@ _OUTAGE = (
 
 def _answer_database_errors(outage_log: RareLog) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        if not is_passing(error):
+        if not is_passing(error) and not await _is_early(request, error):
             return await _answer_bug(request, error)
         outage_log.warning("database not available", error=type(error).__name__)
         return build_problem(503, _OUTAGE, headers={"Retry-After": "2"})
 
     return answer
+
+
+async def _is_early(request: Request, error: Exception) -> bool:
+    """Whether this process was only started before the migration of its version."""
+    if not isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
+        return False
+    state: DatabaseState = await request.app.state.desk.readiness.read()
+    return state == "old_schema"
 
 
 async def _answer_bug(request: Request, error: Exception) -> JSONResponse:

@@ -6,11 +6,10 @@ Request body, response model and server options are those of /support/submit; wh
 import sys
 from datetime import UTC, datetime
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from api.schemas.support import Accepted, Sla, Submission
-from cli.serve import GRACE_SECONDS
+from api.server import build_server
 
 PATH = "/noop"
 RAW_PATH = "/noop-raw"
@@ -43,18 +42,8 @@ def create_app() -> FastAPI:
 
 
 def main() -> None:
-    """Serve with the options of cli/serve.py."""
-    uvicorn.run(
-        create_app(),
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    """Serve as the web process does."""
+    build_server(create_app(), host="127.0.0.1", port=int(sys.argv[1])).run()
 
 
 if __name__ == "__main__":

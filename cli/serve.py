@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
@@ -13,11 +12,12 @@ from pydantic import SecretStr
 from cli.context import observe, open_database, prepare, read_secret_key
 from core.background import end_despite_computing
 from core.settings import Settings
+from core.stopping import hear_signals, run_until_terminated
 from core.threads import compute_in_one_thread
 from core.tracing import Tracing
 from database.init_db import init_db
 
-GRACE_SECONDS = 2
+_START_FAILED = 3
 Work = Callable[[Settings, str, asyncio.Event], Awaitable[None]]
 
 
@@ -32,28 +32,24 @@ def run_api(
 
 
 def serve(settings: Settings, url: str, *, host: str, port: int, tracing: Tracing | None = None) -> None:
-    """Run uvicorn until a signal. Its access log is off: it would write ticket tokens."""
-    import uvicorn
+    """Run the web process until a signal."""
+    import uvloop
 
     from api.main import create_app
+    from api.server import build_server, serve_until
 
-    app = create_app(settings, database_url=url, secret_key=read_secret_key(settings), tracing=tracing)
+    stop = asyncio.Event()
+    app = create_app(settings, database_url=url, secret_key=read_secret_key(settings), tracing=tracing, stopping=stop)
     # What is loaded by now stays for good; the collector need not walk through it again and again.
     gc.collect()
     gc.freeze()
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        # Its own reading of them believes everybody on this machine.
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+
+    async def run() -> None:
+        hear_signals(stop)
+        if not await serve_until(build_server(app, host=host, port=port), stop):
+            raise SystemExit(_START_FAILED)
+
+    uvloop.run(run())
 
 
 def run_worker(
@@ -63,9 +59,9 @@ def run_worker(
 ) -> None:
     """Answer waiting messages until stopped."""
     compute_in_one_thread()
-    # The agent's SDK takes seconds to import, so only the commands that think load it.
     import uvloop
 
+    # The agent's SDK takes seconds to import, so only the commands that think load it.
     from workers.worker import run_worker as work
 
     with observe("worker") as (given, tracing):
@@ -86,9 +82,7 @@ def _complete(settings: Settings, concurrency: int | None) -> Settings:
 
 async def _until_signal(settings: Settings, url: str, work: Work) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    hear_signals(stop)
     await work(settings, url, stop)
 
 
@@ -96,5 +90,9 @@ def run_migrations() -> None:
     """Bring the database to the newest schema. Safe to run twice and at the same time."""
     settings = prepare("migrate", is_quiet=True)
     with open_database(settings) as url:
-        applied = asyncio.run(init_db(url))
+        applied = asyncio.run(run_until_terminated(init_db(url, tell=_tell)))
     typer.echo(f"applied: {', '.join(applied)}" if applied else "the database is up to date")
+
+
+def _tell(step: str) -> None:
+    typer.echo(step, err=True)

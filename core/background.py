@@ -14,6 +14,7 @@ from core.logging import get_logger
 _log = get_logger(__name__)
 
 _COMPUTING = "computing"
+_END_SECONDS = 3.0  # a rollback on a database that is silent would wait for a minute
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ T = TypeVar("T")
 async def run_in_background(
     *jobs: Coroutine[object, object, None], on_death: Callable[[], None] = lambda: None
 ) -> AsyncIterator[None]:
-    """Run `jobs` while the block does and cancel them at its end.
+    """Run `jobs` while the block does and cancel them at its end, which they may not hold up for long.
 
     A job that dies is logged with its traceback, and `on_death` is called: what depends on it had better stop.
     """
@@ -40,7 +41,10 @@ async def run_in_background(
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            _ended, late = await asyncio.wait(tasks, timeout=_END_SECONDS)
+            if late:
+                _log.warning("background jobs do not end, leaving them", jobs=[repr(task.get_coro()) for task in late])
 
 
 async def run_in_thread(job: Callable[[], Coroutine[object, object, None]]) -> None:

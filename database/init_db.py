@@ -7,15 +7,16 @@ import asyncio
 import os
 import sys
 
-from database.migrate import migrate
+from core.stopping import run_until_terminated
+from database.migrate import Tell, migrate
 from database.pool import connect
 
 
-async def init_db(url: str) -> list[str]:
+async def init_db(url: str, *, tell: Tell = lambda _: None) -> list[str]:
     """Bring the database at `url` to the newest schema; returns the migrations that were missing."""
     conn = await connect(url, application="nightdesk migrate")
     try:
-        return await migrate(conn)
+        return await migrate(conn, tell=tell)
     finally:
         await conn.close()
 
@@ -26,7 +27,7 @@ def main() -> int:
     if not url:
         sys.stderr.write("usage: python -m database.init_db postgresql://…  (or set DATABASE_URL)\n")
         return 2
-    applied = asyncio.run(init_db(url))
+    applied = asyncio.run(run_until_terminated(init_db(url)))
     sys.stdout.write(f"applied: {', '.join(applied)}\n" if applied else "the database is up to date\n")
     return 0
 

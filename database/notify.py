@@ -6,6 +6,7 @@ few seconds, so a lost one costs seconds and never a message.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from core.logging import RareLog, get_logger
 from database.patience import is_passing
@@ -25,6 +26,7 @@ _RECONNECT_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 # A connection that died without a word, as behind a firewall that forgot it, is found out within these two.
 _PROBE_SECONDS = 30.0
 _COMMAND_SECONDS = 5.0
+_FLUSH_SECONDS = 1.0
 
 
 class Notifier:
@@ -38,11 +40,20 @@ class Notifier:
         self._url = url
         self._pending: set[tuple[str, str]] = set()
         self._wake = asyncio.Event()
+        self._told = asyncio.Event()
+        self._told.set()
 
     def notify(self, channel: str, payload: str = "") -> None:
         """Ask for a notification soon. Never waits, never fails."""
         self._pending.add((channel, payload))
+        self._told.clear()
         self._wake.set()
+
+    async def flush(self) -> None:
+        """Wait until all is sent, but not for long: what is lost costs its listeners one poll."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._told.wait()
 
     async def run(self) -> None:
         """Send what was asked for, until cancelled; reconnects by itself."""
@@ -75,6 +86,8 @@ class Notifier:
                     self._wake.set()
                 raise
             outage.end()
+            if not self._pending:
+                self._told.set()
             await asyncio.sleep(_MIN_INTERVAL_SECONDS)
 
 

@@ -26,7 +26,7 @@ DATABASE_ERRORS = (
 )
 
 _CONNECT_SECONDS = 5.0  # a server that accepts and never answers would otherwise hold whoever asks for a minute
-_CLOSE_SECONDS = 5.0
+_CLOSE_SECONDS = 2.0
 _RELEASE_SECONDS = 1.0
 
 

@@ -51,7 +51,13 @@ class Heartbeat:
         self._is_elected = is_elected
         self._monotonic = monotonic
         self._moved_at = monotonic()
+        self._beaten_at = float("-inf")
         self._missed: set[object] = set()
+
+    @property
+    def is_beating(self) -> bool:
+        """Whether the database has heard of this worker within a lease. Safe in any thread."""
+        return self._monotonic() - self._beaten_at < self._lease_seconds
 
     async def run(self) -> None:
         """Beat until cancelled. Called on the event loop of the turns, which it watches."""
@@ -94,6 +100,7 @@ class Heartbeat:
                         conn = await connect(self._url, application="nightdesk heartbeat")
                     async with asyncio.timeout(_STATEMENT_TIMEOUT_SECONDS):
                         await self.beat(conn, turns)
+                    self._beaten_at = self._monotonic()
                     is_lost = False
                 except DATABASE_ERRORS as error:
                     if not is_lost:

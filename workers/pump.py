@@ -87,24 +87,28 @@ class Pump(Generic[T]):
         self._stopping.set()
         self._wake.set()
 
-    async def flush(self) -> None:
-        """One last round after the end: handle what is ready now."""
+    async def claim_once(self, seconds: float) -> None:
+        """After the end of the loop: begin with what is ready now."""
         try:
-            claimed = await self._claim(self._concurrency)
+            async with asyncio.timeout(seconds):
+                claimed = await self._claim(self._concurrency)
         except DATABASE_ERRORS as error:
             _log.warning("cannot claim at the end, the next start will", pump=self._name, error=type(error).__name__)
             return
-        await asyncio.gather(*(self._handle(item) for item in claimed))
+        for item in claimed:
+            self._start(item)
 
-    async def drain(self, seconds: float) -> None:
-        """Let what is in flight finish, and cancel what has not after `seconds`."""
+    async def drain(self, seconds: float, *, settle_seconds: float = 1.0) -> None:
+        """Let what is in flight finish, cancel what has not after `seconds`, and wait so long for its end."""
         if not self._running:
             return
         _done, late = await asyncio.wait(self._running, timeout=seconds)
         for task in late:
             task.cancel()
         if late:
-            await asyncio.wait(late)
+            _done, stuck = await asyncio.wait(late, timeout=settle_seconds)
+            if stuck:
+                _log.warning("work was left at the end; its leases will expire", pump=self._name, items=len(stuck))
 
     async def _look(self, free: int) -> Sequence[T]:
         with self._telemetry.time_claim(self._name):

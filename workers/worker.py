@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from typing import Any
 
 from agent.assemble import build_agent
 from agent.knowledge.embed import wrap_embedder
@@ -24,9 +25,11 @@ from database.outbox import Doubtful
 from database.pool import DbPool, open_pool
 from database.queries import attachments
 from database.queries.attachments import MissingFile
+from database.readiness import Readiness
 from database.types import Lease, OutboundMessage, ThreadId, WorkerId
 from workers.claims import Claims
 from workers.delivery import Deliverer
+from workers.ending import STOP_BUDGET, Ending, StopBudget
 from workers.heartbeat import Heartbeat
 from workers.inboxes import Inboxes
 from workers.intents import IntentKeeper
@@ -40,19 +43,21 @@ from workers.pump import Pump
 from workers.reconcile import Reconciliation
 from workers.steps import Announce, announce_nothing
 from workers.turn import TurnProcessor
+from workers.vitals import Vitals
 
 _log = get_logger(__name__)
 
-DRAIN_SECONDS = 3.0
-SEND_DRAIN_SECONDS = 25.0
 _SIDE_CONCURRENCY = 4  # questions to vendors and files; replies must not wait for them
 
 
 async def run_worker(
     settings: Settings, database_url: str, stop: asyncio.Event, *, tracing: Tracing | None = None
 ) -> None:
-    """Work until `stop` is set; then let turns in flight finish for a moment and give the others back."""
-    embedders = await asyncio.to_thread(load_embedders, settings.embedding, settings.openai)
+    """Work until `stop` is set; then let what is under way finish for a while and give the rest back.
+
+    Begins to claim once the database answers and has this version's tables.
+    """
+    vitals = Vitals(asyncio.get_running_loop())
     async with (
         open_pool(
             database_url,
@@ -60,11 +65,24 @@ async def run_worker(
             max_size=settings.database.pool_size,
             statement_timeout_seconds=settings.database.statement_timeout_seconds,
         ) as pool,
-        aclosing(await build_agent(settings, pool, embedders)) as agent,
+        serve_metrics(vitals, settings.worker),
     ):
+        if await vitals.wait_for_database(Readiness(pool), stop):
+            await _work(settings, database_url, pool, vitals, stop, tracing)
+
+
+async def _work(
+    settings: Settings,
+    database_url: str,
+    pool: DbPool,
+    vitals: Vitals,
+    stop: asyncio.Event,
+    tracing: Tracing | None,
+) -> None:
+    embedders = await asyncio.to_thread(load_embedders, settings.embedding, settings.openai)
+    async with aclosing(await build_agent(settings, pool, embedders)) as agent:
         notifier = Notifier(database_url)
-        telemetry = WorkerTelemetry()
-        worker = Worker(settings, database_url, pool, agent, notifier, telemetry=telemetry, tracing=tracing)
+        worker = Worker(settings, database_url, pool, agent, notifier, telemetry=vitals.telemetry, tracing=tracing)
         search = KnowledgeSearch(pool, wrap_embedder(embedders.local), wrap_embedder(embedders.remote))
         jobs = JobKeeper(
             pool,
@@ -82,21 +100,20 @@ async def run_worker(
             JOB_CHANNEL: jobs.wake,
         }
         keepers = [IntentKeeper(pool, agent.intents, embedders.local).run()] if agent.intents else []
-        async with (
-            serve_metrics(telemetry.registry, settings.worker),
-            run_in_background(
-                notifier.run(),
-                worker.heartbeat.run(),
-                worker.maintenance.run(),
-                listen(database_url, wakers, worker.wake),
-                worker.inboxes.run(),
-                KnowledgeKeeper(database_url, pool, embedders, settings.knowledge).run(),
-                jobs.run(),
-                *keepers,
-                on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
-            ),
+        async with run_in_background(
+            notifier.run(),
+            worker.heartbeat.run(),
+            worker.maintenance.run(),
+            listen(database_url, wakers, worker.wake),
+            worker.inboxes.run(),
+            KnowledgeKeeper(database_url, pool, embedders, settings.knowledge).run(),
+            jobs.run(),
+            *keepers,
+            on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
         ):
-            await worker.run(stop)
+            vitals.begin(lambda: worker.heartbeat.is_beating)
+            await worker.run(stop, on_stop=vitals.end)
+            await notifier.flush()
 
 
 class Worker:
@@ -115,6 +132,7 @@ class Worker:
         announce: Announce = announce_nothing,
         telemetry: WorkerTelemetry | None = None,
         tracing: Tracing | None = None,
+        budget: StopBudget | None = None,
     ) -> None:
         self.id = WorkerId(new_id())
         telemetry = telemetry or WorkerTelemetry()
@@ -124,6 +142,7 @@ class Worker:
         self._pool = pool
         self._notifier = notifier
         self._only_thread = only_thread
+        self._budget = budget or STOP_BUDGET
         self._leases = Leases()
         self._channels = channels = channels or build_channels(settings)
         self._claims = Claims(self.id, channels=channels, lease_seconds=settings.worker.lease_seconds)
@@ -219,29 +238,27 @@ class Worker:
             is_elected=lambda: self.maintenance.is_elected,
         )
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Claim until `stop`, then drain: turns first, so that their replies still go out."""
-        turns, deliveries = asyncio.create_task(self.turns.run()), asyncio.create_task(self.deliveries.run())
-        side_pumps = (self.doubts, self.media)
-        side_work = [asyncio.create_task(pump.run()) for pump in side_pumps]
+    async def run(self, stop: asyncio.Event, *, on_stop: Callable[[], None] = lambda: None) -> None:
+        """Claim until `stop`, then end: turns first, so that their replies still go out."""
+        pumps: tuple[Pump[Any], ...] = (self.turns, self.deliveries, self.doubts, self.media)
+        loops = [asyncio.create_task(pump.run()) for pump in pumps]
         _log.info("worker ready", worker_id=str(self.id), concurrency=self._settings.concurrency)
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({turns, deliveries, *side_work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*loops, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        on_stop()
         _log.info("worker stopping", in_flight=self.turns.in_flight)
-        for pump in (*side_pumps, self.turns):
-            pump.stop()
-        # Not drained before the loop has ended: a claim under way still brings its leases.
-        await turns
-        await self.turns.drain(DRAIN_SECONDS)
-        await asyncio.gather(*side_work)
-        for pump in side_pumps:
-            await pump.drain(DRAIN_SECONDS / 3)
-        self.deliveries.stop()
-        await deliveries
-        # A send that is cut off half-way is in doubt, and perhaps a person must decide.
-        await self.deliveries.drain(SEND_DRAIN_SECONDS)
-        await self.deliveries.flush()
+        turns, deliveries, doubts, media = loops
+        ending = Ending(self._budget)
+        await asyncio.gather(
+            ending.end_turns(self.turns, turns),
+            ending.end_side(self.doubts, doubts),
+            ending.end_side(self.media, media),
+        )
+        await ending.end_sends(self.deliveries, deliveries)
+        for loop in loops:
+            if loop.done() and not loop.cancelled():
+                loop.result()  # a loop that broke is a bug, and whoever supervises this must hear of it
 
     async def _claim_turns(self, free: int) -> Sequence[Lease]:
         async with self._pool.acquire() as conn:

@@ -98,10 +98,11 @@ async def follow_desk(
     """Server-sent events: `ticket` (one has changed), `queue` (figures), `reset` (look at everything again).
 
     After a reconnection everything comes that has changed since `Last-Event-ID`. An event may come twice; it only says
-    to look again. The stream ends when the caller may no longer read tickets.
+    to look again. The stream ends when the caller may no longer read tickets; it also ends when this process
+    stops, and then is to be opened again.
     """
     stream = _Stream(desk, bearer, key, position)
-    while True:
+    while not desk.stopping.is_set():
         changed.clear()
         try:
             if not await stream.may_go_on():

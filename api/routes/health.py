@@ -9,7 +9,17 @@ from fastapi.security import HTTPBearer
 
 from api.access import ANYONE, lack, recognise
 from api.desk import Desk, DeskDep
-from api.schemas.health import DetailedHealth, Health, InboxesHealth, InboxHealth, InboxState, QueueDepth, WorkerHealth
+from api.schemas.health import (
+    DetailedHealth,
+    Health,
+    InboxesHealth,
+    InboxHealth,
+    InboxState,
+    QueueDepth,
+    Ready,
+    ReadyStatus,
+    WorkerHealth,
+)
 from core.version import VERSION
 from database import outbox, queue
 from database.pool import DATABASE_ERRORS
@@ -26,6 +36,15 @@ _find_bearer = HTTPBearer(auto_error=False)
 async def read_health() -> Health:
     """Liveness: needs no database."""
     return Health(status="ok", version=VERSION)
+
+
+@router.get("/health/ready", responses={503: {"model": Ready, "description": "Send nothing here for now."}})
+async def read_readiness(desk: DeskDep, response: Response) -> Ready:
+    """Readiness: this process takes messages. 503 says why not; asked again and again, it costs next to nothing."""
+    status: ReadyStatus = "stopping" if desk.stopping.is_set() else await desk.readiness.read()
+    if status != "ready":
+        response.status_code = 503
+    return Ready(status=status, version=VERSION)
 
 
 @router.get("/health/detailed")

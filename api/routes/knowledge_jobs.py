@@ -19,7 +19,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from api.access import Caller, allow
 from api.audit import AuditDep
-from api.desk import Desk, DeskDep
+from api.desk import Desk, DeskDep, WaitedEnough
 from api.feed import TooManyStreams
 from api.problems import Problem
 from api.schemas.knowledge import FileName, SearchResult, SearchTrial, UploadForm, Uploads, UploadState, UploadView
@@ -205,11 +205,11 @@ async def _ask_worker(desk: Desk, request: SearchRequest) -> SearchAnswer:
     desk.notifier.notify(JOB_CHANNEL)
     try:
         with desk.feed.follow(str(job_id)) as changed:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with desk.limit_wait(ANSWER_SECONDS):
                 job = await _wait(desk, job_id, changed)
     except TooManyStreams:
         raise _no_answer("Too many live connections.") from None
-    except TimeoutError:
+    except WaitedEnough:
         raise _no_answer(f"No worker answered within {ANSWER_SECONDS:g} seconds; they are busy or have died.") from None
     finally:
         async with desk.pool.acquire() as conn:

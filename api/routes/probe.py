@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from api.access import ADMIN
 from api.audit import AuditDep
-from api.desk import Desk, DeskDep
+from api.desk import Desk, DeskDep, WaitedEnough
 from api.problems import Problem
 from api.routes.support import follow_changes
 from api.schemas.probe import Probe, ProbeReport
@@ -42,9 +42,9 @@ async def probe_queue(desk: DeskDep, audit: AuditDep, body: Probe | None = None)
         async with desk.pool.acquire() as conn:
             await audit.record(conn, "probe.sent", "message", published.message_id)
         try:
-            async with asyncio.timeout(probe.timeout_seconds):
+            async with desk.limit_wait(probe.timeout_seconds):
                 outcome = await _wait_for_delivery(desk, published, changed)
-        except TimeoutError:
+        except WaitedEnough:
             detail = f"No worker delivered a reply within {probe.timeout_seconds:g} seconds; is one running?"
             raise Problem(504, detail) from None
     return ProbeReport(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 
 from api.access import Caller, allow
 from api.audit import AuditDep
-from api.desk import Desk
+from api.desk import Desk, WaitedEnough
 from api.problems import Problem
 from api.routes.support import follow_changes
 from api.schemas.actions import Resolution, ResolutionCitation, ResolutionWaits, Resolve, TicketRef
@@ -37,13 +37,10 @@ async def resolve(
         handle = await find_ticket(conn, caller, ref)
     if handle.status == "closed":
         raise Problem(409, "This ticket is closed; what its customer writes next opens it again.")
-    deadline = asyncio.timeout((body or Resolve()).timeout_seconds)
     try:
-        async with deadline:
+        async with desk.limit_wait((body or Resolve()).timeout_seconds):
             handle = await _wait_until_settled(desk, caller, handle)
-    except TimeoutError:
-        if not deadline.expired():
-            raise  # it is the database that does not answer
+    except WaitedEnough:
         response.status_code = 202
         response.headers["Retry-After"] = "2"
         return ResolutionWaits(ticket_ref=ref, status=handle.status)

@@ -91,9 +91,12 @@ async def follow(ref: OpenTicket, desk: DeskDep) -> AsyncIterator[asyncio.Event]
 async def follow_ticket(
     ref: OpenTicket, desk: DeskDep, changed: Annotated[asyncio.Event, Depends(follow)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """The ticket as server-sent events: once at the start and whenever it changes, each time whole."""
+    """The ticket as server-sent events: once at the start and whenever it changes, each time whole.
+
+    The stream ends when this process stops; connect again.
+    """
     last: TicketView | None = None
-    while True:
+    while not desk.stopping.is_set():
         changed.clear()
         try:
             view = await show_ticket(desk, ref)

@@ -6,14 +6,24 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from database.readiness import DatabaseState
+
 # That an inbox cannot be read or cannot send, or that its vendor has stopped telling us of news, needs attention.
 InboxState = Literal["ok", "needs attention"]
+ReadyStatus = DatabaseState | Literal["stopping"]
 
 
 class Health(BaseModel):
     """The process is up."""
 
     status: str
+    version: str
+
+
+class Ready(BaseModel):
+    """Whether this process takes messages: `ready`, or what it waits for. `stopping`: it ends and never will again."""
+
+    status: ReadyStatus
     version: str
 
 

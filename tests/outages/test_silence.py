@@ -10,6 +10,7 @@ from database import notify, pool
 from database.notify import listen
 from tests.outages.desk import SOON_FOR_ALL_SECONDS, SOON_SECONDS, Log, OpenDesk, expect_turned_away
 from tests.outages.server import Proxy
+from workers.ending import StopBudget
 
 TURNS = 20
 
@@ -54,10 +55,7 @@ async def test_turns_whose_commit_was_swallowed_are_committed_once_even_where_it
 async def test_a_worker_can_be_stopped_while_the_database_is_silent(
     proxy: Proxy, open_desk: OpenDesk, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for constant in ("turn._SETTLING_SECONDS", "worker.DRAIN_SECONDS", "pump._MAX_BACKOFF_SECONDS"):
-        monkeypatch.setattr(f"workers.{constant}", 0.5)
-    for constant in ("_CONNECT_SECONDS", "_CLOSE_SECONDS"):
-        monkeypatch.setattr(f"database.pool.{constant}", 0.5)
+    monkeypatch.setattr("workers.worker.STOP_BUDGET", StopBudget(sides=0.5, turns=0.5, given_back=1.0, sends=2.0))
     async with open_desk(worker_url=proxy.url, statement_timeout_seconds=1) as desk:
         desk.agent.may_end.clear()
         await desk.submit_many(TURNS)

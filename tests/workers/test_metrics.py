@@ -19,6 +19,7 @@ from tests.emulators.openai.script import Fail
 from tests.emulators.openai.server import serve_openai
 from tests.workers.stubs import Desk, StubAgent, fail_to_think
 from workers.metrics import serve_metrics
+from workers.vitals import Vitals
 from workers.worker import Worker
 
 
@@ -124,10 +125,10 @@ def test_no_label_can_hold_more_than_a_few_values() -> None:
 
 
 async def test_a_worker_serves_its_metrics_where_it_is_told_to() -> None:
-    telemetry = WorkerTelemetry()
-    telemetry.note_turn("web", "answered", {"agent": 12.0})
+    vitals = Vitals(asyncio.get_running_loop())
+    vitals.telemetry.note_turn("web", "answered", {"agent": 12.0})
     port = choose_port()
-    async with serve_metrics(telemetry.registry, WorkerSettings(metrics_port=port)):
+    async with serve_metrics(vitals, WorkerSettings(metrics_port=port)):
         text = await asyncio.to_thread(lambda: urlopen(f"http://127.0.0.1:{port}/metrics").read().decode())
     names = {family.name for family in text_string_to_metric_families(text)}
     assert {"nightdesk_turns", "nightdesk_turn_stage_seconds"} <= names
@@ -136,11 +137,11 @@ async def test_a_worker_serves_its_metrics_where_it_is_told_to() -> None:
 
 
 async def test_no_port_serves_nothing_and_a_taken_one_is_named() -> None:
-    registry = WorkerTelemetry().registry
-    async with serve_metrics(registry, WorkerSettings(metrics_port=0)):
+    vitals = Vitals(asyncio.get_running_loop())
+    async with serve_metrics(vitals, WorkerSettings(metrics_port=0)):
         pass
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(OperatorError, match=f"WORKER_METRICS_PORT: cannot listen on 127.0.0.1:{port}"):
-            async with serve_metrics(registry, WorkerSettings(metrics_port=port)):
+            async with serve_metrics(vitals, WorkerSettings(metrics_port=port)):
                 pass

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from database.notify import Notifier
 from database.pool import DbPool, open_pool
 from tests.database.builders import make_message, make_request
 from tests.workers.stubs import Desk, StubAgent, Thinking, fail_to_think
+from workers.ending import STOP_BUDGET, StopBudget
 from workers.worker import Worker
 
 NEVER = 3600.0
@@ -22,10 +24,20 @@ class RunningWorker:
 
     def __init__(self, pool: DbPool, url: str) -> None:
         self.agent = StubAgent()
-        settings = Settings.model_construct(worker=WorkerSettings(concurrency=4, poll_seconds=NEVER))
-        self.worker = Worker(settings, url, pool, self.agent.as_agent, Notifier(url))
+        self._pool = pool
+        self._url = url
+        self.worker = self._build_worker(STOP_BUDGET)
         self.stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+
+    def _build_worker(self, budget: StopBudget) -> Worker:
+        settings = Settings.model_construct(worker=WorkerSettings(concurrency=4, poll_seconds=NEVER))
+        notifier = Notifier(self._url)
+        return Worker(settings, self._url, self._pool, self.agent.as_agent, notifier, budget=budget)
+
+    def allow_turns_no_time(self) -> None:
+        """Every turn under way at the stop is late."""
+        self.worker = self._build_worker(replace(STOP_BUDGET, turns=0.0))
 
     def start(self) -> None:
         self._task = asyncio.ensure_future(self.worker.run(self.stop))
@@ -80,9 +92,9 @@ async def test_a_turn_under_way_at_the_stop_finishes_and_its_reply_still_goes_ou
 
 
 async def test_a_turn_that_does_not_finish_in_time_is_given_back_at_the_stop(
-    desk: Desk, running: RunningWorker, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, running: RunningWorker
 ) -> None:
-    monkeypatch.setattr("workers.worker.DRAIN_SECONDS", 0.0)
+    running.allow_turns_no_time()
     running.agent.think = thinking = Thinking()
     thread_id = await desk.submit()
     running.start()
@@ -96,7 +108,7 @@ async def test_a_turn_that_does_not_finish_in_time_is_given_back_at_the_stop(
 async def test_a_thread_whose_claim_was_under_way_at_the_stop_is_given_back_too(
     desk: Desk, running: RunningWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.worker.DRAIN_SECONDS", 0.0)
+    running.allow_turns_no_time()
     real_claim: Callable[..., Any] = queue.claim
     claimed, may_return = asyncio.Event(), asyncio.Event()
 

@@ -1,0 +1,72 @@
+"""How a process ends when it is told to: in order, and within one budget whatever hangs."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Coroutine
+from typing import TypeVar
+
+from core.logging import get_logger
+
+_log = get_logger(__name__)
+
+# Platforms kill after 30 seconds. Where the worker's and the web process's shares of it stand: `workers.worker` and
+# `cli.serve`; the last five are for closing what is open.
+STOP_SECONDS = 25.0
+TERMINATED = 128 + signal.SIGTERM
+
+T = TypeVar("T")
+
+
+def hear_signals(stop: asyncio.Event, *, seconds: float = STOP_SECONDS) -> None:
+    """Set `stop` at SIGINT or SIGTERM; from then on the process has so long to end. Call it on the running loop."""
+    loop = asyncio.get_running_loop()
+
+    def begin() -> None:
+        if not stop.is_set():
+            stop.set()
+            end_within(seconds)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, begin)
+
+
+def end_within(seconds: float) -> None:
+    """End this process by force, with code 1, if it still lives then.
+
+    The last resort, in a thread: an event loop that hangs keeps no deadline. What it held comes back with its lease.
+    """
+
+    def end() -> None:
+        _log.error("not everything could be ended in time, leaving it", seconds=seconds)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+async def run_until_terminated(work: Coroutine[object, object, T]) -> T:
+    """Do the work. SIGTERM cancels it, so that it undoes what it has begun, and then ends the process with code 143."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    is_terminated = False
+
+    def cancel() -> None:
+        nonlocal is_terminated
+        is_terminated = True
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if is_terminated:
+            raise SystemExit(TERMINATED) from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
