@@ -1,23 +1,21 @@
 """`nightdesk up`: database, schema, sample knowledge, one web process and one worker, in one terminal."""
 
 import asyncio
-import ctypes
 import http.client
 import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
+from cli.children import Children, start_process
 from cli.context import CommandError, open_database, prepare, read_or_create_secret, read_secret_key
 from cli.kb import load_folder
 from core.settings import Settings
@@ -29,8 +27,7 @@ from database.queries.users import has_admin
 
 SAMPLE_KNOWLEDGE = Path(__file__).parents[1] / "docs" / "sample-knowledge"
 START_SECONDS = 60.0
-STOP_SECONDS = 30.0  # as long as the worker waits for replies that are being sent; usually there are none
-_PR_SET_PDEATHSIG = 1
+_LOOK_SECONDS = 0.2
 
 _FIRST_ACCOUNT = (
     "  Nobody can sign in yet. Open the first account in another terminal:\n"
@@ -42,14 +39,6 @@ _console = Console(stderr=True)
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A child of this desk."""
-
-    name: str
-    popen: subprocess.Popen[bytes]
-
-
 class Stopped(KeyboardInterrupt):
     """A signal asked the desk to stop. A KeyboardInterrupt, so that no event loop and no `except` swallows it."""
 
@@ -57,7 +46,8 @@ class Stopped(KeyboardInterrupt):
 def start_desk() -> None:
     """Start everything: embedded database (or DATABASE_URL), migrations, sample knowledge, web and worker.
 
-    Ctrl-C stops it all within five seconds and loses nothing.
+    A web or worker process that dies is replaced. Ctrl-C stops it all, within five seconds when nothing is under way,
+    and loses nothing.
     """
     settings = prepare("up", is_quiet=True)
     _require_free_port(settings)
@@ -117,38 +107,27 @@ def _run_processes(settings: Settings, url: str) -> None:
         "SECRET_KEY": read_secret_key(settings),
         "DATA_DIR": str(settings.data_dir.resolve()),
     }
-    processes: list[Process] = []
+    children = Children(lambda line: _console.print(line, style="yellow", highlight=False))
     try:
-        processes += (_spawn(name, environment) for name in ("api", "worker"))
-        _wait_until_healthy(settings, processes)
+        for name in ("api", "worker"):
+            children.add(name, partial(start_process, name, environment))
+        _wait_until_healthy(settings, children)
         _print_welcome(settings, is_new=not asyncio.run(_can_sign_in(url)))
-        _watch(processes)
+        while True:
+            children.replace_dead()
+            time.sleep(_LOOK_SECONDS)
     finally:
-        _stop(processes)
+        # A second Ctrl-C while stopping must not leave children behind.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        children.stop()
 
 
-def _spawn(name: str, environment: dict[str, str]) -> Process:
-    # A session of its own: Ctrl-C reaches this process alone, which then stops the others in order.
-    popen = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", name],
-        env=environment,
-        start_new_session=True,
-        preexec_fn=_stop_with_parent,  # noqa: PLW1509  # this process has no threads while it starts children
-    )
-    return Process(name, popen)
-
-
-def _stop_with_parent() -> None:
-    """Ask the kernel to end this child when its parent is killed outright, so that no port stays taken."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _wait_until_healthy(settings: Settings, processes: list[Process]) -> None:
+def _wait_until_healthy(settings: Settings, children: Children) -> None:
     """Until the API answers and the worker has said that it is alive."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        _require_running(processes)
+        children.require_running()
         with (
             suppress(OSError, http.client.HTTPException, ValueError),
             _direct.open(f"{_base_url(settings)}/health/detailed", timeout=2) as answer,
@@ -183,36 +162,6 @@ def _print_welcome(settings: Settings, *, is_new: bool) -> None:
     ]
     for line in lines:
         _console.print(line, highlight=False)
-
-
-def _watch(processes: list[Process]) -> None:
-    while True:
-        _require_running(processes)
-        time.sleep(0.2)
-
-
-def _require_running(processes: list[Process]) -> None:
-    for process in processes:
-        code = process.popen.poll()
-        if code is not None:
-            raise CommandError(f"the {process.name} process ended with code {code}; see the log above")
-
-
-def _stop(processes: list[Process]) -> None:
-    # A second Ctrl-C while stopping must not leave children behind.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    for process in processes:
-        if process.popen.poll() is None:
-            process.popen.terminate()
-    deadline = time.monotonic() + STOP_SECONDS
-    for process in processes:
-        try:
-            process.popen.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            # Killing loses nothing: what it held comes back when its lease ends.
-            process.popen.kill()
-            process.popen.wait()
 
 
 @contextmanager

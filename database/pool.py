@@ -51,7 +51,11 @@ class _ImpatientPool(DbPool):
         *,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> None:
-        await super().release(connection, timeout=_RELEASE_SECONDS if timeout is None else timeout)
+        seconds = _RELEASE_SECONDS if timeout is None else timeout
+        releasing = asyncio.ensure_future(super().release(connection, timeout=seconds))
+        # Whoever is cancelled meanwhile does not hear its error any more, and asyncio would complain of that.
+        releasing.add_done_callback(lambda released: released.cancelled() or released.exception())
+        await asyncio.shield(releasing)
 
 
 def _session_settings(application: str) -> dict[str, str]:

@@ -1,19 +1,17 @@
 """How the web process is served."""
 
-import pytest
-import uvicorn
+from fastapi import FastAPI
 
-from cli.serve import serve
-from core.settings import Settings
+from api import desk, server
+from api.server import build_server
+from core.stopping import STOP_SECONDS
 
 
-def test_the_server_leaves_it_to_us_which_proxies_are_believed(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configurations: list[uvicorn.Config] = []
-    monkeypatch.setattr(uvicorn, "run", lambda app, **options: configurations.append(uvicorn.Config(app, **options)))
-    monkeypatch.setattr("gc.freeze", lambda: None)
-    serve(settings, "postgresql://127.0.0.1:1/nowhere", host="127.0.0.1", port=0)
-    [configuration] = configurations
+def test_the_server_leaves_it_to_us_which_proxies_are_believed() -> None:
+    configuration = build_server(FastAPI(), host="127.0.0.1", port=0).config
     assert not configuration.proxy_headers
     assert not configuration.access_log, "it would write ticket tokens"
+
+
+def test_a_request_that_waits_for_an_agent_ends_before_the_server_gives_up_on_it() -> None:
+    assert desk.LAST_SECONDS < server.GRACE_SECONDS < STOP_SECONDS

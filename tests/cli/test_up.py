@@ -1,5 +1,6 @@
 """`nightdesk up`: from nothing to a working desk, and back, losing nothing."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,13 +15,19 @@ from pathlib import Path
 import httpx
 
 from database.embedded import is_running
+from database.pool import DbConnection, connect
 from tests.acceptance.processes import find_free_port
+from tests.agent.models.asking import ANSWER, LOOK
+from tests.cli.command import make_environment
+from tests.emulators.openai.script import Hang
+from tests.emulators.openai.server import serve_openai
 
 
 @contextmanager
-def run_up(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def run_up(folder: Path, port: int, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """`nightdesk up` in this folder, without embeddings so that the knowledge loads quickly."""
-    environment = {"PATH": os.environ["PATH"], "API_PORT": str(port), "EMBEDDING_MODEL_DIR": str(folder / "none")}
+    variables |= {"API_PORT": str(port), "EMBEDDING_MODEL_DIR": str(folder / "none")}
+    environment = make_environment(None, variables)
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "up"], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
     )
@@ -101,3 +108,45 @@ def assert_port_is_free(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
+
+
+async def test_a_worker_that_is_killed_in_the_middle_of_a_turn_is_replaced_and_the_customer_answered_once(
+    knowledge_url: str, tmp_path: Path
+) -> None:
+    port = find_free_port()
+    async with serve_openai(Hang(), LOOK, ANSWER) as model:
+        variables = {
+            "DATABASE_URL": knowledge_url,
+            "OPENAI_API_KEY": "sk-test",
+            "OPENAI_BASE_URL": model.url,
+            "WORKER_LEASE_SECONDS": "5",
+        }
+        with run_up(tmp_path, port, **variables) as process:
+            await asyncio.to_thread(read_until, process, "Database ")
+            body = {"name": "A", "email": "a@example.com", "subject": "Password", "message": "How can I reset it?"}
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+                accepted = (await client.post("/support/submit", json=body)).json()
+            conn = await connect(knowledge_url, application="test")
+            victim = await wait_for_turn(conn)
+            os.kill(victim, signal.SIGKILL)
+            said = await asyncio.to_thread(read_until, process, "reply sent")
+            assert "The worker process was killed by SIGKILL; another one starts now." in said
+            (run,) = await conn.fetch("SELECT attempt FROM agent_runs")
+            replies = await conn.fetch("SELECT state FROM outbox")
+            pids = await conn.fetch("SELECT pid FROM workers ORDER BY heartbeat_at DESC")
+            await conn.close()
+            process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(process.communicate)
+    assert accepted["ticket_ref"]
+    assert process.returncode == 0
+    assert run["attempt"] == 2, "its first attempt died with its worker"
+    assert [reply["state"] for reply in replies] == ["sent"]
+    assert pids[0]["pid"] != victim
+
+
+async def wait_for_turn(conn: DbConnection) -> int:
+    """Until a turn is under way; the process that has it."""
+    async with asyncio.timeout(60):
+        while not (pid := await conn.fetchval("SELECT pid FROM workers WHERE in_flight > 0")):  # noqa: ASYNC110  # another process tells
+            await asyncio.sleep(0.05)
+    return int(pid)
