@@ -20,14 +20,14 @@ TERMINATED = 128 + signal.SIGTERM
 T = TypeVar("T")
 
 
-def hear_signals(stop: asyncio.Event, *, seconds: float = STOP_SECONDS) -> None:
-    """Set `stop` at SIGINT or SIGTERM; from then on the process has so long to end. Call it on the running loop."""
+def hear_signals(stop: asyncio.Event) -> None:
+    """Set `stop` at SIGINT or SIGTERM; from then on the process has STOP_SECONDS. Call it on the running loop."""
     loop = asyncio.get_running_loop()
 
     def begin() -> None:
         if not stop.is_set():
             stop.set()
-            end_within(seconds)
+            end_within(STOP_SECONDS)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, begin)

@@ -76,6 +76,17 @@ async def database_url(server_url: str, template_url: str) -> AsyncIterator[str]
 
 
 @pytest.fixture
+async def empty_url(server_url: str) -> AsyncIterator[str]:
+    """A database in which nothing has ever been created."""
+    name = f"empty_{uuid4().hex[:12]}"
+    conn = await connect(server_url, application="test")
+    await conn.execute(f'CREATE DATABASE "{name}"')
+    yield server_url.replace("/postgres?", f"/{name}?")
+    await conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await conn.close()
+
+
+@pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[DbPool]:
     """A pool on this test's own database."""
     async with open_pool(database_url, application="test", max_size=20) as opened:

@@ -24,12 +24,12 @@ class Vitals:
         self._is_beating: Callable[[], bool] = lambda: False
         self._status: WorkerStatus = "starting"
 
-    def is_alive(self, *, seconds: float = LOOP_SECONDS) -> bool:
+    def is_alive(self) -> bool:
         """Whether the event loop moves. Never called on it."""
         moved = threading.Event()
         with suppress(RuntimeError):  # it has closed
             self._loop.call_soon_threadsafe(moved.set)
-        return moved.wait(seconds)
+        return moved.wait(LOOP_SECONDS)
 
     @property
     def status(self) -> WorkerStatus:

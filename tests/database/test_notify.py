@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from core.background import run_in_background
+from database import notify
 from database.notify import Notifier, listen
 from database.pool import DbConnection, connect
 
@@ -83,6 +84,22 @@ async def test_a_later_notification_with_the_same_payload_is_sent_again(listener
         listener.heard.clear()
         notifier.notify(CHANNEL, "alice")
         await listener.wait_for(payload="alice")
+
+
+async def test_what_was_asked_for_at_the_very_end_is_still_sent(listener: Listener, database_url: str) -> None:
+    notifier = Notifier(database_url)
+    async with run_in_background(notifier.run()):
+        notifier.notify(CHANNEL, "alice")
+        await notifier.flush()
+    await listener.wait_for(payload="alice")
+
+
+async def test_the_end_does_not_wait_for_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "_FLUSH_SECONDS", 0.01)
+    notifier = Notifier("postgresql://127.0.0.1:1/nowhere")
+    notifier.notify(CHANNEL, "alice")
+    async with run_in_background(notifier.run()), asyncio.timeout(60):
+        await notifier.flush()
 
 
 async def test_a_listener_hears_only_its_own_channels(listener: Listener, observer: DbConnection) -> None:

@@ -175,6 +175,7 @@ class OpenDesk:
         worker_url: str | None = None,
         lease_seconds: int = 60,
         statement_timeout_seconds: int = 30,
+        metrics_port: int = 0,
     ) -> AsyncIterator[Desk]:
         """API and worker, until the end of the block."""
         agent = Thoughts()
@@ -187,7 +188,9 @@ class OpenDesk:
         settings = self._settings.model_copy(
             update={
                 "database": database,
-                "worker": WorkerSettings(concurrency=50, lease_seconds=lease_seconds, poll_seconds=0.2),
+                "worker": WorkerSettings(
+                    concurrency=50, lease_seconds=lease_seconds, poll_seconds=0.2, metrics_port=metrics_port
+                ),
             }
         )
         stop = asyncio.Event()
