@@ -38,6 +38,7 @@ lint: setup $(STAMPS)/dev $(WEB_API) ## Only lint, types and contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/squawk database/migrations/*.sql
 	cd web && $(NPM) run --silent check
 
 chaos: setup $(STAMPS)/dev ## Kill the desk's processes while customers write; ARGS="--messages 5000 --kills 200 --seed 2"

@@ -27,9 +27,10 @@ from database.queries import attachments
 from database.queries.attachments import MissingFile
 from database.readiness import Readiness
 from database.types import Lease, OutboundMessage, ThreadId, WorkerId
+from workers import ending
 from workers.claims import Claims
 from workers.delivery import Deliverer
-from workers.ending import STOP_BUDGET, Ending, StopBudget
+from workers.ending import Ending, StopBudget
 from workers.heartbeat import Heartbeat
 from workers.inboxes import Inboxes
 from workers.intents import IntentKeeper
@@ -142,7 +143,7 @@ class Worker:
         self._pool = pool
         self._notifier = notifier
         self._only_thread = only_thread
-        self._budget = budget or STOP_BUDGET
+        self._budget = budget or ending.STOP_BUDGET
         self._leases = Leases()
         self._channels = channels = channels or build_channels(settings)
         self._claims = Claims(self.id, channels=channels, lease_seconds=settings.worker.lease_seconds)
@@ -249,13 +250,13 @@ class Worker:
         on_stop()
         _log.info("worker stopping", in_flight=self.turns.in_flight)
         turns, deliveries, doubts, media = loops
-        ending = Ending(self._budget)
+        end = Ending(self._budget)
         await asyncio.gather(
-            ending.end_turns(self.turns, turns),
-            ending.end_side(self.doubts, doubts),
-            ending.end_side(self.media, media),
+            end.end_turns(self.turns, turns),
+            end.end_side(self.doubts, doubts),
+            end.end_side(self.media, media),
         )
-        await ending.end_sends(self.deliveries, deliveries)
+        await end.end_sends(self.deliveries, deliveries)
         for loop in loops:
             if loop.done() and not loop.cancelled():
                 loop.result()  # a loop that broke is a bug, and whoever supervises this must hear of it

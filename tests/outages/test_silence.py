@@ -55,7 +55,7 @@ async def test_turns_whose_commit_was_swallowed_are_committed_once_even_where_it
 async def test_a_worker_can_be_stopped_while_the_database_is_silent(
     proxy: Proxy, open_desk: OpenDesk, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.worker.STOP_BUDGET", StopBudget(sides=0.5, turns=0.5, given_back=1.0, sends=2.0))
+    monkeypatch.setattr("workers.ending.STOP_BUDGET", StopBudget(sides=0.5, turns=0.5, given_back=1.0, sends=2.0))
     async with open_desk(worker_url=proxy.url, statement_timeout_seconds=1) as desk:
         desk.agent.may_end.clear()
         await desk.submit_many(TURNS)
