@@ -29,7 +29,6 @@ def build_server(app: FastAPI, *, host: str, port: int) -> Server:
             host=host,
             port=port,
             http="httptools",
-            ws="none",
             access_log=False,
             log_config=None,
             server_header=False,

@@ -12,8 +12,7 @@ from core.logging import get_logger
 
 _log = get_logger(__name__)
 
-# Platforms kill after 30 seconds. Where the worker's and the web process's shares of it stand: `workers.worker` and
-# `cli.serve`; the last five are for closing what is open.
+# Platforms kill after 30 seconds. `workers/ending.py` and `api/server.py` divide it.
 STOP_SECONDS = 25.0
 TERMINATED = 128 + signal.SIGTERM
 
@@ -23,14 +22,18 @@ T = TypeVar("T")
 def hear_signals(stop: asyncio.Event) -> None:
     """Set `stop` at SIGINT or SIGTERM; from then on the process has STOP_SECONDS. Call it on the running loop."""
     loop = asyncio.get_running_loop()
+    is_ending = False
 
-    def begin() -> None:
-        if not stop.is_set():
-            stop.set()
+    def begin(_number: int, _frame: object) -> None:
+        nonlocal is_ending
+        if not is_ending:
+            is_ending = True
             end_within(STOP_SECONDS)
+            loop.call_soon_threadsafe(stop.set)
 
+    # Not the loop's own handlers: one that hangs would never call them, and the process would not even begin to end.
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, begin)
+        signal.signal(number, begin)
 
 
 def end_within(seconds: float) -> None:

@@ -30,7 +30,12 @@ def lint(folder: Path, sql: str) -> subprocess.CompletedProcess[str]:
     migrations.mkdir(parents=True)
     shutil.copy(ROOT / ".squawk.toml", folder)
     (migrations / "0019_it.sql").write_text(sql)
-    command = [Path(sys.executable).with_name("squawk"), "--reporter", "gcc", "database/migrations/0019_it.sql"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("squawk"),
+        "--reporter",
+        "gcc",
+        "database/migrations/0019_it.sql",
+    ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
