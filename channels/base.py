@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from urllib.parse import parse_qs
 
+from core.findings import Finding
 from database.types import (
     Attachment,
     Channel,
@@ -268,11 +269,28 @@ class Reconciler(Protocol):
         ...
 
 
+# How it stands ---------------------------------------------------------------------------------------------
+
+
+class Examiner(Protocol):
+    """Asks a vendor whether our account there works. Its questions change nothing and send nothing."""
+
+    @property
+    def name(self) -> str:
+        """Which account of which vendor, for operators."""
+        ...
+
+    async def examine(self) -> Sequence[Finding]:
+        """What the vendor says. Raises nothing but VendorAway, where it does not say anything."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelKit:
     """What one channel can do. Without a sender, a reply to it is recorded as failed and a person must look.
 
     `receivers` are by their address below /webhooks/. `sends_per_minute` holds for each inbox, over all workers.
+    `examiners` say whether its accounts work.
     """
 
     name: Channel
@@ -283,6 +301,7 @@ class ChannelKit:
     pollers: Sequence[Poller] = ()
     media: MediaFetcher | None = None
     sends_per_minute: float | None = None
+    examiners: Sequence[Examiner] = ()
 
 
 Channels = Mapping[str, ChannelKit]

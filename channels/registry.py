@@ -1,9 +1,9 @@
 """The channels of this desk, one line each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from channels import gmail, mailbox, web, whatsapp
-from channels.base import Channels, Receiver, Sender
+from channels.base import ChannelKit, Channels, Receiver, Sender
 from channels.web.parse import FORM_INBOX
 from channels.web.send import WebSender
 from channels.whatsapp.meta import is_configured as is_meta_configured
@@ -11,19 +11,20 @@ from channels.whatsapp.twilio import is_configured as is_twilio_configured
 from core.settings import Settings
 from database.types import Channel
 
+BUILDERS: Mapping[Channel, Callable[[Settings], ChannelKit]] = {
+    "gmail": gmail.build,
+    "mailbox": mailbox.build,
+    "web": web.build,
+    "whatsapp": whatsapp.build,
+}
+
 # Messages that the desk sends to itself, on any channel: the reply is only recorded, never sent out.
 LOCAL_INBOXES = frozenset({"ask", "probe"})
 
 
 def build_channels(settings: Settings) -> Channels:
     """Every channel by its name. One that is not configured can still be written for, and has nothing else."""
-    kits = [
-        gmail.build(settings),
-        mailbox.build(settings),
-        web.build(settings),
-        whatsapp.build(settings),
-    ]
-    return {kit.name: kit for kit in kits}
+    return {name: build(settings) for name, build in BUILDERS.items()}
 
 
 def list_receivers(channels: Channels) -> Mapping[str, Receiver]:

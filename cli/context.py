@@ -24,7 +24,10 @@ from database.pool import Conn, connect
 from database.queries.audit import record
 from database.types import OPERATOR, Facts
 
+# Within DATA_DIR.
 EMBEDDED_FOLDER = "postgres"
+SECRET_KEY_FILE = "secret_key"  # noqa: S105  # a file's name
+ADMIN_KEY_FILE = "admin_api_key"
 
 T = TypeVar("T")
 
@@ -137,7 +140,7 @@ def read_secret_key(settings: Settings) -> str:
     """SECRET_KEY, or on a development machine one that was made up once and kept in the data folder."""
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
-    return read_or_create_secret(settings.data_dir / "secret_key", secrets.token_hex(32))
+    return read_or_create_secret(settings.data_dir / SECRET_KEY_FILE, secrets.token_hex(32))
 
 
 async def note(

@@ -9,6 +9,7 @@ import typer
 from cli import ask, audit, bench, customers, gmail, kb, keys, learn, queue, replay, retention, serve, up, user
 from cli import eval as evaluation
 from cli.context import report_crash
+from cli.doctor import command as doctor
 from core.errors import OperatorError
 from database.pool import DATABASE_ERRORS
 
@@ -24,6 +25,7 @@ app.command("up")(up.start_desk)
 app.command("api")(serve.run_api)
 app.command("worker")(serve.run_worker)
 app.command("migrate")(serve.run_migrations)
+app.command("doctor")(doctor.run_doctor)
 app.command("ask")(ask.ask_question)
 app.command("bench")(bench.run_benchmarks)
 app.command("replay")(replay.replay_conversations)

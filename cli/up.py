@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.children import Children, start_process
-from cli.context import CommandError, open_database, prepare, read_or_create_secret, read_secret_key
+from cli.context import ADMIN_KEY_FILE, CommandError, open_database, prepare, read_or_create_secret, read_secret_key
 from cli.kb import load_folder
 from core.settings import Settings
 from database.init_db import init_db
@@ -97,7 +97,7 @@ async def _can_sign_in(url: str) -> bool:
 
 
 def _admin_key_file(settings: Settings) -> Path:
-    return settings.data_dir / "admin_api_key"
+    return settings.data_dir / ADMIN_KEY_FILE
 
 
 def _run_processes(settings: Settings, url: str) -> None:

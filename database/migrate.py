@@ -72,6 +72,17 @@ class Migration:
         return {statement: match[1] for statement, match in found.items() if match}
 
 
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Names of migrations that this version has and the database lacks, that were changed after they had been applied,
+    and that the database has and this version does not know.
+    """
+
+    missing: tuple[str, ...]
+    changed: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
 def read_migrations() -> list[Migration]:
     """The migrations of this version, in order."""
     migrations = []
@@ -104,6 +115,8 @@ async def migrate(
     await conn.execute("SET statement_timeout = 0; SET lock_timeout = 0")
     await _take_turn(conn, tell, wait)
     try:
+        if not await _has_any(conn):
+            await _create_table(conn)
         applied = await _read_applied(conn)
         _check_agreement(wanted, applied)
         missing = [migration for migration in wanted if migration.number not in applied]
@@ -122,7 +135,7 @@ def _count_own() -> int:
 
 async def count_missing(conn: Conn) -> int:
     """How many migrations this database still lacks; none, if it is newer than this version."""
-    if not await conn.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
+    if not await _has_any(conn):
         return _count_own()
     applied = await conn.fetchval("SELECT count(*) FROM schema_migrations")
     return max(0, _count_own() - int(applied))
@@ -138,25 +151,45 @@ async def _take_turn(conn: DbConnection, tell: Tell, wait: Wait) -> None:
         await wait(_POLL_SECONDS)
 
 
-async def _read_applied(conn: DbConnection) -> dict[int, tuple[str, str]]:
-    if not await conn.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
-        await conn.execute(
-            """CREATE TABLE schema_migrations (
-                   number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
-                   applied_at timestamptz NOT NULL DEFAULT now())"""
-        )
+async def compare_migrations(conn: Conn) -> Differences:
+    """How the database and this version differ. Changes nothing."""
+    return _compare(read_migrations(), await _read_applied(conn) if await _has_any(conn) else {})
+
+
+async def _has_any(conn: Conn) -> bool:
+    found: bool = await conn.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
+    return found
+
+
+async def _create_table(conn: DbConnection) -> None:
+    await conn.execute(
+        """CREATE TABLE schema_migrations (
+               number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
+               applied_at timestamptz NOT NULL DEFAULT now())"""
+    )
+
+
+async def _read_applied(conn: Conn) -> dict[int, tuple[str, str]]:
     rows = await conn.fetch("SELECT number, name, checksum FROM schema_migrations")
     return {row["number"]: (row["name"], row["checksum"]) for row in rows}
 
 
 def _check_agreement(wanted: Sequence[Migration], applied: dict[int, tuple[str, str]]) -> None:
+    differences = _compare(wanted, applied)
+    for name in differences.unknown:
+        raise MigrationError(f"the database has migration {name}, which this version of Nightdesk does not know")
+    for name in differences.changed:
+        raise MigrationError(f"{name} was changed after it had been applied; add a new migration instead")
+
+
+def _compare(wanted: Sequence[Migration], applied: dict[int, tuple[str, str]]) -> Differences:
     by_number = {migration.number: migration for migration in wanted}
-    for number, (name, checksum) in applied.items():
-        migration = by_number.get(number)
-        if migration is None:
-            raise MigrationError(f"the database has migration {name}, which this version of Nightdesk does not know")
-        if migration.checksum != checksum:
-            raise MigrationError(f"{name} was changed after it had been applied; add a new migration instead")
+    known = {number: found for number, found in applied.items() if number in by_number}
+    return Differences(
+        missing=tuple(migration.name for migration in wanted if migration.number not in applied),
+        changed=tuple(name for number, (name, checksum) in known.items() if by_number[number].checksum != checksum),
+        unknown=tuple(name for number, (name, _) in applied.items() if number not in by_number),
+    )
 
 
 async def _apply_patiently(conn: DbConnection, migration: Migration, tell: Tell, wait: Wait) -> None:

@@ -4,6 +4,7 @@ from channels.base import ChannelKit
 from channels.gmail.certificates import Certificates
 from channels.gmail.client import GmailClient
 from channels.gmail.configuration import require_audience, require_complete
+from channels.gmail.examine import GmailExaminer
 from channels.gmail.poll import GmailPoller
 from channels.gmail.push import GmailPush
 from channels.gmail.reconcile import GmailReconciler
@@ -45,4 +46,5 @@ def build(settings: Settings) -> ChannelKit:
         receivers={"gmail": GmailPush(gmail, account, Certificates(gmail.certs_url))},
         pollers=(poller,),
         sends_per_minute=gmail.sends_per_minute,
+        examiners=(GmailExaminer(client, gmail),),
     )

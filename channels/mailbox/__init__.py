@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from channels.base import ChannelKit
 from channels.mail.account import MailAccount
 from channels.mail.write import MailWriter
+from channels.mailbox.examine import ImapExaminer, SmtpExaminer
 from channels.mailbox.imap import ImapAccess
 from channels.mailbox.poll import MailboxPoller
 from channels.mailbox.send import MailboxSender, SmtpAccess
@@ -25,16 +26,18 @@ def build(settings: Settings) -> ChannelKit:
     if all(getattr(mailbox, name) is None for name in (*_REQUIRED, "user")):
         return ChannelKit("mailbox", MailWriter())
     imap, smtp, account = build_access(mailbox, settings.company)
+    sender = MailboxSender(smtp, account)
     return ChannelKit(
         "mailbox",
         MailWriter(),
-        MailboxSender(smtp, account),
+        sender,
         pollers=(
             MailboxPoller(
                 imap, account, poll_seconds=mailbox.poll_seconds, max_file_bytes=settings.attachment.max_bytes
             ),
         ),
         sends_per_minute=mailbox.sends_per_minute,
+        examiners=(ImapExaminer(imap), SmtpExaminer(sender, smtp)),
     )
 
 

@@ -77,7 +77,7 @@ class MailboxSender:
         """Hand in one reply. Nothing here is ever tried twice."""
         mail = compose_mail(message, self._account, clock=self._clock)
         content = render_mail(mail)
-        smtp = self._build_client(mail)
+        smtp = self._build_client()
         try:
             with _before_data():
                 async with asyncio.timeout(self._access.prepare_seconds):
@@ -85,8 +85,7 @@ class MailboxSender:
                     await self._announce(smtp, mail, len(content))
             await message.hand_over()
             remark = await self._send_data(smtp, content)
-            with suppress(SMTPException, OSError):
-                await smtp.quit(timeout=GOODBYE_SECONDS)
+            await _say_goodbye(smtp)
         finally:
             _hang_up(smtp)
         # The server's own name for it, for whoever searches its logs; they use short ones again after a while.
@@ -94,13 +93,24 @@ class MailboxSender:
         mail_id = str(mail["Message-ID"])
         return Receipt(mail_id=mail_id, known_as=(mail_id,))
 
-    def _build_client(self, mail: EmailMessage) -> SMTP:
+    async def try_sign_in(self) -> None:
+        """Sign in and hang up; nothing is sent. Raises as `send` does before it hands anything over."""
+        smtp = self._build_client()
+        try:
+            with _before_data():
+                async with asyncio.timeout(self._access.prepare_seconds):
+                    await self._sign_in(smtp)
+            await _say_goodbye(smtp)
+        finally:
+            _hang_up(smtp)
+
+    def _build_client(self) -> SMTP:
         access = self._access
         return SMTP(
             hostname=access.host,
             port=access.port,
             # Asking the resolver for our own name takes seconds on some machines, and tells strangers about us.
-            local_hostname=mail["From"].addresses[0].domain,
+            local_hostname=self._account.domain,
             timeout=access.prepare_seconds,
             use_tls=access.security == "tls",
             start_tls=access.security == "starttls",
@@ -167,6 +177,11 @@ def _refuse(error: SMTPResponseException) -> Exception:
 def _shorten(text: str) -> str:
     """One line of what a server said, without the addresses in it."""
     return " ".join(_ADDRESS.sub("(address)", text).split())[:_MAX_REASON]
+
+
+async def _say_goodbye(smtp: SMTP) -> None:
+    with suppress(SMTPException, OSError):
+        await smtp.quit(timeout=GOODBYE_SECONDS)
 
 
 def _hang_up(smtp: SMTP) -> None:

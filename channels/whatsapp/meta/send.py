@@ -77,9 +77,9 @@ class MetaProvider:
         }
         response = await self._request(f"{self._settings.api_url}/{self.inbox}/messages", body)
         if response.is_success:
-            return _read_receipt(_read_answer(response))
+            return _read_receipt(read_answer(response))
         raise read_refusal(
-            response.status_code, read_object(_read_answer(response), "error"), _read_retry_after(response)
+            response.status_code, read_object(read_answer(response), "error"), _read_retry_after(response)
         )
 
     async def _request(self, url: str, body: Json) -> httpx.Response:
@@ -113,7 +113,8 @@ def _fit_variable(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()[:100] or "–"
 
 
-def _read_answer(response: httpx.Response) -> Json:
+def read_answer(response: httpx.Response) -> Json:
+    """The JSON object of an answer, or an empty one."""
     try:
         answer = response.json()
     except ValueError:
