@@ -277,7 +277,12 @@ class Examiner(Protocol):
 
     @property
     def name(self) -> str:
-        """Which account of which vendor, for operators."""
+        """Which vendor, for operators."""
+        ...
+
+    @property
+    def reached_by(self) -> str:
+        """What may be wrong where the vendor does not answer: settings, or the way to it."""
         ...
 
     async def examine(self) -> Sequence[Finding]:

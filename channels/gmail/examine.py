@@ -24,6 +24,11 @@ class GmailExaminer:
         """The vendor; there is one mailbox."""
         return "Gmail"
 
+    @property
+    def reached_by(self) -> str:
+        """Its addresses are its own."""
+        return "the network, and Google's status page"
+
     async def examine(self) -> Sequence[Finding]:
         """Whose mailbox it is, and whether Gmail tells us of news."""
         return [await self._examine_sign_in(), self._examine_push()]

@@ -21,6 +21,11 @@ class ImapExaminer:
         """The server."""
         return f"IMAP {self._access.host}"
 
+    @property
+    def reached_by(self) -> str:
+        """What says where it is."""
+        return "MAILBOX_IMAP_HOST and MAILBOX_IMAP_PORT, and MAILBOX_FOLDER"
+
     async def examine(self) -> Sequence[Finding]:
         """Whether the folder can be read."""
         try:
@@ -42,6 +47,11 @@ class SmtpExaminer:
     def name(self) -> str:
         """The server."""
         return f"SMTP {self._access.host}"
+
+    @property
+    def reached_by(self) -> str:
+        """What says where it is."""
+        return "MAILBOX_SMTP_HOST and MAILBOX_SMTP_PORT"
 
     async def examine(self) -> Sequence[Finding]:
         """Whether mail could be handed in."""

@@ -23,7 +23,7 @@ def plan_channels(settings: Settings) -> Iterator[Check]:
             is_any = True
             continue
         for examiner in examiners:
-            yield Check(_AREA, examiner.name, examiner.examine)
+            yield Check(_AREA, examiner.name, examiner.examine, examiner.reached_by)
             is_any = True
     if not is_any:
         yield Check(_AREA, "web", at_once(lambda: Finding.ok("the web form alone; docs/channels.md adds others")))

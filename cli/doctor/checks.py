@@ -17,7 +17,6 @@ QUESTION_SECONDS = 5.0
 
 Look = Callable[[], Awaitable[Sequence[Finding]]]
 
-_LATER = "Run `nightdesk doctor` again in a minute; if this stays, check the settings named like it."
 # Our own keys are found by their values; a vendor may quote one that it gave out itself.
 _TOKEN = re.compile(r"[A-Za-z0-9_\-]{25,}")
 _ROOT = Path(__file__).parents[2]
@@ -25,11 +24,12 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing to look at, under the heading `area`."""
+    """One thing to look at, under the heading `area`. `culprits` is where to look if nobody answers."""
 
     area: str
     subject: str
     look: Look
+    culprits: str = "the network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,18 @@ async def run_check(check: Check, *, seconds: float = QUESTION_SECONDS) -> list[
 
 
 async def _look(check: Check, seconds: float) -> Sequence[Finding]:
+    later = f"Run `nightdesk doctor` again in a minute; if this stays, check {check.culprits}."
     try:
         async with asyncio.timeout(seconds):
             return await check.look()
     except VendorAway as error:
-        return [Finding.problem(_TOKEN.sub("…", str(error)), _LATER)]
+        return [Finding.problem(_TOKEN.sub("…", str(error)), later)]
     except OperatorError as error:
         return [Finding.problem(str(error), "Set what is named here; README.md lists every setting.")]
     except TimeoutError:
-        return [Finding.problem(f"no answer within {seconds:g} seconds", _LATER)]
+        return [Finding.problem(f"no answer within {seconds:g} seconds", later)]
     except DATABASE_ERRORS as error:
-        return [Finding.problem(f"the question failed: {type(error).__name__}", _LATER)]
+        return [Finding.problem(f"the question failed: {type(error).__name__}", later)]
     except Exception as error:  # noqa: BLE001  # a mistake in one check must not hide what the others find
         # Not its text, which may quote anything.
         remedy = "Report this as a bug of Nightdesk; the other findings hold."

@@ -76,7 +76,7 @@ def print_results(results: Sequence[Result], console: Console) -> None:
     for area, found in groupby(results, key=lambda result: result.area):
         console.print(Text(area, style="bold"))
         console.print(_build_table(list(found)))
-    console.print()
+        console.print()
     console.print(_sum_up(results))
 
 
@@ -85,9 +85,12 @@ def _build_table(results: Sequence[Result]) -> Table:
     table.add_column(no_wrap=True, min_width=9)
     table.add_column(min_width=14, overflow="fold")
     table.add_column(overflow="fold")
+    shown = None
     for result in results:
+        subject = result.subject if result.subject != shown else ""
+        shown = result.subject
         level, found, remedy = result.finding.level, result.finding.found, result.finding.remedy
-        table.add_row(Text(f"  {level}", style=_STYLES[level]), Text(result.subject), Text(format_cell(found)))
+        table.add_row(Text(f"  {level}", style=_STYLES[level]), Text(subject), Text(format_cell(found)))
         if remedy is not None:
             table.add_row("", "", Text(f"→ {format_cell(remedy)}", style=_STYLES[level]))
     return table

@@ -20,6 +20,7 @@ _VERSIONS = range(15, 19)
 _LEAST_VECTOR, _GOOD_VECTOR = (0, 7), (0, 8)
 # A turn asks some thirty times, one after the other: beyond this the round trips alone take a second.
 _SLOW_SECONDS = 0.03
+_ROUND_TRIPS = 5
 # From here on, dead rows are more than a table has between two rounds of vacuum.
 _MIN_DEAD_ROWS = 100_000
 # The desk's own transactions end within seconds; one that stays open holds back vacuum, and every claim gets slower.
@@ -110,15 +111,20 @@ def _judge_encryption(server: Server) -> Finding:
 
 
 async def _judge_round_trip(conn: Conn) -> Finding:
-    started = perf_counter()
-    await checkup.read_clock(conn)
-    seconds = perf_counter() - started
+    # The quickest of some: the way to the server is meant, not how busy this machine is.
+    seconds = min([await _time_round_trip(conn) for _ in range(_ROUND_TRIPS)])
     if seconds > _SLOW_SECONDS:
         return Finding.advice(
             f"answers in {seconds * 1000:.0f} ms: every turn waits a second for that",
             "Run the desk in the region of its database.",
         )
     return Finding.ok(f"answers in {seconds * 1000:.1f} ms")
+
+
+async def _time_round_trip(conn: Conn) -> float:
+    started = perf_counter()
+    await checkup.read_clock(conn)
+    return perf_counter() - started
 
 
 def _judge_connections(server: Server, pool_size: int) -> Finding:

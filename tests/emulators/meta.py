@@ -81,7 +81,7 @@ def build_app(cloud: MetaCloud) -> Starlette:
             Route("/_inspect/webhooks", inspect_webhooks),
             Route("/content/{media_id}", cloud.serve_file),
             Route("/{version}/{number_id}/messages", cloud.take_message, methods=["POST"]),
-            Route("/{version}/{media_id}", cloud.locate_file),
+            Route("/{version}/{object_id}", cloud.read_object),
         ]
     )
 

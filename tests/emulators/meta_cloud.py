@@ -58,6 +58,8 @@ class MetaCloud:
     token: str = "meta-token"
     app_secret: str = "meta-secret"
     webhook_url: str = ""
+    subscribed_url: str = ""  # what Meta says of itself; webhooks go to `webhook_url`
+    quality: str = "GREEN"
     states: Sequence[str] = ()
     states_first: bool = False
     copies: int = 1
@@ -116,12 +118,31 @@ class MetaCloud:
             }
         )
 
+    async def read_object(self, request: Request) -> Response:
+        """GET /NUMBER_ID or /MEDIA_ID."""
+        is_number = request.path_params["object_id"] == self.number_id
+        return await (self.read_number(request) if is_number else self.locate_file(request))
+
+    async def read_number(self, request: Request) -> Response:
+        """Our number, with the fields that were asked for."""
+        answer = _find_fault_answer(await self._draw_fault("number", request)) or self._refuse_token(request)
+        if answer is not None:
+            return answer
+        number = {
+            "display_phone_number": "+1 555-0100",
+            "verified_name": "Harborline",
+            "quality_rating": self.quality,
+            "webhook_configuration": {"application": self.subscribed_url} if self.subscribed_url else {},
+        }
+        wanted = request.query_params["fields"].split(",")
+        return JSONResponse({name: number[name] for name in wanted} | {"id": self.number_id})
+
     async def locate_file(self, request: Request) -> Response:
         """GET /MEDIA_ID."""
         answer = _find_fault_answer(await self._draw_fault("locate", request)) or self._refuse_token(request)
         if answer is not None:
             return answer
-        media_id = request.path_params["media_id"]
+        media_id = request.path_params["object_id"]
         if media_id not in self.files:
             return _refuse_with(400, 100, subcode=33)
         content, mime_type = self.files[media_id]

@@ -1,4 +1,5 @@
-"""A small Twilio on loopback: Messages (create, list, fetch), media behind a password, callbacks and webhooks.
+"""A small Twilio on loopback: Messages (create, list, fetch), media behind a password, callbacks and webhooks, and the
+account with its one WhatsApp sender.
 
 In a test: `async with serve_twilio() as twilio: ...`. As a process: `python -m tests.emulators.twilio PORT`.
 
@@ -47,6 +48,8 @@ class Twilio:
         messages = f"{API}/{{account}}/Messages"
         self.app = Starlette(
             routes=[
+                Route(f"{API}/{{account}}.json", self.read_account),
+                Route("/v2/Channels/Senders", self.list_senders),
                 Route(f"{messages}.json", self.create, methods=["POST"]),
                 Route(f"{messages}.json", self.list, methods=["GET"]),
                 Route(f"{messages}/{{sid}}.json", self.fetch),
@@ -120,6 +123,17 @@ class Twilio:
             await asyncio.sleep(fault.seconds)
         # The answer always has the status of the moment of acceptance, whatever was reported meanwhile.
         return JSONResponse(message.describe(self.state.account.sid) | {"status": "queued"}, 201)
+
+    async def read_account(self, request: Request) -> Response:
+        """Whose account it is, and whether it may be used."""
+        refusal = self._refuse(request, "account", self.state.take_fault("account"))
+        return refusal or JSONResponse(self.state.account.describe())
+
+    async def list_senders(self, request: Request) -> Response:
+        """Its WhatsApp senders, on one page."""
+        refusal = self._refuse(request, "senders", self.state.take_fault("senders"))
+        meta = {"key": "senders", "next_page_url": None}
+        return refusal or JSONResponse({"senders": self.state.account.list_senders(), "meta": meta})
 
     async def list(self, request: Request) -> Response:
         """A page of messages, newest first."""
@@ -230,7 +244,11 @@ class Twilio:
         account = self.state.account
         expected = "Basic " + b64encode(f"{account.sid}:{account.auth_token}".encode()).decode()
         is_known = hmac.compare_digest(request.headers.get("authorization", ""), expected)
-        return None if is_known and request.path_params["account"] == account.sid else answer_error(401, 20003)
+        return (
+            None
+            if is_known and request.path_params.get("account", account.sid) == account.sid
+            else answer_error(401, 20003)
+        )
 
     def _start(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -13,13 +13,33 @@ API = "/2010-04-01/Accounts"
 
 @dataclass(slots=True)
 class Account:
-    """Whose API this is. The number is E.164 without prefix; a shared key signs with SHA-256 where `key_sid` is set."""
+    """Whose API this is. The number is E.164 without prefix; a shared key signs with SHA-256 where `key_sid` is set.
+
+    `sender_status` is how the number stands on WhatsApp, None where it is not a sender of this account, and `webhook`
+    where its messages are posted to.
+    """
 
     sid: str = "AC" + "0" * 31 + "1"
     auth_token: str = "emulated-auth-token"
     number: str = "+15550100"
     key_sid: str | None = None
     key_secret: str = "emulated-shared-key"
+    status: str = "active"
+    kind: str = "Full"
+    sender_status: str | None = "ONLINE"
+    webhook: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """The Account resource, without what nobody reads."""
+        return {"sid": self.sid, "friendly_name": "Harborline", "status": self.status, "type": self.kind}
+
+    def list_senders(self) -> list[dict[str, Any]]:
+        """The Sender resources."""
+        if self.sender_status is None:
+            return []
+        webhook = {"callback_url": self.webhook, "callback_method": "POST"} if self.webhook else None
+        sid, sender_id = "XE" + "0" * 32, f"whatsapp:{self.number}"
+        return [{"sid": sid, "sender_id": sender_id, "status": self.sender_status, "webhook": webhook}]
 
 
 @dataclass(slots=True)
@@ -81,7 +101,7 @@ class Fault:
     `accepted_html`, `accepted_garbled`, `accepted_slow` (an answer after `seconds`).
     """
 
-    on: Literal["create", "list", "fetch", "media"]
+    on: Literal["account", "create", "fetch", "list", "media", "senders"]
     kind: Literal["error", "html", "drop", "accepted_drop", "accepted_html", "accepted_garbled", "accepted_slow"]
     times: int = 1
     status: int = 503

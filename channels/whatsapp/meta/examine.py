@@ -36,6 +36,11 @@ class MetaExaminer:
         """The vendor; there is one number."""
         return "Meta"
 
+    @property
+    def reached_by(self) -> str:
+        """Its addresses are its own."""
+        return "the network, and metastatus.com"
+
     async def examine(self) -> Sequence[Finding]:
         """How the number stands, where Meta posts, and whether we could believe it."""
         try:

@@ -5,6 +5,7 @@ https://www.twilio.com/docs/whatsapp/api/senders and https://www.twilio.com/docs
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from channels.base import SignInNeeded, VendorAway
@@ -16,6 +17,15 @@ from core.findings import Finding
 
 # Accounts have a handful of numbers; a longer list is somebody else's.
 _MAX_SENDERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """How our number stands, and where what it receives is posted to."""
+
+    status: str
+    method: str
+    url: str
 
 
 class TwilioExaminer:
@@ -30,6 +40,11 @@ class TwilioExaminer:
     def name(self) -> str:
         """The vendor; there is one number."""
         return "Twilio"
+
+    @property
+    def reached_by(self) -> str:
+        """Its addresses are its own."""
+        return "the network, and status.twilio.com"
 
     async def examine(self) -> Sequence[Finding]:
         """How the account stands, and the sender."""
@@ -54,42 +69,39 @@ class TwilioExaminer:
         return Finding.ok("the account is active")
 
     async def _examine_sender(self) -> Finding:
+        number = self._settings.number
         try:
             sender = await asyncio.to_thread(self._find_sender)
         except (SignInNeeded, VendorAway) as error:
             return Finding.advice(f"Twilio does not show our sender ({error})", self._write_remedy())
         if sender is None:
-            return Finding.advice(
-                f"{self._settings.number} is not among the account's senders; the sandbox never is",
-                self._write_remedy(),
-            )
-        return self._judge(str(sender.status), sender.webhook)
+            found = f"{number} is not among the account's senders; the sandbox never is"
+            return Finding.advice(found, self._write_remedy())
+        if not sender.status.startswith("ONLINE"):
+            return Finding.problem(f"{number} is {sender.status}", "Bring the sender online in the Twilio Console.")
+        if self._webhook is None:
+            return Finding.advice(f"{number} is online; where Twilio posts is not compared", "Set API_PUBLIC_URL.")
+        if (sender.method, sender.url) != ("POST", self._webhook):
+            where = f"{sender.method} {sender.url}" if sender.url else "nowhere"
+            return Finding.problem(f"Twilio posts what customers write to {where}", self._write_remedy())
+        return Finding.ok(f"{number} is online and posts to this desk")
 
-    def _find_sender(self) -> Any:  # noqa: ANN401  # the SDK has no types
+    def _find_sender(self) -> _Sender | None:
         # Senders are on a host of their own, beside that of messages, also in Twilio's other regions.
         host = self._settings.api_url.replace("://api.", "://messaging.", 1)
         client, _ = TwilioApi(self._settings.model_copy(update={"api_url": host}), self._timeout).open()
         with translate_problems():
             senders = client.messaging.v2.channels_senders.list(channel="whatsapp", limit=_MAX_SENDERS)
             ours = [sender for sender in senders if sender.sender_id == f"{PREFIX}{self._settings.number}"]
-        return ours[0] if ours else None
-
-    def _judge(self, status: str, webhook: Any) -> Finding:  # noqa: ANN401  # as above
-        if not status.startswith("ONLINE"):
-            return Finding.problem(
-                f"the sender {self._settings.number} is {status}", "Bring it online in the Twilio Console."
-            )
-        url, method = (webhook.callback_url or "", webhook.callback_method) if webhook else ("", None)
-        if self._webhook is None:
-            return Finding.advice(
-                f"{self._settings.number} is online; where Twilio posts cannot be compared", "Set API_PUBLIC_URL."
-            )
-        # The fragment is Twilio's own, about trying again; it is never sent.
-        if url.partition("#")[0] != self._webhook or method not in {None, "POST"}:
-            where = f"{method or 'POST'} {url}" if url else "nowhere"
-            return Finding.problem(f"Twilio posts what customers write to {where}", self._write_remedy())
-        return Finding.ok(f"{self._settings.number} is online and posts to this desk")
+            return _read_sender(ours[0]) if ours else None
 
     def _write_remedy(self) -> str:
         address = self._webhook or "API_PUBLIC_URL/webhooks/whatsapp"
         return f"In the Twilio Console, let “When a message comes in” of this number POST to {address}#rc=5&rp=all."
+
+
+def _read_sender(sender: Any) -> _Sender:  # noqa: ANN401  # the SDK has no types
+    webhook = sender.webhook or {}
+    # The fragment is for Twilio itself, about trying again; it is never sent.
+    url = (webhook.get("callback_url") or "").partition("#")[0]
+    return _Sender(str(sender.status), webhook.get("callback_method") or "POST", url)

@@ -4,6 +4,7 @@
 
 Vendor's side, with `Authorization: Bearer KEY`:
     POST /v1/chat/completions    POST /v1/responses    both also streamed
+    GET /v1/models               GET /v1/models/MODEL
     POST /v1/embeddings          POST /v1/audio/transcriptions    POST /v1/moderations
 
 Control, all JSON:
@@ -78,6 +79,9 @@ class OpenAIServer:
     transcript: str | None = None
     flagged_words: set[str] = field(default_factory=set)
     used: list[Usage] = field(default_factory=list)
+    models: list[str] = field(default_factory=lambda: ["gpt-4o"])
+    model_status: int = 200
+    has_single_models: bool = True  # servers that are only compatible may list them alone
 
     @property
     def bodies(self) -> list[Json]:
@@ -93,6 +97,21 @@ class OpenAIServer:
         """POST /v1/responses."""
         body = await self._read(request)
         return await self._speak(request, body, [body.get("instructions"), body.get("input")], RESPONSES)
+
+    async def list_models(self, _request: Request) -> Response:
+        """GET /v1/models."""
+        if self.model_status != 200:
+            return refuse(self.model_status, "scripted")
+        return JSONResponse({"object": "list", "data": [write_model(name) for name in self.models]})
+
+    async def read_model(self, request: Request) -> Response:
+        """GET /v1/models/MODEL."""
+        name = request.path_params["name"]
+        if self.model_status != 200:
+            return refuse(self.model_status, "scripted")
+        if name not in self.models or not self.has_single_models:
+            return refuse(404, f"The model '{name}' does not exist", "model_not_found")
+        return JSONResponse(write_model(name))
 
     async def embed(self, request: Request) -> Response:
         """POST /v1/embeddings."""
@@ -187,12 +206,19 @@ def write_events(events: Iterator[Json], *, has_names: bool) -> Iterator[str]:
         yield "data: [DONE]\n\n"
 
 
+def write_model(name: str) -> Json:
+    """A model as the listing describes it."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": "system"}
+
+
 def build_app(server: OpenAIServer) -> Starlette:
     """Vendor's side, control and inspection."""
     return Starlette(
         routes=[
             Route("/v1/chat/completions", server.complete, methods=["POST"]),
             Route("/v1/responses", server.respond, methods=["POST"]),
+            Route("/v1/models", server.list_models),
+            Route("/v1/models/{name}", server.read_model),
             Route("/v1/embeddings", server.embed, methods=["POST"]),
             Route("/v1/audio/transcriptions", server.transcribe, methods=["POST"]),
             Route("/v1/moderations", server.moderate, methods=["POST"]),
