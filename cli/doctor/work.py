@@ -96,8 +96,9 @@ def _judge_queue(figures: DeskFigures) -> Finding:
 
 def _judge_dead_letters(figures: DeskFigures) -> Finding:
     if figures.dead_letters:
+        wait = "1 dead letter waits" if figures.dead_letters == 1 else f"{figures.dead_letters} dead letters wait"
         return Finding.problem(
-            f"{figures.dead_letters} dead letters wait for a decision",
+            f"{wait} for a decision",
             "Run `nightdesk queue list`, then `nightdesk queue retry` or `discard`.",
         )
     return Finding.ok("no dead letters")
@@ -139,7 +140,7 @@ def _judge_inbox(row: dict[str, Any], now: datetime) -> Iterator[Finding]:
         yield Finding.problem(f"{name} cannot send: {row['send_problem']}", "See Channels above for its account.")
     watch = row["watch_until"]
     if watch is not None and watch - now < _WATCH_SOON:
-        state = "ended" if watch < now else "ends"
+        state = "ended" if watch < now else "end"
         remedy = "Run `nightdesk gmail status --watch`, and see why no worker did."
         yield Finding.problem(f"{name}: pushes {state} at {watch:%Y-%m-%d %H:%M} UTC", remedy)
     elif not (row["read_problem"] or row["send_problem"]):
