@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Annotated
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import typer
 from pydantic import BaseModel, SecretStr
@@ -24,6 +25,9 @@ from core.settings import Settings
 from database.embedded import is_running
 
 _LEVELS: tuple[Level, ...] = ("problem", "advice", "ok")
+# A shorter one, such as a database's password on a laptop, is part of ordinary words.
+_SHORTEST_SECRET = 8
+_ADDRESS = re.compile(r"[a-z]+://[^:/@]*:(?P<password>[^/]+)@")
 _STYLES: Mapping[Level, str] = {"problem": "bold red", "advice": "yellow", "ok": "green"}
 
 
@@ -54,21 +58,15 @@ def run_doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON,
 
 def hide_secrets(results: Iterable[Result], settings: Settings) -> list[Result]:
     """The results without anything that is secret in the settings, should a vendor have quoted it."""
-    password = urlsplit(settings.database.url or "").password or ""
-    secrets = sorted(filter(None, {password, unquote(password), *_list_secrets(settings)}), key=len, reverse=True)
+    secrets = sorted({text for text in _list_secrets(settings) if len(text) >= _SHORTEST_SECRET}, key=len, reverse=True)
+    return [replace(result, finding=_hide(result.finding, secrets)) for result in results]
 
-    def hide(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, "…")
-        return text
 
-    return [
-        Result(
-            result.area, result.subject, Finding(found.level, hide(found.found), found.remedy and hide(found.remedy))
-        )
-        for result in results
-        for found in (result.finding,)
-    ]
+def _hide(finding: Finding, secrets: Iterable[str]) -> Finding:
+    found, remedy = finding.found, finding.remedy or ""
+    for secret in secrets:
+        found, remedy = found.replace(secret, "…"), remedy.replace(secret, "…")
+    return replace(finding, found=found, remedy=remedy or None)
 
 
 def print_results(results: Sequence[Result], console: Console) -> None:
@@ -135,3 +133,5 @@ def _reveal(value: object) -> Iterator[str]:
     elif isinstance(value, Mapping):
         for part in value.values():
             yield from _reveal(part)
+    elif isinstance(value, str) and (address := _ADDRESS.match(value)):
+        yield from (address["password"], unquote(address["password"]))

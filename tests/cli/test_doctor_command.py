@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from rich.console import Console
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,11 +18,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cli.doctor.checks import Result
-from cli.doctor.command import print_results
+from cli.doctor.command import hide_secrets, print_results
 from core.findings import Finding
+from core.settings import DatabaseSettings
 from database.pool import DbConnection, connect
 from tests.acceptance.processes import find_free_port
 from tests.cli.command import assert_clear_error, run
+from tests.cli.doctor_desk import make_settings
 from tests.cli.test_doctor_work import begin_work, open_admin
 from tests.emulators.serving import serve_app
 
@@ -203,3 +206,11 @@ def test_every_word_is_shown_at_every_width(width: int) -> None:
     assert max(map(len, shown.splitlines())) <= width
     assert shown.count("Workers") == 1
     assert "1 to mend, 1 to consider, 1 fine." in " ".join(words)
+
+
+def test_passwords_within_addresses_are_hidden_and_what_is_too_short_is_not(tmp_path: Path) -> None:
+    url = "postgresql://desk:p%40ssword-of-ours@one:5432,two:5432/desk"
+    settings = make_settings(tmp_path, database=DatabaseSettings(url=url), secret_key=SecretStr("desk"))
+    finding = Finding.problem("p@ssword-of-ours is wrong for desk", "Say p%40ssword-of-ours.")
+    (hidden,) = hide_secrets([Result("Database", "Server", finding)], settings)
+    assert (hidden.finding.found, hidden.finding.remedy) == ("… is wrong for desk", "Say ….")
