@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cli.doctor.checks import Check, ask
+from core.channel_settings import GmailSettings
 from core.clock import Clock
 from core.findings import Finding
 from core.settings import Settings
@@ -15,6 +16,8 @@ from database.queries.live import SILENT_SECONDS, DeskFigures, measure_desk
 _AREA = "Work"
 # As the alerts of deploy/prometheus/alerts.yml.
 _SLOW_SECONDS, _STUCK_SECONDS = 120.0, 900.0
+# Workers elect one of them, and their heartbeats say so, within a minute; one that was killed is given up later.
+_ELECTION_TIME = timedelta(minutes=2)
 # A watch is renewed every day and lasts for seven.
 _WATCH_SOON = timedelta(days=1)
 # What is over its time leaves a little at a time, so not on the dot.
@@ -25,7 +28,8 @@ def plan_work(pool: DbPool, settings: Settings, clock: Clock) -> Iterator[Check]
     """The checks of what the desk is at."""
 
     async def look_at_workers(conn: Conn) -> Sequence[Finding]:
-        return _judge_workers(await operations.list_workers(conn), has_key=settings.openai.api_key is not None)
+        workers = await operations.list_workers(conn)
+        return _judge_workers(workers, clock(), has_key=settings.openai.api_key is not None)
 
     async def look_at_queue(conn: Conn) -> Sequence[Finding]:
         figures = await measure_desk(conn)
@@ -35,7 +39,11 @@ def plan_work(pool: DbPool, settings: Settings, clock: Clock) -> Iterator[Check]
         return _judge_replies((await measure_desk(conn)).replies)
 
     async def look_at_inboxes(conn: Conn) -> Sequence[Finding]:
-        return _judge_inboxes(await inboxes.list_inboxes(conn), settings, clock())
+        findings = [found for row in await inboxes.list_inboxes(conn) for found in _judge_inbox(row, clock())]
+        if await _lacks_watch(conn, settings.gmail):
+            remedy = "Run `nightdesk worker`, which asks within a minute."
+            findings.append(Finding.problem("Gmail was not yet asked to push", remedy))
+        return findings or [Finding.ok("none is polled")]
 
     async def look_at_retention(conn: Conn) -> Sequence[Finding]:
         return [_judge_retention(await checkup.find_oldest_source(conn), settings.retention.source_days, clock())]
@@ -51,35 +59,29 @@ def plan_work(pool: DbPool, settings: Settings, clock: Clock) -> Iterator[Check]
         yield Check(_AREA, subject, ask(pool, judge))
 
 
-def _judge_workers(workers: Sequence[dict[str, Any]], *, has_key: bool) -> list[Finding]:
+def _judge_workers(workers: Sequence[dict[str, Any]], now: datetime, *, has_key: bool) -> list[Finding]:
     alive = [worker for worker in workers if worker["silent_seconds"] < SILENT_SECONDS]
     if not alive:
         return [Finding.problem("no worker runs: messages are taken and nobody answers", "Run `nightdesk worker`.")]
     slots = sum(worker["concurrency"] for worker in alive)
     busy = sum(worker["in_flight"] for worker in alive)
     findings = [Finding.ok(f"{_count(alive, 'worker')} with {slots} places, {busy} busy")]
-    for worker in workers:
-        if worker not in alive:
-            place = f"{worker['host']}:{worker['pid']}"
-            findings.append(
-                Finding.advice(
-                    f"{place} has said nothing for {worker['silent_seconds']:.0f} s", f"See whether {place} still runs."
-                )
-            )
-    if has_key and (offline := [worker for worker in alive if worker["brain"].startswith("offline")]):
-        findings.append(
-            Finding.advice(
-                f"{_count(offline, 'worker')} of {len(alive)} without the model: {offline[0]['brain']}",
-                "Restart the workers with OPENAI_API_KEY set, unless the model itself is away.",
-            )
-        )
-    if not any(worker["is_elected"] for worker in alive):
-        findings.append(
-            Finding.advice(
-                "no worker does the maintenance", "Run the doctor again in a minute; else restart the workers."
-            )
-        )
+    findings += [_describe_silent(worker) for worker in workers if worker not in alive]
+    offline = [worker for worker in alive if worker["brain"].startswith("offline")]
+    if has_key and offline:
+        found = f"{_count(offline, 'worker')} of {len(alive)} without the model: {offline[0]['brain']}"
+        remedy = "Restart the workers with OPENAI_API_KEY set, unless the model itself is away."
+        findings.append(Finding.advice(found, remedy))
+    is_elected = any(worker["is_elected"] for worker in alive)
+    if not is_elected and now - min(worker["started_at"] for worker in alive) > _ELECTION_TIME:
+        findings.append(Finding.advice("no worker does the maintenance", "Restart the workers."))
     return findings
+
+
+def _describe_silent(worker: dict[str, Any]) -> Finding:
+    place = f"{worker['host']}:{worker['pid']}"
+    found = f"{place} has said nothing for {worker['silent_seconds']:.0f} s"
+    return Finding.advice(found, f"See whether {place} still runs.")
 
 
 def _judge_queue(figures: DeskFigures) -> Finding:
@@ -108,14 +110,15 @@ def _judge_replies(replies: dict[str, int]) -> list[Finding]:
     by_state = {
         "failed": Finding.problem(
             f"{replies.get('failed')} were refused by the vendor",
-            "Open /desk, Deliveries, and send them again or answer otherwise.",
+            "Open /desk/tickets?undelivered, and send them again or answer otherwise.",
         ),
         "unknown": Finding.problem(
-            f"{replies.get('unknown')} may or may not have been sent", "Open /desk, Deliveries, and say which arrived."
+            f"{replies.get('unknown')} may or may not have been sent",
+            "Open /desk/tickets?undelivered, and say which of them arrived.",
         ),
         "needs_template": Finding.advice(
             f"{replies.get('needs_template')} wait for a template: the customer wrote more than a day ago",
-            "Set TWILIO_TEMPLATE_SID or META_TEMPLATE_NAME.",
+            "Set TWILIO_TEMPLATE_SID or META_TEMPLATE_NAME, so that customers are invited back.",
         ),
     }
     found = [finding for state, finding in by_state.items() if replies.get(state)]
@@ -123,21 +126,22 @@ def _judge_replies(replies: dict[str, int]) -> list[Finding]:
     return found or [Finding.ok(f"{waiting} under way, none failed")]
 
 
-def _judge_inboxes(rows: Sequence[dict[str, Any]], settings: Settings, now: datetime) -> list[Finding]:
-    findings = [finding for row in rows for finding in _judge_inbox(row, now)]
-    if settings.gmail.topic and not any(row["channel"] == "gmail" and row["watch_until"] for row in rows):
-        findings.append(
-            Finding.problem("Gmail was not yet asked to push", "Run `nightdesk worker`, which asks within a minute.")
-        )
-    return findings or [Finding.ok("none is polled")]
+async def _lacks_watch(conn: Conn, gmail: GmailSettings) -> bool:
+    """Whether Gmail should push and was never asked to. It is not asked for an inbox that is closed."""
+    if gmail.address is None or gmail.topic is None:
+        return False
+    if not (await operations.find_channel_config(conn, "gmail", gmail.address)).enabled:
+        return False
+    rows = await inboxes.list_inboxes(conn)
+    return not any(row["inbox"] == gmail.address and row["watch_until"] for row in rows)
 
 
 def _judge_inbox(row: dict[str, Any], now: datetime) -> Iterator[Finding]:
     name = f"{row['channel']} {row['inbox']}"
     if row["read_problem"]:
-        yield Finding.problem(f"{name} cannot be read: {row['read_problem']}", "See Channels above for its account.")
+        yield Finding.problem(f"{name} cannot be read: {row['read_problem']}", "See Channels for its account.")
     if row["send_problem"]:
-        yield Finding.problem(f"{name} cannot send: {row['send_problem']}", "See Channels above for its account.")
+        yield Finding.problem(f"{name} cannot send: {row['send_problem']}", "See Channels for its account.")
     watch = row["watch_until"]
     if watch is not None and watch - now < _WATCH_SOON:
         state = "ended" if watch < now else "end"

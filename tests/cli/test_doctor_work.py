@@ -88,6 +88,8 @@ async def test_workers_without_the_model_are_told_where_there_is_a_key(pool: DbP
 async def test_maintenance_that_nobody_does_is_told(pool: DbPool) -> None:
     async with pool.acquire() as conn:
         await begin_work(conn, is_elected=False)
+        assert not await examine(pool)  # they have just begun
+        await conn.execute("UPDATE workers SET started_at = now() - interval '5 minutes'")
     ((subject, level, found, _),) = await examine(pool)
     assert (subject, level, found) == ("Workers", "advice", "no worker does the maintenance")
 
@@ -115,8 +117,8 @@ async def test_dead_letters_are_counted(pool: DbPool) -> None:
 @pytest.mark.parametrize(
     ("state", "level", "remedy"),
     [
-        ("failed", "problem", "Deliveries"),
-        ("unknown", "problem", "Deliveries"),
+        ("failed", "problem", "/desk/tickets?undelivered"),
+        ("unknown", "problem", "/desk/tickets?undelivered"),
         ("needs_template", "advice", "META_TEMPLATE_NAME"),
     ],
 )
@@ -159,6 +161,9 @@ async def test_pushes_that_nobody_asked_for_are_told(pool: DbPool) -> None:
     settings = make_settings(Path(), gmail=make_gmail("http://127.0.0.1:9"))
     ((subject, level, found, _),) = await examine(pool, settings)
     assert (subject, level, found) == ("Inboxes", "problem", "Gmail was not yet asked to push")
+    async with pool.acquire() as conn:
+        await operations.configure_channel(conn, "gmail", GMAIL, enabled=False, sets_quiet=False, quiet_seconds=None)
+    assert not await examine(pool, settings)
 
 
 async def test_what_is_kept_beyond_its_time_is_told(pool: DbPool) -> None:
