@@ -30,7 +30,8 @@ def build(settings: Settings) -> ChannelKit:
     if gmail.address is None:
         return ChannelKit("gmail", MailWriter())
     account = MailAccount("gmail", gmail.address, settings.company.name, authenticator=AUTHENTICATOR)
-    client = GmailClient(gmail.api_url, GmailSignIn(gmail, settings.data_dir / TOKEN_FILE))
+    token_file = settings.data_dir / TOKEN_FILE
+    client = GmailClient(gmail.api_url, GmailSignIn(gmail, token_file))
     poller = GmailPoller(
         client,
         account,
@@ -46,5 +47,5 @@ def build(settings: Settings) -> ChannelKit:
         receivers={"gmail": GmailPush(gmail, account, Certificates(gmail.certs_url))},
         pollers=(poller,),
         sends_per_minute=gmail.sends_per_minute,
-        examiners=(GmailExaminer(client, gmail),),
+        examiners=(GmailExaminer(gmail, token_file),),
     )

@@ -1,10 +1,12 @@
 """Whether the desk is signed in to the right Gmail mailbox, and hears of its news."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from channels.base import SignInNeeded
 from channels.gmail.answers import reading
 from channels.gmail.client import GmailClient, read_profile
+from channels.gmail.sign_in import GmailSignIn
 from core.channel_settings import GmailSettings
 from core.findings import Finding
 
@@ -15,8 +17,9 @@ _DELEGATE = "Allow the service account both scopes under domain-wide delegation,
 class GmailExaminer:
     """Reads the mailbox's profile."""
 
-    def __init__(self, client: GmailClient, settings: GmailSettings) -> None:
-        self._client = client
+    def __init__(self, settings: GmailSettings, token_file: Path, *, timeout_seconds: float = 5.0) -> None:
+        sign_in = GmailSignIn(settings, token_file, timeout=timeout_seconds)
+        self._client = GmailClient(settings.api_url, sign_in, timeout=timeout_seconds)
         self._settings = settings
 
     @property

@@ -73,7 +73,11 @@ async def _look(check: Check, seconds: float) -> Sequence[Finding]:
     except VendorAway as error:
         return [Finding.problem(_TOKEN.sub("…", str(error)), later)]
     except OperatorError as error:
-        return [Finding.problem(str(error), "Set what is named here; README.md lists every setting.")]
+        return [
+            Finding.problem(
+                str(error), "Set what is named here, or remove what needs it; README.md lists every setting."
+            )
+        ]
     except TimeoutError:
         return [Finding.problem(f"no answer within {seconds:g} seconds", later)]
     except DATABASE_ERRORS as error:

@@ -38,7 +38,7 @@ def plan_server(pool: DbPool) -> Check:
             found = f"cannot be used: {type(error).__name__}: {' '.join(str(error).split())}"
             return [Finding.problem(found, "Check DATABASE_URL, and that the server runs and lets this machine in.")]
 
-    return Check(_AREA, "Server", look)
+    return Check(_AREA, "Server", look, "DATABASE_URL")
 
 
 def plan_facts(pool: DbPool, settings: Settings, clock: Clock) -> Iterator[Check]:

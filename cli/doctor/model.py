@@ -24,7 +24,7 @@ def plan_models(settings: Settings) -> Iterator[Check]:
         return [await asyncio.to_thread(_judge_weights, settings.embedding)]
 
     yield Check(_AREA, "Brain", look_at_model)
-    yield Check(_AREA, "Embeddings", look_at_weights)
+    yield Check(_AREA, "Embeddings", look_at_weights, "the disk below EMBEDDING_MODEL_DIR")
 
 
 def _judge_weights(embedding: EmbeddingSettings) -> Finding:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from channels.base import VendorAway
+from channels.base import ChannelKit, VendorAway
+from channels.registry import BUILDERS
 from cli.doctor.channels import plan_channels
 from cli.doctor.checks import Check, run_check
 from core.findings import Finding
+from core.settings import Settings
 from tests.acceptance.processes import find_free_port
 from tests.channels.mailbox.conftest import dovecot  # noqa: F401  # a fixture
 from tests.cli.doctor_desk import (
@@ -241,3 +243,15 @@ async def test_a_vendors_words_are_shown_without_what_may_be_a_token() -> None:
 
     (result,) = await run_check(Check("Channels", "Loud", quote))
     assert result.finding.found == "it said ya29.… and more"
+
+
+async def test_a_channel_that_cannot_be_built_does_not_hide_the_others(
+    twilio: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(_settings: Settings) -> ChannelKit:
+        raise ValueError("mark")
+
+    monkeypatch.setitem(BUILDERS, "gmail", stumble)  # type: ignore[arg-type]  # a dict, which nobody else changes
+    results = await look(plan_channels(make_settings(tmp_path, **configure_twilio(twilio))))
+    assert "ValueError" in results[0].finding.found
+    assert {result.subject for result in results} == {"gmail", "Twilio"}
