@@ -69,15 +69,16 @@ async def run_worker(
         serve_metrics(vitals, settings.worker),
     ):
         if await vitals.wait_for_database(Readiness(pool), stop):
-            await _work(settings, database_url, pool, vitals, stop, tracing)
+            await _work(settings, database_url, pool, stop, vitals=vitals, tracing=tracing)
 
 
 async def _work(
     settings: Settings,
     database_url: str,
     pool: DbPool,
-    vitals: Vitals,
     stop: asyncio.Event,
+    *,
+    vitals: Vitals,
     tracing: Tracing | None,
 ) -> None:
     embedders = await asyncio.to_thread(load_embedders, settings.embedding, settings.openai)

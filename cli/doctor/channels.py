@@ -16,7 +16,7 @@ def plan_channels(settings: Settings) -> Iterator[Check]:
     """A question to each vendor. One that is configured in part is a finding, and the others are asked."""
     checks = [check for name, build in BUILDERS.items() for check in _plan_channel(name, build, settings)]
     if not checks:
-        checks = [Check(_AREA, "web", at_once(lambda: Finding.ok("the web form alone; docs/channels.md adds others")))]
+        checks = [Check(_AREA, "web", at_once(lambda: Finding.ok("the web form alone; docs/channels adds others")))]
     yield from checks
 
 

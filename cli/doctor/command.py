@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.version import VERSION
 from cli.context import EMBEDDED_FOLDER, format_cell, open_database, prepare, show_progress
 from cli.doctor.checks import Result
 from core.findings import Finding, Level
 from core.settings import Settings
+from core.version import VERSION
 from database.embedded import is_running
 
 _LEVELS: tuple[Level, ...] = ("problem", "advice", "ok")

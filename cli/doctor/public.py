@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from api.version import VERSION
 from cli.doctor.checks import QUESTION_SECONDS, Check
 from core.clock import Clock
 from core.findings import Finding
 from core.settings import Settings
+from core.version import VERSION
 
 _AREA = "Public address"
 # Authorities that renew by themselves do so at least two weeks before the end: later, that has failed.

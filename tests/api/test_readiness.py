@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from api import desk as api_desk
-from api.version import VERSION
 from core.settings import Settings
+from core.version import VERSION
 from database import readiness
 from database.init_db import init_db
 from database.migrate import migrate, read_migrations

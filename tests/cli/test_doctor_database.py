@@ -16,7 +16,6 @@ from database.pool import DbPool, connect
 from database.queries import checkup
 from tests.acceptance.processes import find_free_port
 from tests.cli.doctor_desk import NOW, find_troubles, list_troubles, make_settings
-from tests.database.conftest import empty_url  # noqa: F401  # a fixture
 
 
 async def examine(folder: Path, url: str | None) -> list[Result]:
@@ -119,7 +118,7 @@ async def test_migrations_that_do_not_agree_are_named(
     assert "not looked at" in next(found for subject, _, found, _ in troubles if subject == "Everything")
 
 
-async def test_an_empty_database_lacks_them_all_and_stays_empty(empty_url: str, tmp_path: Path) -> None:  # noqa: F811
+async def test_an_empty_database_lacks_them_all_and_stays_empty(empty_url: str, tmp_path: Path) -> None:
     troubles = {trouble[0]: trouble for trouble in list_troubles(await examine(tmp_path, empty_url))}
     assert "0001_backbone.sql" in troubles["Migrations"][2]
     assert troubles["pgvector"][1] == "problem"

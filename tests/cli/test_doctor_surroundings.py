@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from api.version import VERSION
 from cli.doctor.machine import plan_machine
 from cli.doctor.model import plan_models
 from cli.doctor.public import plan_public
@@ -30,6 +29,7 @@ from core.settings import (
     RateSettings,
     Settings,
 )
+from core.version import VERSION
 from tests.acceptance.processes import find_free_port
 from tests.cli.doctor_desk import NOW, PUBLIC_URL, configure_twilio, find_troubles, look, make_settings
 from tests.emulators.certificates import Certificate, make_certificate

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from api.openapi import describe_api
+from api.openapi import build_app
 from core.settings import load_settings
 from tests.core.test_settings import list_variables
 from tests.deploy.manifests import EXAMPLE, ROOT, Mapping, list_containers, list_kind, list_services, read_settings
@@ -101,7 +101,7 @@ def test_both_listen_on_the_same_ports() -> None:
 @pytest.mark.parametrize(("name", "path"), list_probes())
 def test_a_probe_asks_for_what_is_served(name: str, path: str) -> None:
     if name == "api":
-        assert path in describe_api()["paths"]
+        assert path in build_app().openapi()["paths"]
     else:
         assert f'"{path}"' in inspect.getsource(metrics)
 

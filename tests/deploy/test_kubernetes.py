@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.settings import WorkerSettings
+from core.stopping import STOP_SECONDS
 from tests.deploy.custom_resources import check_custom, is_custom
 from tests.deploy.manifests import (
     BASE,
@@ -31,7 +32,6 @@ from tests.deploy.manifests import (
 
 # The first version whose pods can pause before they stop without a shell, and the newest that is known here.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
-STOP_SECONDS = 25  # what every process needs at most
 PODS = ("api", "migrate", "worker")
 
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
