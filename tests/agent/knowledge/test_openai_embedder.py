@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from agent.knowledge.embed import AsyncEmbedder
 from agent.knowledge.embedder import EmbeddingFailed
 from agent.knowledge.load import load_embedders
 from agent.knowledge.openai_embedder import BATCH_TEXTS, OpenAIEmbedder
-from core.settings import EmbeddingSettings, OpenAISettings, SettingsError, load_settings
+from core.otlp import export_traces
+from core.settings import EmbeddingSettings, OpenAISettings, OtelSettings, SettingsError, load_settings
+from tests.emulators.otlp import run_collector
 from tests.emulators.serving import serve_app
 
 
@@ -117,3 +120,16 @@ def test_only_who_asks_for_it_gets_the_remote_model(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("EMBEDDING_PROVIDER", "openai")
     with pytest.raises(SettingsError, match="needs OPENAI_API_KEY"):
         load_settings(None)
+
+
+async def test_a_request_is_in_the_trace_of_whoever_asked_without_what_was_asked(server: EmbeddingServer) -> None:
+    with run_collector() as collector, ExitStack() as export:
+        otel = OtelSettings(exporter_otlp_endpoint=collector.url)
+        tracing = export.enter_context(export_traces(otel, process="worker"))
+        with tracing.trace("turn", "consumer", {}):
+            await AsyncEmbedder(server.build()).embed(["zyxmark"])
+        export.close()
+    span = collector.find("embeddings text-embedding-3-small")
+    assert (span.kind, span.parent_id) == ("client", collector.find("turn").span_id)
+    assert span.attributes["gen_ai.request.model"] == "text-embedding-3-small"
+    assert all(b"zyxmark" not in body for _, body in collector.requests)
