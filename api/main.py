@@ -55,6 +55,7 @@ from database.files import PostgresFiles
 from database.notify import DONE_CHANNEL, TICKET_CHANNEL, Notifier, listen
 from database.pool import open_pool
 from database.readiness import Readiness
+from database.replica import open_reader
 
 # Somebody waits for every answer: better to be told soon to come again than to be kept.
 STATEMENT_SECONDS = 3
@@ -73,7 +74,8 @@ def create_app(
 ) -> FastAPI:
     """The application, ready for a server; it connects to the database when the server starts it.
 
-    Once `stopping` is set it is not ready any more and its live streams end.
+    `database_url` leads to the server itself: the pool alone goes through a pooler, if the settings name one. Once
+    `stopping` is set the application is not ready any more and its live streams end.
     """
     stopping = stopping or asyncio.Event()
     passwords = Passwords(password_cost)
@@ -81,13 +83,18 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_pool(
-            database_url,
-            application="nightdesk api",
-            max_size=settings.database.pool_size,
-            statement_timeout_seconds=min(STATEMENT_SECONDS, settings.database.statement_timeout_seconds),
-            acquire_seconds=ACQUIRE_SECONDS,
-        ) as pool:
+        statement_seconds = min(STATEMENT_SECONDS, settings.database.statement_timeout_seconds)
+        async with (
+            open_pool(
+                database_url,
+                pooler_url=settings.database.pooler_url,
+                application="nightdesk api",
+                max_size=settings.database.pool_size,
+                statement_timeout_seconds=statement_seconds,
+                acquire_seconds=ACQUIRE_SECONDS,
+            ) as pool,
+            open_reader(pool, settings.database.replica_url, statement_timeout_seconds=statement_seconds) as reader,
+        ):
             notifier = Notifier(database_url)
             feed = TicketFeed(settings.api.max_streams)
             channels = build_channels(settings)
@@ -95,6 +102,7 @@ def create_app(
                 settings=settings,
                 secret_key=secret_key,
                 pool=pool,
+                reader=reader,
                 notifier=notifier,
                 feed=feed,
                 figures=Figures(pool),

@@ -85,10 +85,10 @@ def report_crash(error: Exception) -> None:
 def open_database(settings: Settings, *, is_owner: bool = False) -> Iterator[str]:
     """The URL of the configured server, or of the embedded one, which is started if it does not run yet.
 
-    The owner of the embedded server stops it at the end, whoever started it.
+    The owner of the embedded server stops it at the end, whoever started it. Never a pooler's URL: commands take locks.
     """
-    if settings.database.url is not None:
-        yield settings.database.url
+    if settings.database.session_url is not None:
+        yield settings.database.session_url
         return
     with run_embedded(settings.data_dir / EMBEDDED_FOLDER, is_owner=is_owner) as url:
         yield url

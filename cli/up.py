@@ -103,7 +103,7 @@ def _admin_key_file(settings: Settings) -> Path:
 def _run_processes(settings: Settings, url: str) -> None:
     environment = {
         **os.environ,
-        "DATABASE_URL": url,
+        "DATABASE_URL": settings.database.url or url,
         "SECRET_KEY": read_secret_key(settings),
         "DATA_DIR": str(settings.data_dir.resolve()),
     }

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     Field,
     PositiveInt,
@@ -26,6 +25,7 @@ from core.channel_settings import (
     MetaSettings,
     TwilioSettings,
 )
+from core.database_url import PrimaryUrl, ServerUrl
 from core.errors import OperatorError
 from core.setting_types import Dsn, Headers, HttpUrl, Networks, Origins
 
@@ -36,18 +36,27 @@ class SettingsError(OperatorError):
     """A setting is missing or wrong; the message names each variable and what was expected."""
 
 
-def _require_postgres_url(url: str) -> str:
-    if urlsplit(url).scheme not in {"postgres", "postgresql"}:
-        raise ValueError("expected a URL that starts with postgresql://")
-    return url
-
-
 class DatabaseSettings(BaseModel):
-    """Where the one Postgres is. Without a URL, `nightdesk up` starts an embedded server."""
+    """Where the one Postgres is. Without a URL, `nightdesk up` starts an embedded server.
 
-    url: Annotated[str, AfterValidator(_require_postgres_url)] | None = None
+    Where a `listener_url` is set, it leads to the server and `url` to a pooler in transaction mode.
+    """
+
+    url: PrimaryUrl | None = None
+    listener_url: PrimaryUrl | None = None
+    replica_url: ServerUrl | None = None
     pool_size: PositiveInt = 10
     statement_timeout_seconds: PositiveInt = 10
+
+    @property
+    def session_url(self) -> str | None:
+        """The way to the server on which a session stays what it is: for LISTEN, locks, migrations and commands."""
+        return self.listener_url or self.url
+
+    @property
+    def pooler_url(self) -> str | None:
+        """The way through the pooler, where each transaction may be on another session: for the pools alone."""
+        return self.url if self.listener_url else None
 
 
 class ApiSettings(BaseModel):
@@ -266,6 +275,8 @@ class Settings(BaseSettings):
     def _require_production_values(self) -> "Settings":
         if self.embedding.provider == "openai" and self.openai.api_key is None:
             raise ValueError("EMBEDDING_PROVIDER: openai needs OPENAI_API_KEY")
+        if self.database.url is None and (self.database.listener_url or self.database.replica_url):
+            raise ValueError("DATABASE_URL: DATABASE_LISTENER_URL and DATABASE_REPLICA_URL need it beside them")
         if self.environment != "production":
             return self
         if not self.twilio.require_signature:

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from asyncpg import Connection, Pool, Record
 from asyncpg.pool import PoolConnectionProxy
+
+from database.connection import UNLIMITED_SESSION, limit_session, open_connection
 
 if TYPE_CHECKING:  # the classes are generic in the type stubs only
     DbPool = Pool[Record]
@@ -25,7 +28,6 @@ DATABASE_ERRORS = (
     asyncpg.InternalClientError,
 )
 
-_CONNECT_SECONDS = 5.0  # a server that accepts and never answers would otherwise hold whoever asks for a minute
 _CLOSE_SECONDS = 2.0
 _RELEASE_SECONDS = 1.0
 
@@ -58,47 +60,31 @@ class _ImpatientPool(DbPool):
         await asyncio.shield(releasing)
 
 
-def _session_settings(application: str) -> dict[str, str]:
-    return {
-        "application_name": application,
-        # Without these a client that vanished keeps its locks until TCP gives up, two hours later.
-        "tcp_keepalives_idle": "30",
-        "tcp_keepalives_interval": "10",
-        # Compiling takes longer than any of our short statements runs.
-        "jit": "off",
-        # Plans that fit every value: those that the tests of plans look at. Left to itself the server plans some
-        # statements anew at every call, such as the claim with 300,000 finished rows, at half the speed.
-        "plan_cache_mode": "force_generic_plan",
-        # Of the nearest vectors most may be of drafts or of another language: the scan goes on until enough are not.
-        # At 100,000 vectors of which 1 in 100 may be seen it otherwise found 1 of the 10 nearest instead of 9.8.
-        "hnsw.iterative_scan": "relaxed_order",
-        "hnsw.ef_search": "100",
-    }
-
-
-def _server_settings(application: str, statement_timeout_seconds: int, *, is_read_only: bool) -> dict[str, str]:
-    # Where we do not ask for it, the server decides: a standby and a database under repair refuse writes by themselves.
-    only_reading = {"default_transaction_read_only": "on"} if is_read_only else {}
-    return (
-        _session_settings(application)
-        | only_reading
-        | {
-            # A transaction left open holds back vacuum, and dead rows then slow every claim: with one held open for
-            # 25 s a queue of 10,000 jobs/s fell to 1,000.
-            "idle_in_transaction_session_timeout": "10s",
-            "statement_timeout": f"{statement_timeout_seconds}s",
-        }
-    )
-
-
 async def _keep_session(conn: DbConnection) -> None:
     """Instead of the driver's reset query at every release, one more round trip.
 
     We never change session state on pooled connections, and open transactions are rolled back before this is called.
     """
+
+
+async def _keep_primary(conn: DbConnection) -> None:
+    """The same, for sessions that are to write."""
     # Opened in the middle of a failover. A busy pool would keep it, and fail every write with it, for ever.
     if getattr(conn.get_settings(), "in_hot_standby", "off") == "on":
         conn.terminate()
+
+
+def _choose_options(settings: dict[str, str], *, is_pooled: bool, is_standby_fine: bool) -> dict[str, Any]:
+    """How connections are opened and kept whose sessions are to have these settings."""
+    if is_pooled:
+        # The next transaction may be on another session, whose settings are the role's and which has none of our
+        # prepared statements. What a pooler once heard of its server it may repeat after a failover: not asked for it.
+        connect = partial(open_connection, settings={}, needs_primary=False)
+        return {"connect": connect, "reset": _keep_session, "statement_cache_size": 0}
+    return {
+        "connect": partial(open_connection, settings=settings, needs_primary=not is_standby_fine),
+        "reset": _keep_session if is_standby_fine else _keep_primary,
+    }
 
 
 @asynccontextmanager
@@ -110,13 +96,19 @@ async def open_pool(
     statement_timeout_seconds: int = 30,
     acquire_seconds: float = 30.0,
     is_read_only: bool = False,
+    is_standby_fine: bool = False,
+    pooler_url: str | None = None,
 ) -> AsyncIterator[DbPool]:
     """A pool that opens its first connection lazily, so that a process can start before its database does.
 
-    On a read-only one the server refuses every write.
+    On a read-only one the server refuses every write. With a `pooler_url` its connections go there instead, to a pooler
+    in transaction mode: nothing of a session may outlive a transaction on them.
     """
+    limits = limit_session(statement_timeout_seconds)
+    # Where we do not ask for it, the server decides: a standby and a database under repair refuse writes by themselves.
+    limits |= {"default_transaction_read_only": "on"} if is_read_only else {}
     pool: DbPool = _ImpatientPool(
-        url,
+        pooler_url or url,
         acquire_seconds=acquire_seconds,
         min_size=0,
         max_size=max_size,
@@ -124,14 +116,13 @@ async def open_pool(
         max_inactive_connection_lifetime=300,
         setup=None,
         init=None,
-        reset=_keep_session,
         loop=None,
         connection_class=Connection,
         record_class=Record,
-        timeout=_CONNECT_SECONDS,
+        application=application,
         # The server ends a statement in time; this is for a server that no longer says anything.
         command_timeout=statement_timeout_seconds + 1,
-        server_settings=_server_settings(application, statement_timeout_seconds, is_read_only=is_read_only),
+        **_choose_options(limits, is_pooled=pooler_url is not None, is_standby_fine=is_standby_fine),
     )
     await pool
     try:
@@ -147,6 +138,6 @@ async def connect(url: str, *, application: str, command_timeout: float | None =
 
     `command_timeout` is in seconds; without one, a statement waits for ever for a server that no longer says anything.
     """
-    return await asyncpg.connect(
-        url, timeout=_CONNECT_SECONDS, command_timeout=command_timeout, server_settings=_session_settings(application)
+    return await open_connection(
+        url, application=application, settings=UNLIMITED_SESSION, command_timeout=command_timeout
     )

@@ -56,12 +56,14 @@ async def run_worker(
 ) -> None:
     """Work until `stop` is set; then let what is under way finish for a while and give the rest back.
 
-    Begins to claim once the database answers and has this version's tables.
+    Begins to claim once the database answers and has this version's tables. `database_url` leads to the server itself:
+    the pool alone goes through a pooler, if the settings name one.
     """
     vitals = Vitals(asyncio.get_running_loop())
     async with (
         open_pool(
             database_url,
+            pooler_url=settings.database.pooler_url,
             application="nightdesk worker",
             max_size=settings.database.pool_size,
             statement_timeout_seconds=settings.database.statement_timeout_seconds,

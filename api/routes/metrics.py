@@ -112,8 +112,9 @@ async def download_channel_metrics(desk: DeskDep, asked: AskedDep) -> Response:
 async def read_desk_metrics(desk: DeskDep, starts_at: From = None, ends_at: To = None) -> DeskMetrics:
     """Tickets by status, how they were resolved and rated, and what waits. Without `from` and `to`, of all time."""
     _check_times(starts_at, ends_at)
-    async with desk.pool.acquire() as conn:
-        tickets, ratings, waiting = await read_desk(conn, starts_at=starts_at, ends_at=ends_at, now=desk.clock())
+    tickets, ratings, waiting = await desk.reader.read(
+        lambda conn: read_desk(conn, starts_at=starts_at, ends_at=ends_at, now=desk.clock())
+    )
     by_status: dict[TicketStatus, int] = dict.fromkeys(get_args(TicketStatus), 0)
     by_status |= {row["status"]: row["tickets"] for row in tickets}
     total = sum(by_status.values())
@@ -164,8 +165,7 @@ def _check_times(starts_at: datetime | None, ends_at: datetime | None) -> tuple[
 
 async def _measure(desk: Desk, asked: Asked) -> ChannelMetrics:
     window = asked.window
-    async with desk.pool.acquire() as conn:
-        rows = await read_figures(conn, window, asked.channels)
+    rows = await desk.reader.read(lambda conn: read_figures(conn, window, asked.channels))
     found = {(row.pop("is_now"), row.pop("channel"), row.pop("at")): row for row in rows}
     return ChannelMetrics(
         period=asked.period,

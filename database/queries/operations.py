@@ -91,3 +91,9 @@ async def change_route(conn: Conn, category: Route, *, team: str, instructions: 
 async def describe_database(conn: Conn) -> dict[str, Any]:
     """Versions of the server and of pgvector, and whether it is a read-only replica."""
     return dict(await _SQL["describe_database"].fetch_row(conn) or {})
+
+
+async def measure_lag(conn: Conn) -> float | None:
+    """How many seconds ago the newest commit that this replica has was made; None where it is no replica."""
+    seconds: float | None = await _SQL["measure_lag"].fetch_value(conn)
+    return seconds

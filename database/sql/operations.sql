@@ -25,6 +25,10 @@ SELECT enabled, quiet_seconds, signature FROM channel_configs WHERE channel = :c
 SELECT current_setting('server_version') AS server_version, pg_is_in_recovery() AS read_only,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS pgvector_version;
 
+-- name: measure_lag
+-- Nothing on a server that replays no other's log: it is the primary, or it was one and knows nothing of its successor.
+SELECT extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8 WHERE pg_is_in_recovery();
+
 -- name: configure_channel
 INSERT INTO channel_configs AS c (channel, inbox, enabled, quiet_seconds)
 VALUES (:channel, :inbox, coalesce(:enabled::boolean, true), :quiet_seconds)
