@@ -22,6 +22,7 @@ from core.tracing import Tracing
 from database.embedded import run_embedded
 from database.pool import Conn, connect
 from database.queries.audit import record
+from database.role_defaults import write_role_defaults
 from database.types import OPERATOR, Facts
 
 # Within DATA_DIR.
@@ -105,6 +106,13 @@ def run_on(url: str, work: Callable[[Conn], Awaitable[T]]) -> T:
             await conn.close()
 
     return asyncio.run(run())
+
+
+def prepare_pooler(settings: Settings, url: str) -> None:
+    """Where there is a pooler, give the sessions behind it their settings, for none can be told them by a client."""
+    if settings.database.pooler_url is not None:
+        seconds = settings.database.statement_timeout_seconds
+        run_on(url, lambda conn: write_role_defaults(conn, statement_timeout_seconds=seconds))
 
 
 def show_progress() -> Progress:

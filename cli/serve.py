@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from cli.context import observe, open_database, prepare, read_secret_key
+from cli.context import observe, open_database, prepare, prepare_pooler, read_secret_key
 from core.background import end_despite_computing
 from core.settings import Settings
 from core.stopping import hear_signals, run_until_terminated
@@ -91,6 +91,7 @@ def run_migrations() -> None:
     settings = prepare("migrate", is_quiet=True)
     with open_database(settings) as url:
         applied = asyncio.run(run_until_terminated(init_db(url, tell=_tell)))
+        prepare_pooler(settings, url)
     typer.echo(f"applied: {', '.join(applied)}" if applied else "the database is up to date")
 
 

@@ -16,7 +16,15 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.children import Children, start_process
-from cli.context import ADMIN_KEY_FILE, CommandError, open_database, prepare, read_or_create_secret, read_secret_key
+from cli.context import (
+    ADMIN_KEY_FILE,
+    CommandError,
+    open_database,
+    prepare,
+    prepare_pooler,
+    read_or_create_secret,
+    read_secret_key,
+)
 from cli.kb import load_folder
 from core.settings import Settings
 from database.init_db import init_db
@@ -61,6 +69,7 @@ def start_desk() -> None:
 
 def _prepare_database(settings: Settings, url: str) -> None:
     applied = asyncio.run(init_db(url))
+    prepare_pooler(settings, url)
     if applied:
         _console.print(f"Migrated: {', '.join(applied)}")
     if SAMPLE_KNOWLEDGE.is_dir() and not asyncio.run(_has_knowledge(url)):

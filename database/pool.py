@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 from asyncpg import Connection, Pool, Record
@@ -38,10 +38,18 @@ class _ImpatientPool(DbPool):
     `acquire` gives up in time, and so does `release`, which after a timeout asks the server to cancel the statement.
     """
 
-    __slots__ = ("_acquire_seconds",)
+    __slots__ = ("_acquire_seconds", "session_url")
 
-    def __init__(self, url: str, *, acquire_seconds: float, **options: Any) -> None:  # noqa: ANN401  # the driver's
+    def __init__(
+        self,
+        url: str,
+        *,
+        session_url: str,
+        acquire_seconds: float,
+        **options: Any,  # noqa: ANN401  # the driver's
+    ) -> None:
         super().__init__(url, **options)
+        self.session_url = session_url
         self._acquire_seconds = acquire_seconds
 
     def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ANN401  # the driver does not name its type
@@ -109,6 +117,7 @@ async def open_pool(
     limits |= {"default_transaction_read_only": "on"} if is_read_only else {}
     pool: DbPool = _ImpatientPool(
         pooler_url or url,
+        session_url=url,
         acquire_seconds=acquire_seconds,
         min_size=0,
         max_size=max_size,
@@ -131,6 +140,11 @@ async def open_pool(
         with suppress(*DATABASE_ERRORS):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await pool.close()
+
+
+def find_session_url(pool: DbPool) -> str:
+    """The way to the pool's database on which a session stays what it is."""
+    return cast("_ImpatientPool", pool).session_url
 
 
 async def connect(url: str, *, application: str, command_timeout: float | None = None) -> DbConnection:

@@ -1,8 +1,8 @@
 """The classifier at work: read from the database where one fits, else trained once for all workers and kept there."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 import numpy as np
@@ -19,11 +19,11 @@ from agent.knowledge.embed import AsyncEmbedder
 from agent.knowledge.embedder import Embedder
 from core.background import compute_in_thread
 from core.logging import get_logger
+from database.locks import hold_alone
 from database.patience import READ_SECONDS, run_patiently
-from database.pool import Conn, DbPool
+from database.pool import Conn, DbPool, find_session_url
 from database.queries import intents
 from database.queries.intents import NewModel
-from database.queries.vectors import try_lock, unlock
 
 _log = get_logger(__name__)
 
@@ -33,16 +33,9 @@ RULE_TRUST: dict[Level, float] = {"always": 0.5, "likely": 0.8}
 _LOCK_KEY = 0x6E64_696E  # "ndin": one process trains at a time
 
 
-@asynccontextmanager
-async def hold_training(pool: DbPool) -> AsyncGenerator[bool, None]:
+def hold_training(pool: DbPool) -> AbstractAsyncContextManager[bool]:
     """Whether this process may train until the end of the block: no other one does."""
-    async with pool.acquire() as holder:
-        is_held = await try_lock(holder, _LOCK_KEY)
-        try:
-            yield is_held
-        finally:
-            if is_held:
-                await unlock(holder, _LOCK_KEY)
+    return hold_alone(find_session_url(pool), _LOCK_KEY, application="nightdesk training")
 
 
 class IntentReader:

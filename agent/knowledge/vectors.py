@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 from agent.knowledge.embedder import Embedder, Embedders, EmbeddingFailed
 from core.logging import RareLog, get_logger
-from database.pool import DbPool, connect
+from database.locks import hold_alone
+from database.pool import DbPool
 from database.queries import vectors
 from database.queries.vectors import Coverage, VectorKey, hash_text
 
@@ -18,7 +19,6 @@ _FORGOTTEN_AT_ONCE = 1_000
 _LOOKED_AT_ONCE = 2_000
 _TEXTS_AT_ONCE = 32  # so that somebody who waits sees progress every second or two
 _LOCK_KEY = 0x6E64_6B76  # "ndkv": one process keeps the knowledge at a time
-_COMMAND_SECONDS = 60.0
 
 
 TellProgress = Callable[[int, int], Awaitable[None]]
@@ -28,20 +28,9 @@ async def tell_nobody(_embedded: int, _total: int) -> None:
     """For texts that nobody waits for."""
 
 
-@asynccontextmanager
-async def keep_alone(url: str) -> AsyncIterator[bool]:
-    """Whether nobody else keeps the knowledge while the block runs.
-
-    The lock belongs to a connection of its own and ends with it; on one of a pool it would outlive a block that failed.
-    """
-    conn = await connect(url, application="nightdesk knowledge", command_timeout=_COMMAND_SECONDS)
-    try:
-        is_alone = await vectors.try_lock(conn, _LOCK_KEY)
-        yield is_alone
-        if is_alone:
-            await vectors.unlock(conn, _LOCK_KEY)  # at once; the server takes a moment to see a connection end
-    finally:
-        conn.terminate()
+def keep_alone(url: str) -> AbstractAsyncContextManager[bool]:
+    """Whether nobody else keeps the knowledge while the block runs."""
+    return hold_alone(url, _LOCK_KEY, application="nightdesk knowledge")
 
 
 async def embed_texts(

@@ -127,16 +127,6 @@ async def forget_other_models(conn: Conn, models: Sequence[str], *, max_vectors:
     return forgotten
 
 
-async def try_lock(conn: Conn, key: int) -> bool:
-    """Take a lock of the session unless another session has it."""
-    return bool(await _SQL["try_lock"].fetch_value(conn, key=key))
-
-
-async def unlock(conn: Conn, key: int) -> None:
-    """Give it back."""
-    await _SQL["unlock"].execute(conn, key=key)
-
-
 def format_vector(values: Sequence[float] | None) -> dict[str, str | None]:
     """The vector for the column that has its size; raises OperatorError where none has."""
     if values is None:

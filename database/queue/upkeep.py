@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from database.pool import Conn
+from database.pool import Conn, DbConnection
 from database.statements import load_statements
 
 _SQL = load_statements("upkeep")
@@ -11,7 +11,7 @@ _ELECTION_KEY = 0x6E64_7570  # "ndup"; any number will do as long as every worke
 LONGEST_DELAY_SECONDS = 2 * 3600.0
 
 
-async def elect(conn: Conn, *, silence_seconds: float) -> bool:
+async def elect(conn: DbConnection, *, silence_seconds: float) -> bool:
     """Try to become the one worker that does the upkeep, for as long as this connection lives.
 
     Needs a connection of its own: behind a pooler in transaction mode the lock would belong to anybody. Whoever is

@@ -64,9 +64,3 @@ SELECT count(*) FROM forgotten;
 
 -- name: forget_models
 DELETE FROM knowledge_models WHERE NOT model = ANY (:models::text[]);
-
--- name: try_lock
-SELECT pg_try_advisory_lock(:key::bigint);
-
--- name: unlock
-SELECT pg_advisory_unlock(:key::bigint);

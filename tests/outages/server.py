@@ -1,6 +1,9 @@
 """A server of these tests' own, so that it can be stopped, crashed and demoted, and a proxy that breaks connections."""
 
 import asyncio
+import os
+import shutil
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -25,6 +28,12 @@ class OwnServer:
     async def stop(self, mode: str = "fast") -> None:
         """Stop it; `immediate` is a crash."""
         await self._control("-m", mode, "stop")
+
+    def kill(self) -> None:
+        """As if the machine had lost its power: nobody can say anything any more."""
+        pid_file = self.directory / "postmaster.pid"
+        os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+        pid_file.unlink()  # where nobody collects dead processes, it would be taken to run still
 
     async def start(self) -> None:
         """Start it, whether it runs or not, with the options it had before; returns when it takes connections."""
@@ -55,14 +64,23 @@ class OwnServer:
                 pass
         await conn.close()
 
+    async def follow(self, primary: "OwnServer") -> None:
+        """Become a streaming replica of it, in an empty folder, and run."""
+        self.directory.chmod(0o700)
+        if self._server.system_user is not None:
+            shutil.chown(self.directory, self._server.system_user)
+        source = ("-h", str(primary.directory), "-U", "postgres")
+        await self._run("pg_basebackup", *source, "-D", str(self.directory), "-R", "--checkpoint=fast")
+        (self.directory / ".s.PGSQL.5432.lock").unlink()  # the primary's, whose socket lies among its data
+        options = f'-h "" -k {self.directory}'
+        await self._control("-o", options, "-l", str(self.directory / "log"), "start")
+
     async def _control(self, *arguments: str) -> None:
-        await asyncio.to_thread(
-            pgexec,
-            "pg_ctl",
-            ("-w", "-D", str(self.directory), *arguments),
-            bin_path=self._server.bin_path,
-            user=self._server.system_user,
-        )
+        await self._run("pg_ctl", "-w", "-D", str(self.directory), *arguments)
+
+    async def _run(self, program: str, *arguments: str) -> None:
+        user = self._server.system_user
+        await asyncio.to_thread(pgexec, program, arguments, bin_path=self._server.bin_path, user=user)
 
 
 class Proxy:

@@ -1,0 +1,94 @@
+"""Two servers: a primary and its streaming replica, which takes its place when it dies."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from core.settings import Settings
+from database.pool import connect
+from tests.outages.desk import Desk, Log, OpenDesk
+from tests.outages.server import OwnServer
+
+TURNS = 20
+LEASE_SECONDS = 5  # what a worker was claiming when the server died is claimed again after it
+
+IS_CONFIRMING = "SELECT count(*) = 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
+
+
+@pytest.fixture
+async def standby(failing_server: OwnServer, url: str) -> AsyncIterator[OwnServer]:
+    """A replica of the server, which waits for it at every commit."""
+    directory = failing_server.directory.with_name("standby")
+    replica = OwnServer(directory, _point(url, failing_server.directory, directory))
+    await replica.follow(failing_server)
+    await _configure(url, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+    conn = await connect(url, application="test")
+    async with asyncio.timeout(60):
+        while not await conn.fetchval(IS_CONFIRMING):
+            pass
+    await conn.close()
+    yield replica
+    await failing_server.heal()
+    await _configure(url, "ALTER SYSTEM RESET synchronous_standby_names")
+    await replica.heal()
+    await replica.stop("immediate")
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def open_desk(
+    settings: Settings, url: str, failing_server: OwnServer, standby: OwnServer, monkeypatch: pytest.MonkeyPatch
+) -> OpenDesk:
+    """Opens desks that know both servers, and are not told which of them is the primary."""
+    both = _point(url, failing_server.directory, f"{failing_server.directory},{standby.directory}")
+    return OpenDesk(settings, both, monkeypatch)
+
+
+def _point(url: str, old: Path, new: Path | str) -> str:
+    assert f"host={old}" in url
+    return url.replace(f"host={old}", f"host={new}")
+
+
+async def _configure(url: str, sql: str) -> None:
+    conn = await connect(url, application="test")
+    await conn.execute(sql)
+    await conn.execute("SELECT pg_reload_conf()")
+    await conn.close()
+
+
+async def expect_each_customer_answered_once(desk: Desk, customers: int) -> None:
+    """Whatever a worker had to do twice when its server died under it, customers see it once."""
+    await desk.wait_until(f"SELECT count(*) >= {customers} FROM outbox WHERE state = 'sent'")
+    async with desk.pool.acquire() as conn:
+        row = await conn.fetchrow(
+            "SELECT (SELECT count(*) FROM message_queue) AS queued, (SELECT count(*) FROM queue_threads) AS threads,"
+            " (SELECT count(*) FROM messages WHERE author = 'customer') AS stored,"
+            " (SELECT count(*) FROM messages WHERE author = 'assistant') AS answers,"
+            " (SELECT count(DISTINCT conversation_id) FROM messages WHERE author = 'assistant') AS answered,"
+            " (SELECT count(*) FROM outbox) AS replies, (SELECT count(*) FROM dead_letters) AS given_up"
+        )
+    wanted = dict.fromkeys(("queued", "threads", "stored", "answers", "answered", "replies"), customers)
+    assert row is not None
+    assert dict(row) == wanted | {"given_up": 0}
+
+
+async def test_when_the_primary_dies_and_the_replica_is_promoted_the_desk_goes_on_by_itself(
+    failing_server: OwnServer, standby: OwnServer, open_desk: OpenDesk, log: Log
+) -> None:
+    async with open_desk(lease_seconds=LEASE_SECONDS) as desk:
+        desk.agent.may_end.clear()
+        assert {response.status_code for response in await desk.submit_many(TURNS)} == {202}
+        await desk.agent.wait_for(TURNS)
+        keys = [f"during the failover {number}" for number in range(3 * TURNS)]
+        submitting = asyncio.gather(*(desk.submit_when_it_can(key) for key in keys))
+        await asyncio.sleep(0)
+        failing_server.kill()
+        desk.agent.may_end.set()  # those who think want to commit now
+        await standby.promote()
+        assert {response.status_code for response in await submitting} == {202}
+        assert (await desk.submit_when_it_can("afterwards")).status_code == 202
+        await expect_each_customer_answered_once(desk, TURNS + len(keys) + 1)
+    log.expect_few_lines()
