@@ -160,11 +160,14 @@ def expect_turned_away(responses: list[httpx.Response]) -> None:
 
 
 class OpenDesk:
-    """Opens desks on one database; API and worker may each reach it by a URL of their own."""
+    """Opens desks on one database; API and worker may each reach it by a URL of their own, or their pools by one."""
 
-    def __init__(self, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch, *, pooler_url: str | None = None
+    ) -> None:
         self._settings = settings
         self._url = url
+        self._addresses = {"url": pooler_url, "listener_url": url} if pooler_url else {}
         self._monkeypatch = monkeypatch
 
     @asynccontextmanager
@@ -176,6 +179,7 @@ class OpenDesk:
         lease_seconds: int = 60,
         statement_timeout_seconds: int = 30,
         metrics_port: int = 0,
+        poll_seconds: float = 0.2,
     ) -> AsyncIterator[Desk]:
         """API and worker, until the end of the block."""
         agent = Thoughts()
@@ -184,12 +188,15 @@ class OpenDesk:
             return agent
 
         self._monkeypatch.setattr(worker, "build_agent", build_agent)
-        database = DatabaseSettings(pool_size=5, statement_timeout_seconds=statement_timeout_seconds)
+        database = DatabaseSettings(pool_size=5, statement_timeout_seconds=statement_timeout_seconds, **self._addresses)
         settings = self._settings.model_copy(
             update={
                 "database": database,
                 "worker": WorkerSettings(
-                    concurrency=50, lease_seconds=lease_seconds, poll_seconds=0.2, metrics_port=metrics_port
+                    concurrency=50,
+                    lease_seconds=lease_seconds,
+                    poll_seconds=poll_seconds,
+                    metrics_port=metrics_port,
                 ),
             }
         )

@@ -9,7 +9,7 @@ import pytest
 
 from core.settings import Settings
 from database.pool import connect
-from tests.outages.desk import Desk, Log, OpenDesk
+from tests.outages.desk import Desk, Log, OpenDesk, expect_turned_away
 from tests.outages.server import OwnServer
 
 TURNS = 20
@@ -92,3 +92,16 @@ async def test_when_the_primary_dies_and_the_replica_is_promoted_the_desk_goes_o
         assert (await desk.submit_when_it_can("afterwards")).status_code == 202
         await expect_each_customer_answered_once(desk, TURNS + len(keys) + 1)
     log.expect_few_lines()
+
+
+async def test_while_no_replica_confirms_no_message_is_acknowledged(
+    url: str, standby: OwnServer, open_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "STATEMENT_SECONDS", 1)
+    async with open_desk() as desk:
+        await standby.stop()
+        # The second finds what the first has stored here and nowhere else.
+        expect_turned_away([await desk.submit("key"), await desk.submit("key")])
+        await standby.start()
+        assert (await desk.submit_when_it_can("key")).status_code == 202
+        await desk.expect_each_answered_once(1)
