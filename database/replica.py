@@ -40,7 +40,7 @@ class Reader:
                     lag = await measure_lag(conn)
                     if lag is not None and lag <= MAX_LAG_SECONDS:
                         return await work(conn)
-                self._leave_out("no replica" if lag is None else f"{lag:.0f} s behind")
+                self._leave_out("no replica that follows" if lag is None else f"{lag:.0f} s behind")
             except DATABASE_ERRORS as error:
                 self._leave_out(type(error).__name__)
         async with self._primary.acquire() as conn:

@@ -94,6 +94,6 @@ async def describe_database(conn: Conn) -> dict[str, Any]:
 
 
 async def measure_lag(conn: Conn) -> float | None:
-    """How many seconds ago the newest commit that this replica has was made; None where it is no replica."""
+    """Seconds since the newest commit that this replica has was made; None where it has none, or is no replica."""
     seconds: float | None = await _SQL["measure_lag"].fetch_value(conn)
     return seconds

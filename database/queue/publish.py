@@ -65,6 +65,7 @@ async def _publish(conn: Conn, message: InboundMessage, span: Span) -> Published
         thread_id = None
     if thread_id is not None:
         return Published(thread_id, message_id, message, is_new=True, trace=span.trace)
+    await _SQL["confirm_stored"].execute(conn)
     published = await find_published(conn, message.channel, message.inbox, message.external_id)
     return published or _read_erased(message)
 
@@ -153,6 +154,7 @@ async def _send_many(
 async def _find_many(conn: Conn, keys: list[_Key]) -> dict[_Key, Published]:
     if not keys:
         return {}
+    await _SQL["confirm_stored"].execute(conn)
     channels, inboxes, external_ids = zip(*keys, strict=True)
     rows = await _SQL["find_many_published"].fetch(conn, channels=channels, inboxes=inboxes, external_ids=external_ids)
     return {(row["channel"], row["inbox"], row["external_id"]): _read_published(row) for row in rows}

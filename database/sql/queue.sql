@@ -79,6 +79,11 @@ SELECT t.id, t.last_seq - b.messages + row_number() OVER (PARTITION BY t.id ORDE
   JOIN thread t ON t.id = g.thread_id
 RETURNING id;
 
+-- name: confirm_stored
+-- Writes a word to the log, so that this commit waits until the log up to here is on disk, and at the replicas that the
+-- server waits for. Where an earlier commit's waiting was cut short, its rows are seen here and may be nowhere else.
+SELECT pg_logical_emit_message(true, 'nightdesk', ''::text);
+
 -- name: find_published
 SELECT q.thread_id, q.id, q.payload, q.trace
   FROM message_queue q

@@ -1,5 +1,7 @@
 """A server that these tests may stop, and the log of what is said meanwhile."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from core.settings import Settings
 from database.embedded import run_embedded
 from database.init_db import init_db
+from database.pool import connect
 from tests.conftest import cloned, create_database, open_server_folder
 from tests.outages.desk import Log, OpenDesk, listen_to
 from tests.outages.server import OwnServer, Proxy, proxied
@@ -32,6 +35,32 @@ async def url(failing_server: OwnServer) -> AsyncIterator[str]:
     async with cloned(failing_server.url, "nightdesk_template") as url:
         yield url
         await failing_server.heal()
+
+
+@pytest.fixture
+async def standby(failing_server: OwnServer, url: str) -> AsyncIterator[OwnServer]:
+    """A replica of that server, which waits for it at every commit."""
+    directory = failing_server.directory.with_name("standby")
+    replica = OwnServer(directory, url.replace(str(failing_server.directory), str(directory)))
+    await replica.follow(failing_server)
+    await _configure(url, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+    conn = await connect(url, application="test")
+    async with asyncio.timeout(60):
+        while not await conn.fetchval("SELECT count(*) = 1 FROM pg_stat_replication WHERE sync_state = 'sync'"):
+            pass
+    await conn.close()
+    yield replica
+    await failing_server.heal()
+    await _configure(url, "ALTER SYSTEM RESET synchronous_standby_names")
+    await replica.stop("immediate")
+    shutil.rmtree(directory)
+
+
+async def _configure(url: str, sql: str) -> None:
+    conn = await connect(url, application="test")
+    await conn.execute(sql)
+    await conn.execute("SELECT pg_reload_conf()")
+    await conn.close()
 
 
 @pytest.fixture

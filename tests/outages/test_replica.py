@@ -1,41 +1,16 @@
 """Two servers: a primary and its streaming replica, which takes its place when it dies."""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
+from api import main
 from core.settings import Settings
-from database.pool import connect
 from tests.outages.desk import Desk, Log, OpenDesk, expect_turned_away
-from tests.outages.server import OwnServer
+from tests.outages.server import OwnServer, point
 
 TURNS = 20
 LEASE_SECONDS = 5  # what a worker was claiming when the server died is claimed again after it
-
-IS_CONFIRMING = "SELECT count(*) = 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
-
-
-@pytest.fixture
-async def standby(failing_server: OwnServer, url: str) -> AsyncIterator[OwnServer]:
-    """A replica of the server, which waits for it at every commit."""
-    directory = failing_server.directory.with_name("standby")
-    replica = OwnServer(directory, _point(url, failing_server.directory, directory))
-    await replica.follow(failing_server)
-    await _configure(url, "ALTER SYSTEM SET synchronous_standby_names = '*'")
-    conn = await connect(url, application="test")
-    async with asyncio.timeout(60):
-        while not await conn.fetchval(IS_CONFIRMING):
-            pass
-    await conn.close()
-    yield replica
-    await failing_server.heal()
-    await _configure(url, "ALTER SYSTEM RESET synchronous_standby_names")
-    await replica.heal()
-    await replica.stop("immediate")
-    shutil.rmtree(directory)
 
 
 @pytest.fixture
@@ -43,20 +18,7 @@ def open_desk(
     settings: Settings, url: str, failing_server: OwnServer, standby: OwnServer, monkeypatch: pytest.MonkeyPatch
 ) -> OpenDesk:
     """Opens desks that know both servers, and are not told which of them is the primary."""
-    both = _point(url, failing_server.directory, f"{failing_server.directory},{standby.directory}")
-    return OpenDesk(settings, both, monkeypatch)
-
-
-def _point(url: str, old: Path, new: Path | str) -> str:
-    assert f"host={old}" in url
-    return url.replace(f"host={old}", f"host={new}")
-
-
-async def _configure(url: str, sql: str) -> None:
-    conn = await connect(url, application="test")
-    await conn.execute(sql)
-    await conn.execute("SELECT pg_reload_conf()")
-    await conn.close()
+    return OpenDesk(settings, point(url, failing_server, standby), monkeypatch)
 
 
 async def expect_each_customer_answered_once(desk: Desk, customers: int) -> None:
@@ -84,8 +46,7 @@ async def test_when_the_primary_dies_and_the_replica_is_promoted_the_desk_goes_o
         await desk.agent.wait_for(TURNS)
         keys = [f"during the failover {number}" for number in range(3 * TURNS)]
         submitting = asyncio.gather(*(desk.submit_when_it_can(key) for key in keys))
-        await asyncio.sleep(0)
-        failing_server.kill()
+        await failing_server.kill()
         desk.agent.may_end.set()  # those who think want to commit now
         await standby.promote()
         assert {response.status_code for response in await submitting} == {202}
