@@ -79,10 +79,15 @@ async def _open_first(hosts: list[str], options: dict[str, Any]) -> "Connection[
     attempts = [partial(asyncpg.connect, host, **options) for host in hosts]
     conn, _, errors = await staggered_race(attempts, _SILENT_SECONDS)
     if conn is None:
-        # A server that refuses says more than one that cannot be reached.
-        raise min((e for e in errors if e is not None), key=lambda e: not isinstance(e, asyncpg.PostgresError))
+        raise max((error for error in errors if error is not None), key=_is_refusal)
     opened: Connection[Record] = conn
     return opened
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether a server said no, which says more than that another cannot be reached."""
+    is_answer = isinstance(error, asyncpg.PostgresError)
+    return is_answer and not isinstance(error, asyncpg.PostgresConnectionError)
 
 
 async def _apply(conn: "Connection[Record]", settings: Mapping[str, str]) -> None:

@@ -24,6 +24,24 @@ def test_migrate_says_what_it_applied_and_then_that_nothing_is_missing(
     assert (result.returncode, result.stdout.strip()) == (0, "the database is up to date")
 
 
+async def test_commands_pass_by_a_pooler_and_migrate_sees_to_the_sessions_behind_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    pooler = "postgresql://127.0.0.1:1/none"
+    result = run("migrate", database_url=pooler, folder=tmp_path, DATABASE_LISTENER_URL=database_url)
+    assert (result.returncode, result.stdout.strip()) == (0, "the database is up to date")
+    assert (
+        run("queue", "stats", database_url=pooler, folder=tmp_path, DATABASE_LISTENER_URL=database_url).returncode == 0
+    )
+    conn = await connect(database_url, application="test")
+    defaults = await conn.fetchval(
+        "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
+        " WHERE d.datname = current_database() AND s.setrole = current_user::regrole"
+    )
+    assert {"statement_timeout=10s", "idle_in_transaction_session_timeout=10s", "jit=off"} <= set(defaults)
+    await conn.close()
+
+
 async def test_ask_prints_reply_citations_decision_and_timings(knowledge_url: str, tmp_path: Path) -> None:
     result = run_cold("ask", "How do I reset my forgotten password?", database_url=knowledge_url, folder=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -67,6 +85,9 @@ async def test_a_created_key_is_shown_once_and_works(database_url: str, tmp_path
     [
         (("migrate",), {"WORKER_CONCURRENCY": "lots"}, "WORKER_CONCURRENCY: "),
         (("migrate",), {"DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "check DATABASE_URL"),
+        (("migrate",), {"DATABASE_URL": "postgresql://127.0.0.1:1,127.0.0.1:2/none"}, "check DATABASE_URL"),
+        (("migrate",), {"DATABASE_LISTENER_URL": "postgresql://127.0.0.1:1/none"}, "DATABASE_URL: "),
+        (("migrate",), {"DATABASE_URL": "postgresql://a,,b/none"}, "DATABASE_URL: expected hosts"),
         (("kb", "add", "nowhere.md"), {}, "nowhere.md: no such file"),
         (("ask", "   "), {}, "the question is empty"),
         (("ask", "hello", "--channel", "fax"), {}, "unknown channel fax"),
