@@ -5,19 +5,23 @@ The package that carries its weights is never imported, because its code would i
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from agent.knowledge.bert_graph import BertGraph, build_bert_graph
 from agent.knowledge.embedder import EMBEDDING_DIMENSIONS
 from core.errors import OperatorError
+
+# At its import it would keep a file that names this machine, and begin to tell its maker what is done with it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
 
 MODEL_NAME = "all-MiniLM-L6-v2"
 REVISION = "1110a243"  # upstream's

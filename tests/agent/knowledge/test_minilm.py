@@ -112,6 +112,13 @@ def test_loading_writes_nothing_and_imports_no_torch() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_the_runtime_tells_its_maker_nothing_and_keeps_nothing_about_this_machine(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from agent.knowledge.minilm import onnxruntime; onnxruntime.SessionOptions()"]
+    root = Path(__file__).parents[3]
+    subprocess.run(command, cwd=root, env={"HOME": str(tmp_path)}, check=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_absent_package_is_a_missing_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_nothing(name: str) -> metadata.Distribution:
         raise metadata.PackageNotFoundError(name)
