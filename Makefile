@@ -39,6 +39,7 @@ lint: setup $(STAMPS)/dev $(WEB_API) ## Only lint, types and contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/squawk database/migrations/*.sql
+	$(BIN)/hadolint Dockerfile
 	cd web && $(NPM) run --silent check
 
 chaos: setup $(STAMPS)/dev ## Kill the desk's processes while customers write; ARGS="--messages 5000 --kills 200 --seed 2"
