@@ -146,6 +146,9 @@ def test_what_the_image_sets_are_settings() -> None:
     variables = {word.partition("=")[0] for env in RUNTIME.all("ENV") for word in env.words}
     assert variables - {"PATH"} <= list_variables()
     assert "ENVIRONMENT=production" in RUNTIME.last("ENV").words
+    page = (ROOT / "docs" / "deploy" / "docker.md").read_text()
+    for name, value in (word.split("=", 1) for word in RUNTIME.last("ENV").words):
+        assert name == "PATH" or f"| `{name}` | `{value}` |" in page
 
 
 @pytest.mark.parametrize("path", SECRETS + NEEDLESS)

@@ -85,6 +85,10 @@ class TestEachService:
     def test_its_plan_holds_it_with_room_to_spare(self, service: Service) -> None:
         assert read_megabytes(service.plan) >= 1.5 * MEGABYTES[service.type]
 
+    def test_its_plan_is_the_one_of_the_page(self, service: Service) -> None:
+        page = (ROOT / "docs" / "deploy" / "render.md").read_text()
+        assert re.search(rf"^\| `{service.name}`.*\| `{service.plan}` \|", page, re.MULTILINE)
+
     def test_it_has_the_time_that_it_needs_to_stop(self, service: Service) -> None:
         assert service.max_shutdown_delay_seconds > STOP_SECONDS
 
