@@ -83,6 +83,7 @@ async def expect_pages(base: str) -> None:
             assert (answer.status_code, answer.headers["cache-control"]) == (200, FOREVER)
 
 
+@pytest.mark.usefixtures("embedder")
 async def test_the_image_migrates_answers_and_stops_with_nothing_to_write_to(
     image: Image, empty_url: str, tmp_path: Path
 ) -> None:
