@@ -23,19 +23,18 @@ from database.files import FileStore
 from database.notify import Notifier
 from database.pool import DbPool
 from database.readiness import Readiness
+from database.replica import Reader
 
 LAST_SECONDS = 15.0  # fewer than the server gives to requests under way
 
 
 class WaitedEnough(Exception):
     """No worker was done in time."""
-from database.replica import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Pool, notifications, live feed, figures, limits, readiness, time and secrets of this process."""
-    """Pool, reader of figures, notifications, live feed, limits, time and secrets of this process."""
+    """Pool, reader of figures, notifications, live feed, limits, readiness, time and secrets of this process."""
 
     settings: Settings
     secret_key: str = field(repr=False)

@@ -13,6 +13,7 @@ from api.main import create_app
 from api.proxies import find_client, parse_address
 from core import channel_settings
 from core.settings import Settings
+from core.stopping import STOP_SECONDS
 from tests.core.test_settings import list_variables
 from tests.deploy.blueprint import Blueprint, Database, FromGroup, GroupVariable, Service
 from tests.deploy.context import ROOT
@@ -25,7 +26,7 @@ BLUEPRINT = Blueprint.model_validate(yaml.safe_load(TEXT))
 [DATABASE] = BLUEPRINT.databases
 # Resident memory after 220 messages, measured with the image's packages on Python 3.13; the worker had learnt intents.
 MEGABYTES = {"web": 110, "worker": 790}
-STOP_SECONDS = 25
+
 # What a process holds at most beside its pool: it listens, it notifies; a worker also beats and may be elected.
 EXTRA_CONNECTIONS = {"web": 2, "worker": 4}
 CONNECTIONS_BELOW_8_GB = 100
