@@ -17,6 +17,7 @@ from core.ids import new_id
 from core.settings import Settings
 from database import queue
 from database.pool import DbPool, open_pool
+from database.queries.desk_state import find_pause
 from database.queries.runs import find_outcome
 from database.types import Channel, Identity, InboundMessage, Published, TicketRequest
 
@@ -53,6 +54,9 @@ async def _ask(settings: Settings, url: str, question: str, channel: Channel, na
         open_pool(url, application="nightdesk ask", max_size=4) as pool,
         aclosing(await build_agent(settings, pool)) as agent,
     ):
+        async with pool.acquire() as conn:
+            if await find_pause(conn):
+                raise CommandError("the desk is paused, so nothing is answered; `nightdesk resume` ends that")
         published = await _publish(pool, question, channel, name)
         # A worker that runs elsewhere may be faster; either way the reply is read from the database.
         worker = Worker(settings, url, pool, agent, Notifier(url), only_thread=published.thread_id)

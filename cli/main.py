@@ -6,7 +6,24 @@ from typing import NoReturn
 import asyncpg
 import typer
 
-from cli import ask, audit, bench, customers, gmail, kb, keys, learn, queue, replay, retention, serve, up, user
+from cli import (
+    ask,
+    audit,
+    backup,
+    bench,
+    customers,
+    gmail,
+    kb,
+    keys,
+    learn,
+    pause,
+    queue,
+    replay,
+    retention,
+    serve,
+    up,
+    user,
+)
 from cli import eval as evaluation
 from cli.context import report_crash
 from cli.doctor import command as doctor
@@ -28,6 +45,10 @@ app.command("migrate")(serve.run_migrations)
 app.command("doctor")(doctor.run_doctor)
 app.command("ask")(ask.ask_question)
 app.command("bench")(bench.run_benchmarks)
+app.command("backup")(backup.back_up_desk)
+app.command("restore")(backup.restore_desk)
+app.command("pause")(pause.pause)
+app.command("resume")(pause.resume)
 app.command("replay")(replay.replay_conversations)
 app.add_typer(audit.app, name="audit")
 app.add_typer(customers.app, name="customer")

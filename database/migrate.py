@@ -5,7 +5,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -113,8 +114,7 @@ async def migrate(
     wanted = read_migrations() if migrations is None else migrations
     # The server's or the role's own limits would end the making of a large index.
     await conn.execute("SET statement_timeout = 0; SET lock_timeout = 0")
-    await _take_turn(conn, tell, wait)
-    try:
+    async with hold_migrations(conn, tell=tell, wait=wait):
         if not await _has_any(conn):
             await _create_table(conn)
         applied = await _read_applied(conn)
@@ -124,6 +124,16 @@ async def migrate(
             tell(f"applying {migration.name}")
             await _apply_patiently(conn, migration, tell, wait)
         return [migration.name for migration in missing]
+
+
+@asynccontextmanager
+async def hold_migrations(
+    conn: DbConnection, *, tell: Tell = lambda _: None, wait: Wait = asyncio.sleep
+) -> AsyncIterator[None]:
+    """Nobody else migrates while the block runs; a session lock, so that between two files nobody slips in."""
+    await _take_turn(conn, tell, wait)
+    try:
+        yield
     finally:
         await conn.execute("SELECT pg_advisory_unlock($1)", _LOCK_KEY)
 

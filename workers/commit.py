@@ -23,6 +23,7 @@ MAX_SUPERSEDED = 4
 _KEPT_WRITING = "the customer kept writing while one answer after the other was prepared"
 _OUTCOMES: dict[Action, Outcome] = {"answer": "answered", "hand_over": "escalated", "stay_silent": "silent"}
 _UNHELPED = {"anger", "asks_for_person"}
+_RESTORED = "it arrived before the desk was restored from a backup and may have been answered already"
 _LOOP = "the desk has written to this customer too often within an hour; this may be a machine"
 
 
@@ -52,6 +53,11 @@ class TurnCommit:
     is_loop: bool = False
     turn: runs.TurnRecord | None = None
 
+    @property
+    def is_untold(self) -> bool:
+        """Whether the customer is not even told of a handover: a machine would answer, or they have had an answer."""
+        return self.is_loop or self.lease.may_have_been_answered
+
 
 async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company: CompanySettings) -> Settled:
     """Write the turn inside the caller's transaction; raises LeaseLost when it is no longer ours to write.
@@ -73,8 +79,8 @@ async def commit_turn(conn: Conn, turn: TurnCommit, channels: Channels, company:
             await queue.release(conn, turn.lease)
             return Settled.SUPERSEDED
         turn = _give_to_person(turn, "kept_writing", _KEPT_WRITING)
-    if turn.is_loop and turn.result.decision.action != "stay_silent":
-        turn = _give_to_person(turn, "too_many_replies", _LOOP)
+    if turn.is_untold and turn.result.decision.action != "stay_silent":
+        turn = _keep_from_customer(turn)
     await _remember(conn, turn)
     await _label_answer(conn, turn)
     if turn.result.decision.action == "stay_silent":
@@ -163,6 +169,16 @@ def _give_to_person(turn: TurnCommit, rule: str, reason: str) -> TurnCommit:
     return replace(turn, result=replace(turn.result, decision=decision, description=description))
 
 
+def _keep_from_customer(turn: TurnCommit) -> TurnCommit:
+    """A person looks before anything is said. That it may be a second answer they are told beside any other reason."""
+    if not turn.lease.may_have_been_answered:
+        return _give_to_person(turn, "too_many_replies", _LOOP)
+    if turn.result.decision.action == "answer":
+        return _give_to_person(turn, "restored", _RESTORED)
+    decision = replace(turn.result.decision, reason=f"{_RESTORED}; {turn.result.decision.reason}")
+    return replace(turn, result=replace(turn.result, decision=decision))
+
+
 async def _settle(conn: Conn, turn: TurnCommit, *, handed_over: bool) -> None:
     if turn.failure is None:
         await queue.complete(conn, turn.lease)
@@ -189,7 +205,7 @@ async def _hand_over(conn: Conn, turn: TurnCommit, channels: Channels, letter: L
         draft=draft.text if draft else None,
         confidence=decision.confidence,
     )
-    if conversation.is_reachable and not turn.is_loop:
+    if conversation.is_reachable and not turn.is_untold:
         text = channels[conversation.channel].writer.write_handover(team, letter)
         await _reply(conn, turn, channels, "system", text)
     await _leave(conn, turn, "person", automatic_replies=0)

@@ -90,7 +90,7 @@ class Deliverer:
             try:
                 await self._deliver(reply)
             except outbox.DeliveryLeaseLost:
-                _log.warning("delivery was taken over by another worker, or the vendor has reported already")
+                _log.warning("delivery was taken over, the vendor has reported already, or the desk was paused")
             except DatabaseAway as error:
                 self._outage_log.warning(
                     "the database is away, the delivery's result is lost with its lease", error=str(error)

@@ -173,7 +173,7 @@ class TurnProcessor:
     async def _take_codes(self, lease: Lease, conversation: ConversationState) -> set[MessageId]:
         """The messages that are one-time codes which we wait for; they are answered here, by no agent."""
         secret = self._settings.secret_key
-        if secret is None or not find_codes(lease):
+        if secret is None or lease.may_have_been_answered or not find_codes(lease):
             return set()
 
         async def write(conn: Conn) -> set[MessageId]:

@@ -15,6 +15,7 @@ from api.schemas.health import (
     InboxesHealth,
     InboxHealth,
     InboxState,
+    PauseHealth,
     QueueDepth,
     Ready,
     ReadyStatus,
@@ -23,7 +24,8 @@ from api.schemas.health import (
 from core.version import VERSION
 from database import outbox, queue
 from database.pool import DATABASE_ERRORS
-from database.queries import inboxes, operations
+from database.queries import desk_state, inboxes, operations
+from database.queries.desk_state import Pause
 from database.queries.live import SILENT_SECONDS
 
 router = APIRouter(tags=["health"], dependencies=[Depends(ANYONE)])
@@ -62,11 +64,13 @@ async def read_detailed_health(desk: DeskDep, request: Request, response: Respon
             channels = await operations.list_channels(conn)
             polled = await inboxes.list_inboxes(conn)
             undelivered = await outbox.measure_undelivered(conn)
+            pause = await desk_state.find_pause(conn)
     except DATABASE_ERRORS as error:
         response.status_code = 503
         return DetailedHealth(
             status="down",
             version=VERSION,
+            paused=None,
             database={"ok": False, "error": type(error).__name__},
             queue=None,
             workers=[],
@@ -77,9 +81,11 @@ async def read_detailed_health(desk: DeskDep, request: Request, response: Respon
         )
     workers = [{**worker, "is_alive": worker["silent_seconds"] < SILENT_SECONDS} for worker in workers]
     alive = [worker for worker in workers if worker["is_alive"]]
+    is_well = alive and not pause and not any(_is_troubled(inbox, desk.clock()) for inbox in polled)
     return DetailedHealth(
-        status="ok" if alive and not any(_is_troubled(inbox, desk.clock()) for inbox in polled) else "degraded",
+        status="ok" if is_well else "degraded",
         version=VERSION,
+        paused=None if pause is None else _describe_pause(pause, may_read_all=may_read_all),
         database={"ok": True, **database},
         queue=QueueDepth.model_validate(depth),
         # Without host and pid: this page is open.
@@ -100,6 +106,14 @@ async def _has_key(desk: Desk, request: Request) -> bool:
     if not caller.has("tickets:read"):
         raise lack("tickets:read")
     return True
+
+
+def _describe_pause(pause: Pause, *, may_read_all: bool) -> PauseHealth:
+    return PauseHealth(
+        since=pause.paused_at,
+        is_restored=pause.restored_at is not None or pause.paused_at is None,
+        reason=pause.reason if may_read_all else None,
+    )
 
 
 def _is_troubled(inbox: dict[str, Any], now: datetime) -> bool:

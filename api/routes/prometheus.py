@@ -92,6 +92,7 @@ def describe_desk(figures: DeskFigures) -> Iterator[Metric]:
     yield _gauges("nightdesk_outbox_replies", "Replies that are unsent or undelivered.", "state", replies)
     tickets = dict.fromkeys(_TICKET_STATES, 0) | figures.tickets
     yield _gauges("nightdesk_tickets", "Tickets that wait for an answer or for a person.", "status", tickets)
+    yield _gauge("nightdesk_paused", "1 while the desk receives and sends nothing.", figures.is_paused)
     yield _gauge("nightdesk_workers", "Workers that are alive.", figures.workers)
     yield _gauge("nightdesk_workers_offline", "Those of them that think without a model.", figures.offline_workers)
     yield _gauge("nightdesk_worker_slots", "Turns that all workers can run at once.", figures.slots)

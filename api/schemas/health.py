@@ -74,8 +74,19 @@ class InboxesHealth(BaseModel):
     watch_until: datetime | None
 
 
+class PauseHealth(BaseModel):
+    """The desk receives and sends nothing. `since` is null where a backup was restored by hand.
+
+    `is_restored` says that it came from a backup and was not resumed since. Without an API key there is no `reason`.
+    """
+
+    since: datetime | None
+    is_restored: bool
+    reason: str | None
+
+
 class DetailedHealth(BaseModel):
-    """The whole desk: `ok`, `degraded` (nothing answers, or an inbox cannot be read) or `down` (no database).
+    """The whole desk: `ok`, `degraded` (paused, nothing answers, or an inbox cannot be read) or `down` (no database).
 
     `inboxes` are those that are polled or have a problem: when each was last in step, until when its vendor pushes,
     what keeps it from being read or from sending, and how many messages wait to be fetched. Without an API key they are
@@ -85,6 +96,7 @@ class DetailedHealth(BaseModel):
 
     status: str
     version: str
+    paused: PauseHealth | None
     database: dict[str, Any]
     queue: QueueDepth | None
     workers: list[WorkerHealth]

@@ -1,5 +1,6 @@
 """From one mail, as it arrived, to what it says to the desk."""
 
+from datetime import datetime
 from hashlib import sha256
 
 from channels.mail.account import MailAccount
@@ -23,7 +24,8 @@ _MAX_REFERENCES, _MAX_REFERENCE = 20, 900
 def parse_mail(source: Source, account: MailAccount, *, max_file_bytes: int = MAX_FILE_BYTES) -> Parsed:
     """Read one mail: a message, a bounce's status, or a reason why it is neither. Raises nothing but MalformedSource.
 
-    `source.facts` may hold Gmail's `thread`. Nothing but the source and the arguments decides on the result.
+    `source.facts` may hold Gmail's `thread`, and as `received_at` when the mail reached its mailbox. Nothing but the
+    source and the arguments decides on the result.
     """
     mail = read_mime(source.body)
     headers = Headers(mail)
@@ -64,7 +66,12 @@ def _build_message(
         quoted=_cut(reply.quoted, _MAX_QUOTED, _MAX_QUOTED_BYTES),
         attachments=tuple(body.attachments),
         starts_turn=machine is None,
+        sent_at=_read_time(source.facts.get("received_at")),
     )
+
+
+def _read_time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _cut(text: str, max_chars: int, max_bytes: int) -> str:

@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 Lines = Sequence[bytes | bytearray]
 
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _CHANGE = re.compile(rb"(\d{1,20}) (EXISTS|EXPUNGE)", re.IGNORECASE)
+_ARRIVAL = re.compile(rb'\bINTERNALDATE "([^"]{20,40})"', re.IGNORECASE)
 _ESCAPED = re.compile(rb"\\(.)")
 
 
@@ -16,6 +20,15 @@ def read_number(lines: Lines, name: str) -> int | None:
     for line in _drop_literals(lines):
         if found := pattern.search(line):
             return int(found[1])
+    return None
+
+
+def read_arrival(lines: Lines) -> datetime | None:
+    """When a message reached its mailbox, as in `INTERNALDATE " 7-Feb-2026 09:30:00 +0100"`; None if it is not said."""
+    for line in _drop_literals(lines):
+        if found := _ARRIVAL.search(line):
+            with suppress(ValueError):
+                return parsedate_to_datetime(found[1].decode("ascii", "replace")).astimezone(UTC)
     return None
 
 

@@ -6,13 +6,14 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from aioimaplib import aioimaplib
 from pydantic import SecretStr
 
 from channels.base import SignInNeeded, VendorAway
-from channels.mailbox.answers import Lines, read_body, read_change, read_number, read_uids
+from channels.mailbox.answers import Lines, read_arrival, read_body, read_change, read_number, read_uids
 from channels.mailbox.folder import encode_folder, quote
 
 # A message may take longer than any other command; its own timeout starts again with every piece that arrives.
@@ -52,6 +53,14 @@ class Mailbox:
     uid_validity: int
     uid_next: int
     message_count: int = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMail:
+    """What a server says of a message without sending it: its size in bytes, and when it came."""
+
+    size: int
+    arrived_at: datetime | None
 
 
 class ImapConnection:
@@ -103,9 +112,11 @@ class ImapConnection:
         """The UIDs of all messages that meet the criteria, rising."""
         return read_uids(await self._ask(lambda: self._client.uid_search(criteria, charset=None), "SEARCH"))
 
-    async def fetch_size(self, uid: int) -> int | None:
-        """Bytes of a message, or None if it is gone."""
-        return read_number(await self._fetch(uid, "(UID RFC822.SIZE)"), "RFC822.SIZE")
+    async def look_up(self, uid: int) -> KeptMail | None:
+        """What the server says of a message, or None if it is gone."""
+        lines = await self._fetch(uid, "(UID RFC822.SIZE INTERNALDATE)")
+        size = read_number(lines, "RFC822.SIZE")
+        return None if size is None else KeptMail(size, read_arrival(lines))
 
     async def fetch_body(self, uid: int) -> bytes | None:
         """A message, or None if it is gone. It stays unread for the people who share the mailbox."""

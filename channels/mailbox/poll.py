@@ -95,20 +95,21 @@ class MailboxPoller:
         """
         uid_validity, uid = _read_id(external_id) or (0, 0)
         connection = await self._connect()
-        size = await connection.fetch_size(uid) if connection.mailbox.uid_validity == uid_validity else None
-        if size is None:
+        kept = await connection.look_up(uid) if connection.mailbox.uid_validity == uid_validity else None
+        if kept is None:
             # Others may have listed it: a session that was opened earlier sees new messages only when it looks again.
             mailbox = await connection.select()
-            size = await connection.fetch_size(uid) if mailbox.uid_validity == uid_validity else None
-        if size is None:
+            kept = await connection.look_up(uid) if mailbox.uid_validity == uid_validity else None
+        if kept is None:
             return None
-        is_oversize = size > MAX_MAIL_BYTES
+        is_oversize = kept.size > MAX_MAIL_BYTES
         fetching = connection.fetch_headers(uid, MAX_HEADER_BYTES) if is_oversize else connection.fetch_body(uid)
         body = await fetching
         if body is None:
             return None
-        source = Source(self.channel, self.inbox, external_id, body)
-        return _replace_content(source, size) if is_oversize else source
+        facts = {"received_at": kept.arrived_at.isoformat()} if kept.arrived_at else {}
+        source = Source(self.channel, self.inbox, external_id, body, facts)
+        return _replace_content(source, kept.size) if is_oversize else source
 
     def parse(self, source: Source) -> Parsed:
         """Read what was fetched. A person gets what was too large to be fetched whole."""
@@ -183,4 +184,4 @@ def _replace_content(headers: Source, size: int) -> Source:
     fields = [field for field in _FIELD_ENDS.split(headers.body) if field and not _CONTENT_FIELD.match(field)]
     note = f"[This message has {size:,} bytes, too many to be fetched. It is in the mailbox.]"
     body = b"\r\n".join([*fields, b"Content-Type: text/plain; charset=utf-8", b"", note.encode(), b""])
-    return replace(headers, body=body, facts={_OVERSIZE: str(size)})
+    return replace(headers, body=body, facts={**headers.facts, _OVERSIZE: str(size)})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from database.outbox.send import DeliveryLeaseLost, read_outbound
@@ -48,6 +49,13 @@ async def recover_expired(
     given_up = [(row["id"], row["error"]) for row in doubted if row["needs_person"]]
     given_up += [(row["id"], row["error"]) for row in abandoned]
     return Recovered(len(requeued), len(doubted), given_up)
+
+
+async def doubt_older(conn: Conn, before: datetime, repeatable_channels: Sequence[str], error: str) -> int:
+    """Replies of before this moment that are unsent may have been sent all the same: how many are in doubt now."""
+    return len(
+        await _SQL["doubt_older"].fetch(conn, before=before, repeatable_channels=repeatable_channels, error=error)
+    )
 
 
 async def claim_doubtful(

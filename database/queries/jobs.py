@@ -1,5 +1,6 @@
 """Jobs that staff give to the workers: put in, leased, followed and settled by whoever still holds them."""
 
+from datetime import datetime
 from hashlib import sha256
 
 from pydantic import BaseModel
@@ -90,6 +91,11 @@ async def give_up(conn: Conn, kind: JobKind, problem: str, *, max_attempts: int)
     return [
         row["id"] for row in await _SQL["give_up"].fetch(conn, kind=kind, problem=problem, max_attempts=max_attempts)
     ]
+
+
+async def give_up_older(conn: Conn, before: datetime, problem: str) -> None:
+    """Settle test messages of before this moment that nobody has sent yet, as far as is known."""
+    await _SQL["give_up_older"].execute(conn, before=before, problem=problem)
 
 
 async def renew(conn: Conn, job: Job, *, lease_seconds: float) -> None:

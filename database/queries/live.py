@@ -7,7 +7,7 @@ from typing import Any
 
 from database import outbox, queue
 from database.pool import Conn
-from database.queries import inboxes, operations
+from database.queries import desk_state, inboxes, operations
 from database.queue.dead_letters import count_dead_letters
 from database.statements import load_statements
 from database.types import TicketStatus
@@ -50,6 +50,7 @@ class DeskFigures:
     slots: int
     offline_workers: int
     troubled: dict[str, int]  # inboxes by channel
+    is_paused: bool
 
     @property
     def oldest_seconds(self) -> float:
@@ -82,4 +83,5 @@ async def measure_desk(conn: Conn) -> DeskFigures:
         slots=sum(row["concurrency"] for row in workers),
         offline_workers=sum(row["brain"].startswith("offline") for row in workers),
         troubled=dict(Counter(row["channel"] for row in await inboxes.list_troubled(conn))),
+        is_paused=await desk_state.find_pause(conn) is not None,
     )

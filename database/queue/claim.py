@@ -120,6 +120,7 @@ def _build_leases(rows: list[Record], token: UUID, max_messages: int) -> list[Le
                 is_suspect=first["is_suspect"],
                 expires_at=first["ready_at"],
                 messages=messages,
+                answered_before=first["answered_before"],
             )
         )
     return leases

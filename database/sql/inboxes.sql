@@ -15,7 +15,9 @@ RETURNING cursor, watch_until,
                              WHERE s.channel = :channel AND s.inbox = :inbox AND s.state = 'listed'
                              ORDER BY s.id LIMIT 1)) AS synced_at,
           coalesce(wanted_at > synced_at, wanted_at IS NOT NULL) AS is_wanted,
-          coalesce(watched_at < now() - interval '1 day', true) AS is_watch_due;
+          -- A paused desk changes nothing at its vendors; it is polled meanwhile.
+          coalesce(watched_at < now() - interval '1 day', true) AND (SELECT paused_at IS NULL FROM desk_state)
+              AS is_watch_due;
 
 -- name: let_go
 UPDATE channel_cursors SET lease_token = NULL, leased_until = NULL

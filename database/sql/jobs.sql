@@ -13,6 +13,7 @@ SELECT id FROM jobs
 WITH candidate AS (
     SELECT j.id FROM jobs j
      WHERE j.kind = :kind AND j.state IN ('queued', 'working') AND j.ready_at <= now() AND j.attempts < :max_attempts::int
+       AND (j.kind <> 'test_message' OR (SELECT paused_at IS NULL FROM desk_state))
        AND NOT EXISTS (SELECT FROM jobs e WHERE e.subject = j.subject AND e.id < j.id AND e.kind = 'upload'
                                             AND e.state IN ('queued', 'working') AND j.kind = 'upload')
      ORDER BY j.ready_at LIMIT :max_jobs FOR UPDATE OF j SKIP LOCKED
@@ -27,6 +28,12 @@ RETURNING j.id, j.kind, j.request, j.content, j.lease_token;
 -- Those whose workers died of them, as often as they may.
 UPDATE jobs SET state = 'failed', problem = :problem, content = NULL, lease_token = NULL, finished_at = now()
  WHERE kind = :kind AND state = 'working' AND ready_at <= now() AND attempts >= :max_attempts::int
+RETURNING id;
+
+-- name: give_up_older
+-- After a restore: test messages that the desk before this one may have sent.
+UPDATE jobs SET state = 'failed', problem = :problem, lease_token = NULL, finished_at = now()
+ WHERE kind = 'test_message' AND state IN ('queued', 'working') AND created_at < :before
 RETURNING id;
 
 -- name: renew

@@ -1,3 +1,7 @@
+-- part: running
+-- From a paused desk nothing leaves; see queue.sql.
+(SELECT paused_at IS NULL FROM desk_state)
+
 -- name: add
 INSERT INTO outbox (id, conversation_id, in_reply_to, channel, inbox, kind, path, code_id, trace)
 VALUES (:id, :conversation_id, :in_reply_to, :channel, :inbox, :kind, :path::jsonb, :code_id, :trace);
@@ -9,7 +13,7 @@ VALUES (:id, :conversation_id, :in_reply_to, :channel, :inbox, :kind, :path::jso
 -- address goes to that address, so it waits for nobody here and nobody for it.
 WITH candidate AS (
     SELECT o.id FROM outbox o
-     WHERE o.state = 'queued' AND o.ready_at <= now()
+     WHERE o.state = 'queued' AND o.ready_at <= now() AND {{running}}
        AND (:only_thread::uuid IS NULL
             OR o.conversation_id = (SELECT id FROM conversations WHERE thread_id = :only_thread::uuid))
        AND NOT EXISTS (
@@ -43,7 +47,9 @@ SELECT o.id, o.conversation_id, o.in_reply_to, t.contact, o.channel, o.inbox, m.
   JOIN queue_threads t ON t.id = c.thread_id LEFT JOIN tickets k ON k.conversation_id = c.id;
 
 -- name: mark_handed
-UPDATE outbox SET handed_at = now() WHERE id = :id AND lease_token = :token AND state = 'sending' RETURNING id;
+UPDATE outbox SET handed_at = now()
+ WHERE id = :id AND lease_token = :token AND state = 'sending' AND {{running}}
+RETURNING id;
 
 -- name: mark_sent
 -- A callback may have been faster: what it said is not taken back, unless it spoke of an earlier attempt.
@@ -104,6 +110,21 @@ UPDATE outbox
    AND NOT channel = ANY (:repeatable_channels::text[])
 RETURNING id, error, ready_at = 'infinity' AS needs_person;
 
+-- name: doubt_older
+-- After a restore: what was unsent in the backup, the desk before this one may have sent since. The vendor is asked. An
+-- hour back, so that of a channel that nobody asks a person is told at once (see the next statement).
+WITH unsent AS (
+    SELECT id FROM outbox WHERE state IN ('queued', 'sending')
+    UNION ALL
+    SELECT id FROM outbox WHERE state = 'needs_template'
+)
+UPDATE outbox o
+   SET state = 'unknown', lease_token = NULL, error = :error, checks = 0, absences = 0,
+       tried_at = coalesce(o.tried_at, o.created_at), ready_at = now() - interval '61 minutes'
+  FROM unsent
+ WHERE o.id = unsent.id AND o.created_at < :before AND NOT o.channel = ANY (:repeatable_channels::text[])
+RETURNING o.id;
+
 -- name: abandon_doubtful
 -- In doubt on a channel that nobody asks any more: it was taken out of the settings.
 UPDATE outbox SET ready_at = 'infinity', lease_token = NULL
@@ -114,7 +135,8 @@ RETURNING id, coalesce(error, 'nobody can be asked any more') AS error;
 -- Replies whose vendor is to be asked what became of them. The lease is taken back by whoever asks after it expired.
 -- A name that the vendor gave to this very reply is that of an earlier attempt, which has failed.
 WITH candidate AS (
-    SELECT id FROM outbox WHERE state = 'unknown' AND ready_at <= now() AND channel = ANY (:channels::text[])
+    SELECT id FROM outbox
+     WHERE state = 'unknown' AND ready_at <= now() AND channel = ANY (:channels::text[]) AND {{running}}
        AND (:only_thread::uuid IS NULL
             OR conversation_id = (SELECT id FROM conversations WHERE thread_id = :only_thread::uuid))
      ORDER BY ready_at LIMIT :max_replies FOR UPDATE SKIP LOCKED

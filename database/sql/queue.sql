@@ -1,3 +1,7 @@
+-- part: running
+-- A paused desk claims nothing; read in the claim itself, so that no worker goes by what it knew before. One row, once.
+(SELECT paused_at IS NULL FROM desk_state)
+
 -- name: publish
 -- One statement, so that a lone publish is one round trip. A redelivery finds the first message and changes nothing,
 -- and one of a message that was erased brings nothing back.
@@ -104,7 +108,7 @@ WITH suspect AS (
     SELECT t.id, t.ready_at, t.lease_token, t.leased_by, t.attempts, t.done_seq, true AS is_suspect
       FROM queue_threads t
      WHERE t.lease_token IS NOT NULL AND t.attempts > 2 AND t.ready_at <= statement_timestamp()
-       AND t.channel = ANY (:channels::text[])
+       AND t.channel = ANY (:channels::text[]) AND {{running}}
      ORDER BY t.ready_at LIMIT :max_suspects FOR UPDATE SKIP LOCKED
 ), waiting AS (
     SELECT w.*
@@ -113,7 +117,7 @@ WITH suspect AS (
            SELECT t.id, t.ready_at, t.lease_token, t.leased_by, t.attempts, t.done_seq, false AS is_suspect
              FROM queue_threads t
             WHERE t.channel = s.channel AND t.ready_at >= s.floor AND t.ready_at <= statement_timestamp()
-              AND NOT (t.lease_token IS NOT NULL AND t.attempts > 2)
+              AND NOT (t.lease_token IS NOT NULL AND t.attempts > 2) AND {{running}}
             ORDER BY t.ready_at LIMIT s.share FOR UPDATE SKIP LOCKED) w
      LIMIT :max_threads - (SELECT count(*) FROM suspect)
 ), candidate AS (
@@ -133,7 +137,8 @@ WITH suspect AS (
               c.ready_at AS ready_since, c.is_suspect
 )
 SELECT l.id AS thread_id, l.channel, l.inbox, l.contact, l.attempts, l.last_seq, l.done_seq, l.ready_at,
-       l.ready_since, l.is_suspect, m.id, m.seq, m.received_at, m.payload, m.trace
+       l.ready_since, l.is_suspect, (SELECT answered_before FROM desk_state) AS answered_before,
+       m.id, m.seq, m.received_at, m.payload, m.trace
   FROM leased l LEFT JOIN LATERAL (
        SELECT q.id, q.seq, q.received_at, q.payload, q.trace FROM message_queue q
         WHERE q.thread_id = l.id AND q.seq > l.done_seq ORDER BY q.seq LIMIT :max_messages) m ON true
@@ -151,7 +156,7 @@ SELECT extract(epoch FROM min(w.ready_at) - statement_timestamp())::float8
 -- name: claim_thread
 -- The same for one thread alone, for `nightdesk ask`, which must not take other customers' messages.
 WITH held AS MATERIALIZED (
-    SELECT id, ready_at FROM queue_threads WHERE id = :thread_id FOR UPDATE SKIP LOCKED
+    SELECT id, ready_at FROM queue_threads WHERE id = :thread_id AND {{running}} FOR UPDATE SKIP LOCKED
 ), leased AS (
     UPDATE queue_threads t
        SET lease_token = :token, leased_by = :worker_id, attempts = t.attempts + 1, quiet_limit = NULL,
@@ -161,7 +166,8 @@ WITH held AS MATERIALIZED (
               h.ready_at AS ready_since
 )
 SELECT l.id AS thread_id, l.channel, l.inbox, l.contact, l.attempts, l.last_seq, l.done_seq, l.ready_at,
-       l.ready_since, false AS is_suspect, m.id, m.seq, m.received_at, m.payload, m.trace
+       l.ready_since, false AS is_suspect, (SELECT answered_before FROM desk_state) AS answered_before,
+       m.id, m.seq, m.received_at, m.payload, m.trace
   FROM leased l LEFT JOIN LATERAL (
        SELECT q.id, q.seq, q.received_at, q.payload, q.trace FROM message_queue q
         WHERE q.thread_id = l.id AND q.seq > l.done_seq ORDER BY q.seq LIMIT :max_messages) m ON true

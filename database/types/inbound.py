@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from database.types.names import (
     Channel,
@@ -107,7 +107,8 @@ class InboundMessage(BaseModel):
     `known_as` those under which later ones will find this one. Where nothing is found, `contact` begins a thread.
 
     `text` is what the customer wrote now and `quoted` what stood below it. A message that starts no turn is kept for
-    people: a reaction, an automatic reply. `problem` says why its source could not be read.
+    people: a reaction, an automatic reply. `problem` says why its source could not be read. `sent_at` is when the
+    vendor took it, where that is said: a poll may bring what is older.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -129,6 +130,7 @@ class InboundMessage(BaseModel):
     starts_turn: bool = True
     problem: str | None = None
     source_id: UUID | None = None
+    sent_at: AwareDatetime | None = None
 
     @property
     def thread_id(self) -> ThreadId:

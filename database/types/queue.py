@@ -36,6 +36,14 @@ class QueuedMessage:
             places = ", ".join(".".join(map(str, detail["loc"])) or "the whole" for detail in error.errors())
             raise UnreadableMessage(f"message {self.id} cannot be read: {places}") from None
 
+    @property
+    def written_at(self) -> datetime:
+        """When the customer wrote, as far as the vendor says it; never later than it arrived."""
+        try:
+            return min(self.message.sent_at or self.received_at, self.received_at)
+        except UnreadableMessage:
+            return self.received_at
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -43,6 +51,7 @@ class Lease:
 
     `last_seq` is the newest message at the claim; after a flood it may be beyond the last one that is leased.
     `ready_since` is when the thread became claimable. A suspect has cost three workers their leases already.
+    `answered_before` is when this desk was restored from a backup, if the desk before it may have gone on until then.
     """
 
     thread_id: ThreadId
@@ -57,11 +66,18 @@ class Lease:
     is_suspect: bool
     expires_at: datetime
     messages: tuple[QueuedMessage, ...]
+    answered_before: datetime | None = None
 
     @property
     def key(self) -> tuple[ThreadId, UUID]:
         """What tells this lease from every other."""
         return self.thread_id, self.token
+
+    @property
+    def may_have_been_answered(self) -> bool:
+        """Whether any of it was written before this desk was restored: the desk before it may have answered."""
+        before = self.answered_before
+        return before is not None and any(queued.written_at < before for queued in self.messages)
 
     @property
     def through_seq(self) -> int:

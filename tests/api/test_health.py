@@ -131,6 +131,7 @@ async def test_a_desk_without_a_worker_is_degraded(fresh: Service) -> None:
     assert set(details) == {
         "status",
         "version",
+        "paused",
         "database",
         "queue",
         "workers",

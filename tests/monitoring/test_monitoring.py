@@ -42,6 +42,7 @@ FIGURES = DeskFigures(
     slots=16,
     offline_workers=0,
     troubled={"gmail": 1},
+    is_paused=False,
 )
 _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
 # What Prometheus adds to every series and to buckets, and what it says of alerts.

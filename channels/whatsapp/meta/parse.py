@@ -11,7 +11,7 @@ from channels.base import MalformedSource
 from channels.whatsapp.consent import read_consent
 from channels.whatsapp.identifiers import list_addresses, list_thread_keys
 from channels.whatsapp.meta.content import Content, read_content
-from channels.whatsapp.meta.payload import Json, read_code, read_name, read_object, read_objects, read_text
+from channels.whatsapp.meta.payload import Json, read_code, read_name, read_object, read_objects, read_text, read_time
 from channels.whatsapp.meta.people import Person, find_sender, read_phone, read_user_id
 from channels.whatsapp.meta.problem import WINDOW_CLOSED, describe_error, find_retry_seconds
 from database.types import Channel, Consent, Identity, InboundMessage, MessageId, Parsed, StatusUpdate
@@ -157,6 +157,7 @@ def _build_message(message: Json, inbox: str, person: Person, content: Content, 
         follows=keys,
         known_as=keys,
         starts_turn=starts_turn and content.starts_turn,
+        sent_at=read_time(message, "timestamp"),
     )
 
 

@@ -1,6 +1,7 @@
 """Reading JSON that may hold anything anywhere: what is not of the expected type is as good as absent."""
 
 import re
+from datetime import UTC, datetime
 
 Json = dict[str, object]
 
@@ -47,3 +48,9 @@ def read_code(source: Json, key: str) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
         return value
     return None
+
+
+def read_time(source: Json, key: str) -> datetime | None:
+    """A moment, in Meta's seconds since 1970; None for what is none."""
+    text = read_text(source, key, limit=20)
+    return datetime.fromtimestamp(int(text), UTC) if re.fullmatch(r"[0-9]{1,10}", text) else None

@@ -7,7 +7,9 @@ Twilio repeats a webhook once, at once, and only where no connection came about
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from twilio.base.exceptions import TwilioRestException
@@ -79,7 +81,10 @@ class TwilioPoller:
             is_inbound = content["message"].get("direction") == "inbound"
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise MalformedSource("not a message of Twilio's API") from error
-        return parse_message(fields, self.inbox) if is_inbound else Parsed(ignored=("not inbound",))
+        if not is_inbound:
+            return Parsed(ignored=("not inbound",))
+        parsed, sent_at = parse_message(fields, self.inbox), _read_time(content["message"].get("date_created"))
+        return replace(parsed, messages=tuple(m.model_copy(update={"sent_at": sent_at}) for m in parsed.messages))
 
     async def watch(self) -> datetime | None:
         """There is nothing to ask for: webhooks are set up at Twilio."""
@@ -128,6 +133,15 @@ def _is_since(moment: object, since: datetime) -> bool:
 def _read_cursor(cursor: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(cursor or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _read_time(text: object) -> datetime | None:
+    """A moment as the API writes it (RFC 2822), which the webhook does not name at all."""
+    try:
+        moment = parsedate_to_datetime(str(text))
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,12 +1,13 @@
 """Reading IMAP: names of folders, and whatever a server may answer."""
 
 from base64 import b64decode
+from datetime import UTC, datetime
 from re import sub
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.mailbox.answers import Lines, read_body, read_change, read_number, read_uids
+from channels.mailbox.answers import Lines, read_arrival, read_body, read_change, read_number, read_uids
 from channels.mailbox.folder import encode_folder, quote
 from tests.fuzz import fuzz_settings
 
@@ -103,3 +104,10 @@ def test_no_answer_of_a_server_breaks_the_reading(answer: Lines) -> None:
         read_change(line)
     body = read_body(answer)
     assert body is None or isinstance(body, bytes)
+
+
+def test_the_arrival_of_a_message_is_read_whatever_else_its_server_says() -> None:
+    told = b'2 FETCH (UID 3 RFC822.SIZE 512 INTERNALDATE " 7-Feb-2026 09:30:00 +0100")'
+    assert read_arrival([b"1 EXISTS", told, b"done"]) == datetime(2026, 2, 7, 8, 30, tzinfo=UTC)
+    for other in (b"2 FETCH (UID 3)", b'2 FETCH (INTERNALDATE "yesterday at half past nine")', b"INTERNALDATE NIL"):
+        assert read_arrival([other, b"done"]) is None
