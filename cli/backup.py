@@ -25,7 +25,7 @@ from database.types import Facts
 _KEY_CHARACTERS = 16
 _OTHER_KEY = (
     "It was taken under another SECRET_KEY. With this one, links to tickets and sign-ins end, codes on their way are "
-    "void, and the audit log cannot be verified: put back the old SECRET_KEY, if you have it, before you start anything."
+    "void, and the audit log cannot be verified: put back the old SECRET_KEY, if you have it, before anything starts."
 )
 
 
