@@ -10,8 +10,9 @@ import pytest
 from core.ids import new_id
 from core.settings import Settings
 from core.version import VERSION
+from database.pause import resume_desk
 from database.pool import Conn
-from database.queries import inboxes, operations, sources
+from database.queries import desk_state, inboxes, operations, sources
 from database.types import WorkerId
 from tests.api.service import FORM, NOW, Service, expect_problem, issue_key, open_service, submit
 
@@ -276,3 +277,27 @@ async def test_health_is_open_and_tells_nothing_of_keys(fresh: Service) -> None:
     key = await issue_key(fresh.pool, "admin")
     response = await fresh.client.get("/health/detailed", headers={"X-API-Key": key})
     assert key not in response.text
+
+
+async def test_a_paused_desk_says_so_to_everybody_and_why_to_those_who_may_read_tickets(fresh: Service) -> None:
+    await beat(fresh)
+    async with fresh.pool.acquire() as conn:
+        await desk_state.pause(conn, "moving house")
+    details = await read_details(fresh.client)
+    paused = details["paused"]
+    assert isinstance(paused, dict)
+    assert (details["status"], paused["is_restored"], paused["reason"]) == ("degraded", False, None)
+    assert datetime.fromisoformat(paused["since"]).tzinfo is not None
+    key = await issue_key(fresh.pool, "tickets:read")
+    told = (await fresh.client.get("/health/detailed", headers={"X-API-Key": key})).json()["paused"]
+    assert told == paused | {"reason": "moving house"}
+    async with fresh.pool.acquire() as conn:
+        await resume_desk(conn, repeatable_channels=[])
+    details = await read_details(fresh.client)
+    assert (details["status"], details["paused"]) == ("ok", None)
+
+
+async def test_a_desk_that_was_put_back_by_hand_says_that_it_was(fresh: Service) -> None:
+    async with fresh.pool.acquire() as conn:
+        await conn.execute("DELETE FROM desk_state")
+    assert (await read_details(fresh.client))["paused"] == {"since": None, "is_restored": True, "reason": None}

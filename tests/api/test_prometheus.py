@@ -11,6 +11,7 @@ from prometheus_client.samples import Sample
 from api import figures
 from core.ids import hash_secret
 from core.settings import Settings
+from database.queries import desk_state
 from tests.api.service import Service, expect_problem, issue_key, open_service, submit
 from tests.api.turns import hand_over, take_turn
 
@@ -156,3 +157,10 @@ async def test_a_key_that_was_revoked_is_not_remembered(service: Service) -> Non
         await conn.execute("UPDATE api_keys SET revoked_at = now()")
     expect_problem(await scrape(service, key), 401)
     assert hash_secret(key) not in service.desk.scrapers
+
+
+async def test_a_paused_desk_is_measured_as_one(service: Service) -> None:
+    assert [sample.value for sample in list_samples(await scrape(service)) if sample.name == "nightdesk_paused"] == [0]
+    async with service.pool.acquire() as conn:
+        await desk_state.pause(conn, "moving house")
+    assert [sample.value for sample in list_samples(await scrape(service)) if sample.name == "nightdesk_paused"] == [1]

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import expect
 
+from database.pause import resume_desk
+from database.queries import desk_state
 from tests.api.people import PASSWORD, hire
 from tests.api.service import Service
 from tests.api.turns import take_turn
@@ -185,3 +187,20 @@ async def test_a_page_that_does_not_come_is_not_called_broken(console: Console) 
     await expect(console.title("This page could not be loaded")).to_be_visible()
     await expect(console.page.get_by_role("button", name="Reload")).to_be_visible()
     await console.keep_screenshot()
+
+
+async def test_every_page_says_that_the_desk_is_paused_until_it_is_not(console: Console, site: Service) -> None:
+    async with site.pool.acquire() as conn:
+        await desk_state.pause(conn, "moving to another machine")
+    banner = console.page.get_by_role("status").filter(has_text="nothing is sent")
+    for path in ("/desk/tickets", "/desk/knowledge"):
+        await (console.sign_in(path) if path == "/desk/tickets" else console.page.goto(path))
+        await expect(banner).to_contain_text("moving to another machine")
+        await expect(banner).to_contain_text("nightdesk resume")
+    await console.expect_accessible()
+    await console.keep_screenshot()
+    async with site.pool.acquire() as conn:
+        await resume_desk(conn, repeatable_channels=[])
+    await console.page.reload()
+    await expect(console.title("Knowledge")).to_be_visible()
+    await expect(banner).to_have_count(0)

@@ -1,6 +1,7 @@
 """Fetching mail whole from a real server, and leaving no trace of it."""
 
 from contextlib import aclosing
+from datetime import UTC, datetime
 
 import pytest
 
@@ -34,6 +35,18 @@ async def test_a_mail_arrives_byte_for_byte(desk: Desk, poller: MailboxPoller, m
     assert source is not None
     assert source.body == mail
     assert (source.channel, source.inbox, source.external_id) == ("mailbox", desk.address, external_id)
+
+
+async def test_a_mail_tells_when_its_server_took_it_in(desk: Desk) -> None:
+    found = r'* 1 FETCH (UID 9 RFC822.SIZE 21 INTERNALDATE "21-Nov-2026 10:30:00 +0100" BODY[] "From: a@example.org")'
+    async with (
+        run_scripted_imap({"FETCH": [found, "{tag} OK done"]}) as port,
+        aclosing(make_poller(desk, make_access(desk, port=port))) as poller,
+    ):
+        source = await poller.fetch("7:9")
+        assert source is not None
+        (message,) = poller.parse(source).messages
+    assert message.sent_at == datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
 
 async def test_a_fetched_mail_stays_unread_for_the_people_who_share_the_mailbox(

@@ -1,6 +1,7 @@
 """What a webhook of the Cloud API becomes."""
 
 import base64
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.emulators.meta_payloads import (
     MEDIA_ID,
     NUMBER_ID,
     PHONE,
+    TIMESTAMP,
     USER_ID,
     build_contact,
     build_message,
@@ -32,6 +34,12 @@ def test_a_text_becomes_a_message_in_its_senders_thread() -> None:
     assert inbound.starts_turn
     assert inbound.contact == USER_ID
     assert inbound.reply_path == WhatsAppPath(provider="meta", phone=f"+{PHONE}", user_id=USER_ID)
+    assert inbound.sent_at == datetime.fromtimestamp(int(TIMESTAMP), UTC)
+
+
+@pytest.mark.parametrize("timestamp", [None, "", "soon", -5, "9" * 11, 1.5, [1]])
+def test_a_message_whose_time_cannot_be_read_is_taken_without_one(timestamp: object) -> None:
+    assert parse_message(build_message("text", timestamp=timestamp)).sent_at is None
 
 
 def test_a_batch_of_three_messages_and_two_statuses_is_taken_whole() -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -73,6 +74,22 @@ async def test_a_lost_message_is_the_one_that_its_webhook_would_have_brought(twi
         brought.text,
     )
     assert fetched.follows == fetched.known_as == brought.follows
+
+
+async def test_a_fetched_message_tells_when_twilio_took_it_however_late_it_is_fetched(twilio: State) -> None:
+    fields = lose(twilio)
+    message = await fetch(poll(twilio), fields["MessageSid"])
+    assert message.sent_at == twilio.messages[fields["MessageSid"]].created.replace(microsecond=0)
+
+
+@pytest.mark.parametrize("shown", [None, "yesterday", 7, "Sat, 31 Feb 2026 99:00:00 +0000"])
+async def test_a_time_that_cannot_be_read_is_none(twilio: State, shown: object) -> None:
+    source = await poll(twilio).fetch(lose(twilio)["MessageSid"])
+    assert source is not None
+    content = json.loads(source.body)
+    content["message"]["date_created"] = shown
+    changed = replace(source, body=json.dumps(content).encode())
+    assert only_message(poll(twilio).parse(changed)).sent_at is None
 
 
 async def test_its_files_can_be_fetched_like_those_of_a_webhook(twilio: State) -> None:

@@ -120,7 +120,7 @@ describe("The desk at this moment", () => {
     is_alive: true,
   };
   const health: Health = {
-    status: "ok", version: "1", database: {}, queue: { threads: 5, claimable: 2, oldest_seconds: 7.4, dead_letters: 1 },
+    status: "ok", version: "1", paused: null, database: {}, queue: { threads: 5, claimable: 2, oldest_seconds: 7.4, dead_letters: 1 },
     workers: [worker, { ...worker, id: "02", is_alive: false }], channels: [], inboxes: [], undelivered: { failed: 2, unknown: 1 },
     brain: "offline",
   };
@@ -128,6 +128,11 @@ describe("The desk at this moment", () => {
   it("counts only workers that are alive", () => {
     expect(sumUp(health)).toMatchObject({ workers: 1, busy: 3, slots: 16, waiting: 2, inWork: 3, undelivered: 3 });
     expect(sumUp(health).headline).toBe("All is well");
+  });
+
+  it("says that the desk is paused before anything else", () => {
+    const paused = { since: "2026-11-22T08:00:00Z", is_restored: true, reason: "restored from a backup" };
+    expect(sumUp({ ...health, status: "degraded", paused, workers: [] })).toMatchObject({ headline: "Paused", state: "troubled" });
   });
 
   it("says that nobody answers, and how many inboxes need somebody", () => {

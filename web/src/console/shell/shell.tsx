@@ -9,6 +9,7 @@ import { useShortcut } from "./commands-context";
 import { ConnectionBanner } from "./connection-banner";
 import { KeyboardHelp } from "./keyboard-help";
 import { Navigation } from "./navigation";
+import { PauseBanner } from "./pause-banner";
 import { Search } from "./search";
 import { UserMenu } from "./user-menu";
 
@@ -49,6 +50,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
         <ConnectionBanner />
+        <PauseBanner />
         {children}
       </AppShell.Main>
       <Search />

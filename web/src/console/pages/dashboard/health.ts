@@ -37,6 +37,7 @@ export function sumUp(health: Health): Now {
 }
 
 function describeState(health: Health, alive: number): string {
+  if (health.paused) return "Paused";
   if (alive === 0) return "Nobody answers";
   const troubled = listInboxes(health).filter(isTroubled).length;
   if (troubled > 0) return troubled === 1 ? "An inbox needs attention" : `${troubled} inboxes need attention`;

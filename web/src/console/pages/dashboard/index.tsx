@@ -2,6 +2,7 @@ import { Skeleton } from "@mantine/core";
 import { lazy, Suspense, useRef } from "react";
 import { useSearchParams } from "react-router";
 import type { components } from "../../../generated/api";
+import { useHealth } from "../../api/health";
 import { hasScope, useUser } from "../../session/session-context";
 import { Page } from "../../shell/page";
 import { ChannelTable } from "./channel-table";
@@ -13,7 +14,7 @@ import { HealthCards } from "./health-cards";
 import { LiveStrip, NoWorkers } from "./live-strip";
 import { Failure, Nothing } from "./notices";
 import { Pickers } from "./pickers";
-import { useChannelMetrics, useDeskMetrics, useHealth } from "./queries";
+import { useChannelMetrics, useDeskMetrics } from "./queries";
 import { Tiles, TilesSkeleton } from "./tiles";
 import { describeView, readView, writeView, type View } from "./view";
 

@@ -6,7 +6,6 @@ import { read } from "../../api/client";
 import { toQuery, type View } from "./view";
 
 const FIGURES_EVERY_MS = 60_000;
-const HEALTH_EVERY_MS = 10_000;
 
 /** The figures of a view. While another is fetched, those of the one before stay. */
 export function useChannelMetrics(view: View) {
@@ -26,16 +25,5 @@ export function useDeskMetrics() {
     queryKey: ["metrics", "desk"],
     queryFn: ({ signal }) => read(api.GET("/admin/metrics", { signal })),
     refetchInterval: FIGURES_EVERY_MS,
-  });
-}
-
-/** Queue, workers and inboxes as they are now. Only for those who may read tickets; others are refused. */
-export function useHealth(isAllowed: boolean) {
-  const api = useApi();
-  return useQuery({
-    queryKey: ["queue", "health"],
-    queryFn: ({ signal }) => read(api.GET("/health/detailed", { signal })),
-    refetchInterval: HEALTH_EVERY_MS,
-    enabled: isAllowed,
   });
 }
