@@ -102,10 +102,7 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(handle)
-        os.link(part, path)  # unlike a renaming, never over a file that came meanwhile
-        _sync_folder(path.parent)
-    except FileExistsError:
-        raise BackupError(f"{path} came while the backup was taken, and is not overwritten") from None
+        _publish(part, path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -115,16 +112,13 @@ def open_backup(path: Path) -> Iterator[tuple[Manifest, BinaryIO]]:
     """The manifest, and the dump to be read once. Raises BackupError for what is not a whole backup."""
     try:
         with tarfile.open(path, "r:") as archive:
-            manifest = Manifest.model_validate_json(_open_member(archive, MANIFEST).read())
-            if manifest.format != FORMAT:
-                raise BackupError(f"{path} has format {manifest.format}; this version of Nightdesk reads {FORMAT}")
-            if _hash(_open_member(archive, DUMP)) != manifest.dump_sha256:
-                raise BackupError(f"{path} is damaged: its dump is not what was written")
-            yield manifest, _open_member(archive, DUMP)
+            manifest = _read_manifest(archive, path)
+    except OSError as error:
+        raise BackupError(f"{path} cannot be read: {error.strerror}") from None
     except (tarfile.TarError, KeyError, ValidationError, EOFError):
         raise BackupError(f"{path} is not a whole backup of Nightdesk") from None
-    except FileNotFoundError:
-        raise BackupError(f"there is no {path}") from None
+    with tarfile.open(path, "r:") as archive:  # what the block raises is not about the file
+        yield manifest, _open_member(archive, DUMP)
 
 
 def copy(source: BinaryIO, sink: BinaryIO, on_bytes: Callable[[int], None]) -> None:
@@ -141,6 +135,15 @@ def _describe(name: str, size: int, manifest: Manifest) -> tarfile.TarInfo:
     return member
 
 
+def _read_manifest(archive: tarfile.TarFile, path: Path) -> Manifest:
+    manifest = Manifest.model_validate_json(_open_member(archive, MANIFEST).read())
+    if manifest.format != FORMAT:
+        raise BackupError(f"{path} has format {manifest.format}; this version of Nightdesk reads {FORMAT}")
+    if _hash(_open_member(archive, DUMP)) != manifest.dump_sha256:
+        raise BackupError(f"{path} is damaged: its dump is not what was written")
+    return manifest
+
+
 def _open_member(archive: tarfile.TarFile, name: str) -> BinaryIO:
     return archive.extractfile(name) or BytesIO()  # type: ignore[return-value]  # typed as the IO that it wraps
 
@@ -152,8 +155,12 @@ def _hash(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _publish(part: Path, path: Path) -> None:
+    try:
+        os.link(part, path)  # unlike a renaming, never over a file that came meanwhile
+    except FileExistsError:
+        raise BackupError(f"{path} came while the backup was taken, and is not overwritten") from None
+    handle = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

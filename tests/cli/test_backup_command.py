@@ -68,7 +68,7 @@ def test_another_secret_key_is_noticed_and_what_it_means_is_said(
 
 def test_what_cannot_be_done_is_said_in_one_line(full_url: str, tmp_path: Path) -> None:
     restored = run("restore", "nowhere.tar", database_url=full_url, folder=tmp_path, SECRET_KEY=SECRET)
-    assert_clear_error(restored, "there is no nowhere.tar")
+    assert_clear_error(restored, "nowhere.tar cannot be read")
     (tmp_path / "desk.tar").write_text("something else")
     taken = run("backup", "desk.tar", database_url=full_url, folder=tmp_path, SECRET_KEY=SECRET)
     assert_clear_error(taken, "not overwritten")
