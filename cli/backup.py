@@ -11,10 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.version import VERSION
 from cli.context import note, open_database, prepare, read_secret_key, run_on
 from core.ids import derive_token
 from core.settings import Settings
+from core.version import VERSION
 from database.backup import Report, back_up
 from database.backup_file import Manifest
 from database.embedded import run_embedded
