@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode before a database of these tests."""
+"""A real PgBouncer before a database of these tests."""
 
 import asyncio
 import shutil
@@ -13,9 +13,9 @@ _PORT = 6432  # of a socket in a folder of our own
 
 
 class Pooler:
-    """PgBouncer with fewer connections to the server than the desk has to it. `url` leads through it."""
+    """PgBouncer in one of its modes, with so many connections to the server. `url` leads through it."""
 
-    def __init__(self, folder: Path, server: Path, url: str, *, connections: int, user: str | None) -> None:
+    def __init__(self, folder: Path, server: Path, url: str, *, mode: str, connections: int, user: str | None) -> None:
         self.url = url.replace(f"host={server}", f"host={folder}&port={_PORT}")
         self._user = user
         self._process: Process | None = None
@@ -29,7 +29,7 @@ class Pooler:
             listen_port = {_PORT}
             unix_socket_dir = {folder}
             auth_type = any
-            pool_mode = transaction
+            pool_mode = {mode}
             default_pool_size = {connections}
             """.replace("    ", "")
         )

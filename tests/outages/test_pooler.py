@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,15 +23,22 @@ CUSTOMERS = 50
 NEVER_SECONDS = 600.0
 
 
-@pytest.fixture
-async def pooler(failing_server: OwnServer, url: str) -> AsyncIterator[Pooler]:
-    """A pooler before this test's database."""
+@asynccontextmanager
+async def run_pooler(server: OwnServer, url: str, mode: str, connections: int) -> AsyncIterator[Pooler]:
+    """A pooler before this database, until the end of the block."""
     with TemporaryDirectory(prefix="nightdesk-pooler-") as folder:
         user = "pgserver" if os.geteuid() == 0 else None  # it does not run as root
-        pooler = Pooler(Path(folder), failing_server.directory, url, connections=CONNECTIONS, user=user)
+        pooler = Pooler(Path(folder), server.directory, url, mode=mode, connections=connections, user=user)
         await pooler.start()
         yield pooler
         await pooler.stop()
+
+
+@pytest.fixture
+async def pooler(failing_server: OwnServer, url: str) -> AsyncIterator[Pooler]:
+    """A pooler before this test's database."""
+    async with run_pooler(failing_server, url, "transaction", CONNECTIONS) as pooler:
+        yield pooler
 
 
 @pytest.fixture
@@ -85,6 +93,17 @@ async def test_a_pooler_that_is_restarted_under_the_desk_loses_nothing(
         assert (await desk.submit_when_it_can("afterwards")).status_code == 202
         await desk.expect_each_answered_once(CUSTOMERS + 1)
         assert len(desk.agent.turns) == CUSTOMERS + 1
+    log.expect_few_lines()
+
+
+async def test_in_session_mode_it_is_as_good_as_the_server_itself(
+    failing_server: OwnServer, url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    async with run_pooler(failing_server, url, "session", 30) as pooler:
+        open_desk = OpenDesk(settings, pooler.url, monkeypatch)
+        async with open_desk(poll_seconds=NEVER_SECONDS) as desk:
+            assert (await desk.submit("key")).status_code == 202
+            await desk.expect_each_answered_once(1)
     log.expect_few_lines()
 
 
