@@ -206,6 +206,7 @@ KEPT: Mapping[str, str] = {
     "channel_figures_horizon": _NOBODY,
     "channel_figures_stale": _NOBODY,
     "decision_thresholds": _NOBODY,
+    "desk_state": "whether the desk is paused",
     "erased_messages": "hashes, so that what was erased does not come back",
     "erasures": "the certificates, with nothing personal in them",
     "escalation_routes": _SET_UP,
