@@ -76,12 +76,12 @@ class Migration:
 @dataclass(frozen=True, slots=True)
 class Differences:
     """Names of migrations that this version has and the database lacks, that were changed after they had been applied,
-    and that the database has and this version does not know.
+    and that the database has beyond this version's last: a newer version has migrated it.
     """
 
     missing: tuple[str, ...]
     changed: tuple[str, ...]
-    unknown: tuple[str, ...]
+    newer: tuple[str, ...]
 
 
 def read_migrations() -> list[Migration]:
@@ -118,7 +118,7 @@ async def migrate(
         if not await _has_any(conn):
             await _create_table(conn)
         applied = await _read_applied(conn)
-        _check_agreement(wanted, applied)
+        _check_agreement(wanted, applied, tell)
         missing = [migration for migration in wanted if migration.number not in applied]
         for migration in missing:
             tell(f"applying {migration.name}")
@@ -184,12 +184,13 @@ async def _read_applied(conn: Conn) -> dict[int, tuple[str, str]]:
     return {row["number"]: (row["name"], row["checksum"]) for row in rows}
 
 
-def _check_agreement(wanted: Sequence[Migration], applied: dict[int, tuple[str, str]]) -> None:
+def _check_agreement(wanted: Sequence[Migration], applied: dict[int, tuple[str, str]], tell: Tell) -> None:
     differences = _compare(wanted, applied)
-    for name in differences.unknown:
-        raise MigrationError(f"the database has migration {name}, which this version of Nightdesk does not know")
     for name in differences.changed:
         raise MigrationError(f"{name} was changed after it had been applied; add a new migration instead")
+    # Who goes back to the version before runs its migrations first, on a schema that serves both: docs/migrations.md.
+    if differences.newer:
+        tell(f"the database is of a newer version, which serves this one too: {', '.join(differences.newer)}")
 
 
 def _compare(wanted: Sequence[Migration], applied: dict[int, tuple[str, str]]) -> Differences:
@@ -198,7 +199,7 @@ def _compare(wanted: Sequence[Migration], applied: dict[int, tuple[str, str]]) -
     return Differences(
         missing=tuple(migration.name for migration in wanted if migration.number not in applied),
         changed=tuple(name for number, (name, checksum) in known.items() if by_number[number].checksum != checksum),
-        unknown=tuple(name for number, (name, _) in applied.items() if number not in by_number),
+        newer=tuple(name for number, (name, _) in applied.items() if number not in by_number),
     )
 
 

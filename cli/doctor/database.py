@@ -162,13 +162,12 @@ def _judge_migrations(differences: Differences) -> Finding:
             f"changed after they had been applied: {', '.join(differences.changed)}",
             "Install the released version again; a migration is never edited.",
         )
-    if differences.unknown:
-        return Finding.problem(
-            f"the database is of a newer version: {', '.join(differences.unknown)}",
-            "Upgrade Nightdesk on this machine.",
-        )
     if differences.missing:
         return Finding.problem(f"missing: {', '.join(differences.missing)}", "Run `nightdesk migrate`.")
+    if differences.newer:
+        return Finding.advice(
+            f"the database is of a newer version: {', '.join(differences.newer)}", "Upgrade Nightdesk on this machine."
+        )
     return Finding.ok("all are applied")
 
 

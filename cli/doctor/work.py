@@ -4,13 +4,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from cli.context import format_time
 from cli.doctor.checks import Check, ask
+from cli.pause import PUT_BACK
 from core.channel_settings import GmailSettings
 from core.clock import Clock
 from core.findings import Finding
 from core.settings import Settings
 from database.pool import Conn, DbPool
-from database.queries import checkup, inboxes, operations
+from database.queries import checkup, desk_state, inboxes, operations
+from database.queries.desk_state import Pause
 from database.queries.live import SILENT_SECONDS, DeskFigures, measure_desk
 
 _AREA = "Work"
@@ -26,6 +29,9 @@ _SWEEP_GRACE = timedelta(days=2)
 
 def plan_work(pool: DbPool, settings: Settings, clock: Clock) -> Iterator[Check]:
     """The checks of what the desk is at."""
+
+    async def look_at_pause(conn: Conn) -> Sequence[Finding]:
+        return [_judge_pause(await desk_state.find_pause(conn))]
 
     async def look_at_workers(conn: Conn) -> Sequence[Finding]:
         workers = await operations.list_workers(conn)
@@ -49,6 +55,7 @@ def plan_work(pool: DbPool, settings: Settings, clock: Clock) -> Iterator[Check]
         return [_judge_retention(await checkup.find_oldest_source(conn), settings.retention.source_days, clock())]
 
     looks = {
+        "Pause": look_at_pause,
         "Workers": look_at_workers,
         "Queue": look_at_queue,
         "Replies": look_at_replies,
@@ -57,6 +64,15 @@ def plan_work(pool: DbPool, settings: Settings, clock: Clock) -> Iterator[Check]
     }
     for subject, judge in looks.items():
         yield Check(_AREA, subject, ask(pool, judge))
+
+
+def _judge_pause(pause: Pause | None) -> Finding:
+    if pause is None:
+        return Finding.ok("the desk is at work")
+    since = f" since {format_time(pause.paused_at)} UTC" if pause.paused_at else ""
+    return Finding.problem(
+        f"the desk is paused{since}, and sends nothing: {pause.reason or PUT_BACK}", "Run `nightdesk resume`."
+    )
 
 
 def _judge_workers(workers: Sequence[dict[str, Any]], now: datetime, *, has_key: bool) -> list[Finding]:

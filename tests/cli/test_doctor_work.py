@@ -13,7 +13,7 @@ from cli.doctor.work import plan_work
 from core.ids import new_id
 from core.settings import OpenAISettings, Settings
 from database.pool import Conn, DbPool
-from database.queries import inboxes, operations, sources, users
+from database.queries import desk_state, inboxes, operations, sources, users
 from database.queries.api_keys import add_api_key, make_key, revoke_api_key
 from database.types import Source, WorkerId
 from tests.channels.gmail.desk import make_settings as make_gmail
@@ -59,6 +59,15 @@ async def test_a_desk_at_work_is_fine(pool: DbPool) -> None:
 
 async def test_without_a_worker_nobody_answers(pool: DbPool) -> None:
     assert await examine(pool) == [NO_WORKER]
+
+
+async def test_a_desk_that_is_paused_is_told_with_its_reason(pool: DbPool) -> None:
+    async with pool.acquire() as conn:
+        await begin_work(conn)
+        await desk_state.pause(conn, "we move house")
+        await conn.execute("UPDATE desk_state SET paused_at = '2026-11-21 10:00+00'")
+    found = "the desk is paused since 2026-11-21 10:00 UTC, and sends nothing: we move house"
+    assert await examine(pool) == [("Pause", "problem", found, "Run `nightdesk resume`.")]
 
 
 async def test_a_worker_that_fell_silent_is_named(pool: DbPool) -> None:

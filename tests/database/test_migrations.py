@@ -105,11 +105,13 @@ async def test_a_migration_edited_after_it_was_applied_is_refused(empty: DbConne
         await migrate(empty, [edited])
 
 
-async def test_a_database_newer_than_this_version_is_refused(empty: DbConnection) -> None:
+async def test_a_database_newer_than_this_version_is_left_as_it_is_and_told_of(empty: DbConnection) -> None:
     first = Migration(1, "0001_first.sql", "CREATE TABLE first (id integer)")
     await migrate(empty, [first, Migration(2, "0002_future.sql", "CREATE TABLE future (id integer)")])
-    with pytest.raises(MigrationError, match=r"0002_future\.sql.*does not know"):
-        await migrate(empty, [first])
+    steps: list[str] = []
+    assert await migrate(empty, [first], tell=steps.append) == []
+    assert steps == ["the database is of a newer version, which serves this one too: 0002_future.sql"]
+    assert await list_tables(empty) == {"schema_migrations", "first", "future"}
 
 
 async def test_a_failing_migration_leaves_nothing_behind_and_frees_the_lock(
