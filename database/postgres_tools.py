@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from core.errors import OperatorError
 from database.embedded import list_program_folders
@@ -98,7 +98,8 @@ def describe_connection(url: str) -> tuple[str, dict[str, str]]:
     user, _, password = login.partition(":")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     password = options.pop("password", "") or unquote(password)
-    shown = parts._replace(netloc=f"{user}{at}{hosts}", query=urlencode(options)).geturl()
+    options.setdefault("target_session_attrs", "read-write")  # of several hosts the one that everybody else writes to
+    shown = parts._replace(netloc=f"{user}{at}{hosts}", query=urlencode(options, quote_via=quote)).geturl()
     return shown, os.environ | ({"PGPASSWORD": password} if password else {})
 
 

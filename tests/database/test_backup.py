@@ -284,6 +284,11 @@ def test_no_password_stands_on_a_command_line(monkeypatch: pytest.MonkeyPatch) -
     )
 
 
+def test_of_several_hosts_the_one_that_takes_writes_is_backed_up() -> None:
+    shown, _ = describe_connection("postgresql://ann@db-1,db-2/desk?options=-c%20search_path=desk")
+    assert shown == "postgresql://ann@db-1,db-2/desk?options=-c%20search_path%3Ddesk&target_session_attrs=read-write"
+
+
 def test_tools_that_are_older_than_the_server_are_not_used_and_what_to_install_is_said() -> None:
     assert find_tools(18).major >= 18
     with pytest.raises(ToolsMissing, match=r"PostgreSQL 99 or newer are needed, found: .*postgresql-client-99"):

@@ -125,7 +125,9 @@ def test_an_expression_is_taken_apart() -> None:
 
 
 def test_every_alert_waits_a_while_and_says_how_bad_it_is_and_what_to_do() -> None:
-    chapters = {line.removeprefix("### ").lower() for line in GUIDE.read_text().splitlines() if line.startswith("### Nightdesk")}
+    chapters = {
+        line.removeprefix("### ").lower() for line in GUIDE.read_text().splitlines() if line.startswith("### Nightdesk")
+    }
     alerts = list_alerts()
     for rule in alerts:
         assert re.fullmatch(r"\d+m", rule["for"])
