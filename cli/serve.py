@@ -62,7 +62,7 @@ def run_worker(
     import uvloop
 
     # The agent's SDK takes seconds to import, so only the commands that think load it.
-    from workers.worker import run_worker as work
+    from workers.process import run_worker as work
 
     with observe("worker") as (given, tracing):
         settings = _complete(given, concurrency)

@@ -2,10 +2,8 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Literal
 
 from channels.base import (
     Channels,
@@ -25,13 +23,14 @@ from core.ids import derive_code
 from core.logging import RareLog, bind_log_context, get_logger
 from core.settings import Settings
 from core.telemetry import WorkerTelemetry
-from core.tracing import Span, Tracing, describe_queueing, find_span, trace_step
+from core.tracing import Tracing, find_span, trace_step
 from database import outbox, undelivered
 from database.patience import DatabaseAway, run_patiently
 from database.pool import Conn, DbPool
 from database.queries import inboxes, notices, sources
 from database.queue import delay_before_retry
 from database.types import MailPath, OutboundMessage
+from workers.observing import trace_delivery
 from workers.steps import Announce, Step, announce_nothing
 
 _log = get_logger(__name__)
@@ -239,20 +238,6 @@ class Deliverer:
 
     async def _record(self, result: Callable[[Conn], Awaitable[object]]) -> None:
         await record_result(self._pool, result)
-
-
-def trace_delivery(
-    tracing: Tracing, verb: Literal["process", "reconcile"], reply: OutboundMessage
-) -> AbstractContextManager[Span]:
-    """A span of the trace that the reply came from, for one attempt to send it or one question about it."""
-    attributes = {
-        **describe_queueing("process", "outbox", reply.channel),
-        "messaging.operation.name": verb,
-        "messaging.message.id": str(reply.id),
-        "gen_ai.conversation.id": str(reply.conversation_id),
-        "nightdesk.attempt": reply.attempt,
-    }
-    return tracing.trace(f"{verb} outbox", "consumer", attributes, continued=reply.trace)
 
 
 async def record_result(pool: DbPool, result: Callable[[Conn], Awaitable[object]]) -> None:

@@ -9,7 +9,8 @@ from database import outbox, undelivered
 from database.outbox import Doubtful
 from database.patience import DatabaseAway
 from database.pool import Conn, DbPool
-from workers.delivery import record_receipt, record_result, trace_delivery
+from workers.delivery import record_receipt, record_result
+from workers.observing import trace_delivery
 
 _log = get_logger(__name__)
 

@@ -4,31 +4,25 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from agent.compose import summarise
 from agent.context import Turn
-from agent.decision.decide import find_route
-from agent.decision.evidence import Decision, Evidence, describe
-from agent.decision.language import choose_language
-from agent.decision.sentiment import analyze
-from agent.models.brain import OFFLINE_BRAIN
 from agent.run import SupportAgent, TurnResult
 from channels.base import Channels
 from core.logging import RareLog, bind_log_context, get_logger
 from core.settings import Settings
 from core.telemetry import WorkerTelemetry
-from core.tracing import Span, Tracing, describe_queueing, find_span, pick_linked, trace_step
+from core.tracing import Tracing, find_span, trace_step
 from database import queue
 from database.patience import DatabaseAway, run_patiently
 from database.pool import Conn, DbPool
 from database.queries.runs import TurnRecord
 from database.types import ConversationState, Failure, Lease, MessageId
 from workers.commit import Settled, TurnCommit, commit_turn
-from workers.failures import describe_failure, find_retry_after, is_permanent
+from workers.failures import build_failed_result, describe_failure, find_retry_after, is_permanent
+from workers.observing import note_models, trace_turn
 from workers.proof import find_codes, list_asked, take_codes
-from workers.resolve import open_for_person, read_anyway, resolve_anyway, resolve_thread, store_silently
+from workers.resolve import open_for_person, resolve_anyway, resolve_thread, store_silently
 from workers.steps import Announce, Step, announce_nothing
 
 _log = get_logger(__name__)
@@ -82,7 +76,10 @@ class TurnProcessor:
         ids = [str(queued.id) for queued in lease.messages]
         burst = {"burst": ids[:-1]} if len(ids) > 1 else {}
         context = {"thread_id": str(lease.thread_id), "attempt": lease.attempt, **burst}
-        with bind_log_context(message_id=ids[-1] if ids else None, **context), self._trace(lease):
+        with (
+            bind_log_context(message_id=ids[-1] if ids else None, **context),
+            trace_turn(self._tracing, lease, self._measure_wait(lease)),
+        ):
             self._announce(Step.CLAIMED)
             try:
                 await self._run_until_deadline(lease)
@@ -146,7 +143,7 @@ class TurnProcessor:
         started = time.perf_counter()
         result = await self._think(turn)
         stages["agent"] = _elapsed_ms(started)
-        self._note_models(result)
+        note_models(self._telemetry, result)
         self._announce(Step.THOUGHT)
         record = TurnRecord.of(conversation, [queued.id for queued in asked], has_files=has_files)
         is_loop = self._is_loop(conversation)
@@ -242,7 +239,7 @@ class TurnProcessor:
         conversation = await self._patiently(lambda conn: resolve_anyway(conn, lease, self._settings.ticket))
         stages = {"queue": self._measure_wait(lease), "resolve": _elapsed_ms(started)}
         self._on_stored(lease.contact)
-        result = _build_failure(conversation, lease, failure)
+        result = build_failed_result(conversation, lease, failure)
         is_loop = self._is_loop(conversation)
         await self._commit(TurnCommit(lease, conversation, result, stages, failure, is_loop=is_loop))
 
@@ -282,74 +279,16 @@ class TurnProcessor:
         # As long as the lease may last: what was thought out is not thought out again for a moment's outage.
         return await run_patiently(self._pool, work, patience_seconds=self._settings.worker.lease_seconds)
 
-    def _trace(self, lease: Lease) -> AbstractContextManager[Span]:
-        """A span of the first message's trace for this attempt; the other messages of the burst are linked."""
-        continued, linked = pick_linked([queued.trace for queued in lease.messages])
-        attributes = {
-            **describe_queueing("process", "message_queue", lease.channel),
-            "messaging.batch.message_count": len(lease.messages),
-            "nightdesk.attempt": lease.attempt,
-        }
-        if lease.messages:
-            attributes |= {
-                "messaging.message.id": str(lease.messages[0].id),
-                "nightdesk.queue.wait_ms": round(self._measure_wait(lease)),
-            }
-        return self._tracing.trace("process message_queue", "consumer", attributes, continued=continued, linked=linked)
-
-    def _note_models(self, result: TurnResult) -> None:
-        if result.fallback is not None:
-            self._telemetry.note_fallback(result.fallback)
-        for call in result.model_calls:
-            self._telemetry.note_model_request(
-                call.model,
-                call.purpose,
-                error=call.error,
-                seconds=call.milliseconds / 1000,
-                input_tokens=call.input_tokens,
-                cached_tokens=call.cached_tokens,
-                output_tokens=call.output_tokens,
-                cost_usd=None if call.cost_usd is None else float(call.cost_usd),
-            )
-
     def _is_loop(self, conversation: ConversationState) -> bool:
         """On mail: a machine without any telling header begins a new thread with each letter."""
         return conversation.recent_replies >= self._settings.agent.max_replies_per_hour
 
     def _measure_wait(self, lease: Lease) -> float:
         """Milliseconds from the first message's arrival to the claim, both on the database's clock."""
+        if not lease.messages:
+            return 0.0
         claimed_at = lease.expires_at.timestamp() - self._settings.worker.lease_seconds
         return max(0.0, (claimed_at - lease.messages[0].received_at.timestamp()) * 1000)
-
-
-def _build_failure(conversation: ConversationState, lease: Lease, failure: Failure) -> TurnResult:
-    question = "\n".join(read_anyway(lease, queued).text for queued in lease.messages)
-    language = choose_language([question], conversation.language)
-    evidence = Evidence(
-        policy=(),
-        sentiment=analyze(question, language),
-        best=None,
-        confidence=0.0,
-        automatic_replies=conversation.automatic_replies,
-        ticket_category=conversation.ticket_category,
-        language=language,
-    )
-    decision = Decision(
-        "hand_over", "given_up", f"the agent could not answer: {failure.error_class}", find_route(evidence), 0.0, 0.0
-    )
-    return TurnResult(
-        decision=decision,
-        description=describe(decision, evidence),
-        draft=None,
-        summary=summarise(conversation.ticket_subject, question),
-        categorise=None,
-        sentiment=evidence.sentiment.score,
-        language=language,
-        calls=(),
-        brain=OFFLINE_BRAIN,
-        input_tokens=0,
-        output_tokens=0,
-    )
 
 
 def _jitter() -> float:

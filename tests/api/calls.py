@@ -37,7 +37,7 @@ from database.init_db import init_db
 from tests.api.service import LOWEST_COST, SECRET_KEY, open_service, read_fixed_clock
 from tests.api.world import HangUp, World, build_world, with_channels
 from tests.conftest import FAST_SETTINGS, open_server_folder
-from workers.worker import run_worker
+from workers.process import run_worker
 
 CallerRole = Literal["nobody", "user", "agent", "admin"]
 ROLES: tuple[CallerRole, ...] = get_args(CallerRole)

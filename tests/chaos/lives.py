@@ -66,7 +66,7 @@ def _read_settings(order: Order) -> Settings:
 
 
 async def _work(order: Order, fate: Fate) -> None:
-    """As workers.worker.run_worker does, for one or several workers on one loop."""
+    """As workers.process.run_worker does, for one or several workers on one loop."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     size = order.workers * order.concurrency

@@ -19,7 +19,7 @@ from core.settings import DatabaseSettings, Settings, WorkerSettings
 from database.pool import DATABASE_ERRORS, DbPool, connect, open_pool
 from tests.api.service import FORM, expect_problem, open_service
 from tests.workers.stubs import StubAgent, build_answer
-from workers import worker
+from workers import process
 
 # A line for each loop that claims: turns, deliveries, doubts, inboxes, jobs. More are the thousand nobody reads.
 FEW = 5
@@ -187,7 +187,7 @@ class OpenDesk:
         async def build_agent(*_arguments: object) -> Thoughts:
             return agent
 
-        self._monkeypatch.setattr(worker, "build_agent", build_agent)
+        self._monkeypatch.setattr(process, "build_agent", build_agent)
         database = DatabaseSettings(pool_size=5, statement_timeout_seconds=statement_timeout_seconds, **self._addresses)
         settings = self._settings.model_copy(
             update={
@@ -205,7 +205,7 @@ class OpenDesk:
             open_service(settings, api_url or self._url) as service,
             open_pool(self._url, application="test", max_size=5) as pool,
         ):
-            running = asyncio.ensure_future(worker.run_worker(settings, worker_url or self._url, stop))
+            running = asyncio.ensure_future(process.run_worker(settings, worker_url or self._url, stop))
             try:
                 yield Desk(service.client, agent, pool, stop, running)
             finally:
