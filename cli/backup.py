@@ -60,9 +60,11 @@ def restore_desk(
         with _show_progress() as report:
             manifest = asyncio.run(restore(url, file, report=report))
         facts: Facts = {"rows": manifest.rows, "taken_at": manifest.taken_at}
-        run_on(url, lambda conn: note(conn, settings, "desk.restored", "desk", None, after=facts))
+        is_known_key = manifest.key == _fingerprint(settings)
+        if is_known_key:  # under another one, this entry would break the chain for good
+            run_on(url, lambda conn: note(conn, settings, "desk.restored", "desk", None, after=facts))
     typer.echo(f"Restored {_describe(manifest)}; every table is as it was.")
-    if manifest.key != _fingerprint(settings):
+    if not is_known_key:
         typer.secho(_OTHER_KEY, fg=typer.colors.YELLOW, err=True)
     typer.echo(
         "Next: `nightdesk migrate`, then start the desk. It is paused: see docs/backup.md, then `nightdesk resume`."

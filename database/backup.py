@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from database.backup_file import FORMAT, BackupWriter, Manifest, TableSum, write_whole
+from database.backup_file import FORMAT, BackupError, BackupWriter, Manifest, TableSum, write_whole
 from database.pool import DbConnection, connect
 from database.postgres_tools import Tools, describe_connection, find_tools, run_tool
 from database.queries import backups
@@ -52,6 +52,7 @@ async def back_up(url: str, path: Path, *, product: str, key: str, report: Repor
                 taken_at=taken_at,
                 key=key,
                 dump_sha256=writer.digest,
+                answered_before=server.answered_before,
                 tables=tables,
             )
             writer.finish(manifest)
@@ -62,6 +63,8 @@ async def back_up(url: str, path: Path, *, product: str, key: str, report: Repor
 
 async def _sum_tables(conn: DbConnection, report: Report) -> dict[str, TableSum]:
     names = await backups.list_tables(conn)
+    if "schema_migrations" not in names:
+        raise BackupError("the desk's tables are not in the schema public, and only that one is backed up")
     sums = {}
     for position, name in enumerate(names):
         report("counting", position, len(names))

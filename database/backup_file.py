@@ -47,6 +47,7 @@ class Manifest(BaseModel):
     taken_at: datetime
     key: str
     dump_sha256: str
+    answered_before: datetime | None = None
     tables: dict[str, TableSum]
 
     @property
@@ -93,7 +94,9 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
     if path.exists():
         raise BackupError(f"{path} is there already, and is not overwritten; choose another name")
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise BackupError(f"{part} is there: another backup writes it, or one was killed; then delete it") from None
     except OSError as error:
         raise BackupError(f"{part} cannot be written: {error.strerror}") from None
     try:
@@ -160,8 +163,11 @@ def _publish(part: Path, path: Path) -> None:
         os.link(part, path)  # unlike a renaming, never over a file that came meanwhile
     except FileExistsError:
         raise BackupError(f"{path} came while the backup was taken, and is not overwritten") from None
+    except OSError:  # a file system without hard links, such as a network share
+        part.rename(path)
     handle = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with suppress(OSError):  # nor can folders be synchronised everywhere
+            os.fsync(handle)
     finally:
         os.close(handle)

@@ -27,7 +27,8 @@ _HABITS = {
 # Without these a client that vanished keeps its locks until TCP gives up, two hours later.
 _KEEPALIVES = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10"}
 # A migration and the snapshot of a backup take their time, whatever the role is given as its defaults.
-UNLIMITED_SESSION = _HABITS | _KEEPALIVES | {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+_TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout")
+UNLIMITED_SESSION = _HABITS | _KEEPALIVES | dict.fromkeys(_TIMEOUTS, "0")
 
 
 def limit_session(statement_timeout_seconds: int) -> dict[str, str]:

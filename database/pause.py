@@ -30,7 +30,8 @@ async def resume_desk(
     state = await desk_state.lock_pause(conn)
     if state is None:
         return None
-    before = None if nothing_was_sent else state.restored_at
+    # What was in doubt before this move still is: the desk that moved may itself have been restored and never resumed.
+    before = state.answered_before if nothing_was_sent else state.restored_at
     doubted = 0
     if before is not None:
         doubted = await outbox.doubt_older(conn, before, repeatable_channels, UNSENT)

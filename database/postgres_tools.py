@@ -99,7 +99,8 @@ def describe_connection(url: str) -> tuple[str, dict[str, str]]:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     password = options.pop("password", "") or unquote(password)
     options.setdefault("target_session_attrs", "read-write")  # of several hosts the one that everybody else writes to
-    shown = parts._replace(netloc=f"{user}{at}{hosts}", query=urlencode(options, quote_via=quote)).geturl()
+    # Put together by hand: urlunsplit leaves the two slashes out where the host stands in the query.
+    shown = f"{parts.scheme}://{user}{at}{hosts}{parts.path}?{urlencode(options, quote_via=quote)}"
     return shown, os.environ | ({"PGPASSWORD": password} if password else {})
 
 

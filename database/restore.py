@@ -95,7 +95,11 @@ def _write_end(manifest: Manifest) -> bytes:
     """The figures are compared in the transaction that brought them; ones that differ end it."""
     expected = json.dumps({name: table.model_dump() for name, table in manifest.tables.items()})
     quoted = expected.replace("'", "''")
-    return f"RESET search_path;\nANALYZE;\nSELECT accept_restore('{quoted}', '{RESTORED}');\nCOMMIT;\n".encode()
+    before = f"'{manifest.answered_before.isoformat()}'" if manifest.answered_before else "NULL"
+    return (
+        f"RESET search_path;\nANALYZE;\nSELECT accept_restore('{quoted}', '{RESTORED}');\n"
+        f"UPDATE desk_state SET answered_before = {before};\nCOMMIT;\n"
+    ).encode()
 
 
 def _count(report: Callable[[int], None]) -> Callable[[int], None]:

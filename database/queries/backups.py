@@ -1,6 +1,7 @@
 """What a backup asks of its database, and a restore of the one that it goes to."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from database.pool import Conn
 from database.statements import load_statements
@@ -16,6 +17,7 @@ class ServerState:
     major: int
     snapshot: str
     migration: int
+    answered_before: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ _SQL = load_statements("desk_state")
 class Pause:
     """Since when, and why. `restored_at` is set if the desk came from a backup and has not been resumed since.
 
-    `paused_at` is None where somebody restored a backup by hand: nothing says since when.
+    `paused_at` is None where somebody restored a backup by hand: nothing says since when. `answered_before` is left of
+    an earlier restore.
     """
 
     paused_at: datetime | None
     reason: str | None
     restored_at: datetime | None
+    answered_before: datetime | None
 
 
 async def find_pause(conn: Conn) -> Pause | None:

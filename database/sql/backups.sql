@@ -1,6 +1,7 @@
 -- name: describe_server
 SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int / 10000 AS major,
-       pg_export_snapshot() AS snapshot, (SELECT max(number) FROM schema_migrations) AS migration;
+       pg_export_snapshot() AS snapshot, (SELECT max(number) FROM schema_migrations) AS migration,
+       (SELECT coalesce(restored_at, answered_before) FROM desk_state) AS answered_before;
 
 -- name: list_tables
 SELECT name::text FROM list_kept_tables() AS kept (name);

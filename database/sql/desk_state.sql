@@ -1,6 +1,6 @@
 -- name: find_pause
 -- Also where there is no row, because somebody has restored a backup by hand: then nothing is claimed either.
-SELECT d.paused_at, d.reason, d.restored_at
+SELECT d.paused_at, d.reason, d.restored_at, d.answered_before
   FROM (SELECT) nothing LEFT JOIN desk_state d ON true
  WHERE d.is_only IS NULL OR d.paused_at IS NOT NULL;
 
@@ -20,7 +20,7 @@ ON CONFLICT (is_only) DO UPDATE
 -- One resumes at a time; without a row the moment of the restore is now.
 INSERT INTO desk_state AS d (paused_at, restored_at) VALUES (clock_timestamp(), clock_timestamp())
 ON CONFLICT (is_only) DO UPDATE SET paused_at = d.paused_at
-RETURNING paused_at, reason, restored_at;
+RETURNING paused_at, reason, restored_at, answered_before;
 
 -- name: resume
 UPDATE desk_state SET paused_at = NULL, reason = NULL, restored_at = NULL,

@@ -89,7 +89,7 @@ async def test_a_thread_that_has_killed_its_workers_waits_as_well(conn: DbConnec
 async def test_a_desk_without_its_row_counts_as_paused_and_restored(conn: DbConnection) -> None:
     await fill(conn)
     await conn.execute("DELETE FROM desk_state")
-    assert await desk_state.find_pause(conn) == desk_state.Pause(None, None, None)
+    assert await desk_state.find_pause(conn) == desk_state.Pause(None, None, None, None)
     assert [await claim(conn) for claim in (claim_turns, claim_replies, claim_tests)] == [0, 0, 0]
     resumed = await resume_desk(conn, repeatable_channels=["web"])
     assert resumed is not None
