@@ -25,7 +25,7 @@ from database.pool import DbPool
 from database.readiness import Readiness
 from database.replica import Reader
 
-LAST_SECONDS = 15.0  # fewer than the server gives to requests under way
+LAST_SECONDS = 11.0  # fewer than the server gives to requests under way
 
 
 class WaitedEnough(Exception):

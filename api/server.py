@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 # Of the 25 s that a stop may take; the rest is for closing. Live streams end at once, and requests that wait for an
 # agent wait no longer than LAST_SECONDS (api/desk.py).
-GRACE_SECONDS = 18
+GRACE_SECONDS = 13
 
 
 class Server(uvicorn.Server):

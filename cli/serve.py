@@ -10,7 +10,7 @@ import typer
 from pydantic import SecretStr
 
 from cli.context import observe, open_database, prepare, prepare_pooler, read_secret_key
-from core.background import end_despite_computing
+from core.background import end_at_once
 from core.settings import Settings
 from core.stopping import hear_signals, run_until_terminated
 from core.threads import compute_in_one_thread
@@ -29,6 +29,7 @@ def run_api(
     with observe("api") as (settings, tracing), open_database(settings) as url:
         port = settings.api.port if port is None else port
         serve(settings, url, host=host or settings.api.host, port=port, tracing=tracing)
+    end_at_once()
 
 
 def serve(settings: Settings, url: str, *, host: str, port: int, tracing: Tracing | None = None) -> None:
@@ -68,7 +69,7 @@ def run_worker(
         settings = _complete(given, concurrency)
         with open_database(settings) as url:
             uvloop.run(_until_signal(settings, url, partial(work, tracing=tracing)))
-    end_despite_computing()  # it may just be learning
+    end_at_once()  # it may just be learning, or ask a vendor who does not answer
 
 
 def _complete(settings: Settings, concurrency: int | None) -> Settings:

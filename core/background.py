@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -47,6 +47,18 @@ async def run_in_background(
                 _log.warning("background jobs do not end, leaving them", jobs=[repr(task.get_coro()) for task in late])
 
 
+async def wait_briefly(event: asyncio.Event, seconds: float) -> bool:
+    """Until the event is set, `seconds` at most; whether it was.
+
+    Not `asyncio.wait_for`: before Python 3.12 that one swallows a cancellation which comes together with the event, and
+    whoever was cancelled goes on.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    return False
+
+
 async def run_in_thread(job: Callable[[], Coroutine[object, object, None]]) -> None:
     """Run a coroutine on an event loop in a thread of its own, so that nothing on this loop can hold it up.
 
@@ -85,7 +97,7 @@ async def run_in_thread(job: Callable[[], Coroutine[object, object, None]]) -> N
 async def compute_in_thread(work: Callable[[], T]) -> T:
     """Compute what takes a minute in a thread of its own. A process that ends does not wait for it, unlike `to_thread`.
 
-    Cancelling this leaves the thread to itself; see `end_despite_computing`.
+    Cancelling this leaves the thread to itself; see `end_at_once`.
     """
     done: Future[T] = Future()
     done.set_running_or_notify_cancel()  # from here on only the thread settles it
@@ -100,12 +112,27 @@ async def compute_in_thread(work: Callable[[], T]) -> T:
     return await asyncio.wrap_future(done)
 
 
-def end_despite_computing() -> None:
-    """The last act of a process that has closed all it had: where a thread still computes, end at once, with code 0.
+class HastyExecutor(ThreadPoolExecutor):
+    """Threads for `asyncio.to_thread` that nobody waits for at the end; see `end_at_once`.
 
-    Python's own way to the end aborts a process whose native code wants to return into it meanwhile.
+    One may hang in a vendor's library for longer than a stop may take, and what a process has yet to flush comes after.
     """
-    if any(thread.name == _COMPUTING for thread in threading.enumerate()):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+
+    def __init__(self) -> None:
+        super().__init__(thread_name_prefix=_COMPUTING)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001  # theirs
+        """Take nothing more, and go."""
+        _ = wait, cancel_futures
+        super().shutdown(wait=False, cancel_futures=True)
+
+
+def end_at_once() -> None:
+    """The last act of a process that has closed all it had: it ends with code 0, whatever its threads are at.
+
+    Python's own way to the end takes seconds to free the models, in which nothing else runs that could shorten it, and
+    aborts where native code wants to return into Python meanwhile.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Coroutine
 from typing import TypeVar
 
+from core.background import HastyExecutor
 from core.logging import get_logger
 
 _log = get_logger(__name__)
@@ -20,8 +21,12 @@ T = TypeVar("T")
 
 
 def hear_signals(stop: asyncio.Event) -> None:
-    """Set `stop` at SIGINT or SIGTERM; from then on the process has STOP_SECONDS. Call it on the running loop."""
+    """Set `stop` at SIGINT or SIGTERM; from then on the process has STOP_SECONDS. Call it on the running loop.
+
+    Its last act must be `end_at_once`: from now on nothing waits for the threads of this loop.
+    """
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(HastyExecutor())
     is_ending = False
 
     def begin(_number: int, _frame: object) -> None:

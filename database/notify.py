@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from core.background import wait_briefly
 from core.logging import RareLog, get_logger
 from database.patience import is_passing
 from database.pool import DATABASE_ERRORS, DbConnection, connect
@@ -121,9 +122,7 @@ async def _subscribe(conn: DbConnection, callbacks: Mapping[str, Callable[[str],
 
 async def _watch(conn: DbConnection, lost: asyncio.Event) -> None:
     while not lost.is_set():
-        try:
-            await asyncio.wait_for(lost.wait(), _PROBE_SECONDS)
-        except TimeoutError:
+        if not await wait_briefly(lost, _PROBE_SECONDS):
             await conn.execute("SELECT 1")
     raise ConnectionError("the listening connection was closed")
 

@@ -17,9 +17,9 @@ class StopBudget:
     """
 
     sides: float = 1.0  # questions to vendors and files are asked for again by whoever comes next
-    turns: float = 12.0  # a model's call takes seconds, and a turn that ends now need not be run again
-    given_back: float = 14.0  # of turns that were cut off; where the database is silent, their leases run out
-    sends: float = 17.0  # one that is cut off is in doubt, and perhaps a person must decide
+    turns: float = 10.0  # a model's call takes seconds, and a turn that ends now need not be run again
+    given_back: float = 11.5  # of turns that were cut off; where the database is silent, their leases run out
+    sends: float = 14.0  # one that is cut off is in doubt, and perhaps a person must decide
 
 
 STOP_BUDGET = StopBudget()

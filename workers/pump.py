@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Generic, TypeVar
 
+from core.background import wait_briefly
 from core.logging import RareLog, get_logger
 from core.telemetry import WorkerTelemetry
 from database.pool import DATABASE_ERRORS
@@ -72,15 +72,13 @@ class Pump(Generic[T]):
                         "cannot claim, waiting for the database", pump=self._name, error=type(error).__name__
                     )
                 failures += 1
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), min(_MAX_BACKOFF_SECONDS, 0.1 * 2**failures))
+                await wait_briefly(self._stopping, min(_MAX_BACKOFF_SECONDS, 0.1 * 2**failures))
                 continue
             for item in claimed:
                 self._start(item)
             if self._may_wait() and (not free or len(claimed) < free):
                 pause = await self._choose_pause() if free else self._poll_seconds
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), pause)
+                await wait_briefly(self._wake, pause)
 
     def stop(self) -> None:
         """Claim nothing more. What is in flight goes on; `drain` waits for it."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
+from core.background import wait_briefly
 from core.telemetry import WorkerTelemetry
 from database.readiness import DatabaseState, Readiness
 
@@ -44,8 +45,7 @@ class Vitals:
                 self._status = "starting"
                 return True
             self._status = state
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _RECHECK_SECONDS)
+            await wait_briefly(stop, _RECHECK_SECONDS)
         return False
 
     def begin(self, is_beating: Callable[[], bool]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -16,6 +15,7 @@ from api.access import Bearer, KeyHeader, allow, identify
 from api.desk import Desk, DeskDep
 from api.feed import TooManyStreams
 from api.problems import Problem
+from core.background import wait_briefly
 from database.patience import is_passing
 from database.pool import DATABASE_ERRORS
 from database.queries.live import ChangedTicket, Changes, DeskFigures, list_changes
@@ -116,8 +116,7 @@ async def follow_desk(
         for event in events:
             yield event
         await asyncio.sleep(PAUSE_SECONDS)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), STREAM_RECHECK_SECONDS)
+        await wait_briefly(changed, STREAM_RECHECK_SECONDS)
 
 
 class _Stream:

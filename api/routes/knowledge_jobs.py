@@ -7,7 +7,6 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from api.desk import Desk, DeskDep, WaitedEnough
 from api.feed import TooManyStreams
 from api.problems import Problem
 from api.schemas.knowledge import FileName, SearchResult, SearchTrial, UploadForm, Uploads, UploadState, UploadView
+from core.background import wait_briefly
 from core.documents import find_fault
 from database.notify import JOB_CHANNEL
 from database.pool import Conn
@@ -226,8 +226,7 @@ async def _wait(desk: Desk, job_id: JobId, changed: asyncio.Event) -> JobView:
             job = await jobs.find(conn, "search", job_id)
         if job is not None and job.state in {"done", "failed"}:
             return job
-        with suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), _RECHECK_SECONDS)
+        await wait_briefly(changed, _RECHECK_SECONDS)
 
 
 def _no_answer(detail: str) -> Problem:

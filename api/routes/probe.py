@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +14,7 @@ from api.problems import Problem
 from api.routes.support import follow_changes
 from api.schemas.probe import Probe, ProbeReport
 from channels.web.parse import parse_submission
+from core.background import wait_briefly
 from core.ids import new_id
 from database import queue
 from database.notify import WAKE_CHANNEL
@@ -87,8 +87,7 @@ async def _wait_for_delivery(desk: Desk, published: Published, changed: asyncio.
             outcome = await find_outcome(conn, published.thread_id)
         if outcome is not None and outcome["delivery"] == "sent":
             return outcome
-        with suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), _RECHECK_SECONDS)
+        await wait_briefly(changed, _RECHECK_SECONDS)
 
 
 def _elapsed_ms(started: float) -> float:

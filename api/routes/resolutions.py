@@ -1,7 +1,5 @@
 """The decision of the agent on a ticket, for whoever waits for it."""
 
-import asyncio
-from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
@@ -13,6 +11,7 @@ from api.problems import Problem
 from api.routes.support import follow_changes
 from api.schemas.actions import Resolution, ResolutionCitation, ResolutionWaits, Resolve, TicketRef
 from api.tickets import find_ticket
+from core.background import wait_briefly
 from database.queries.audit import name_object
 from database.queries.runs import find_outcome
 from database.queries.tickets import TicketHandle
@@ -59,8 +58,7 @@ async def _wait_until_settled(desk: Desk, caller: Caller, asked: TicketHandle) -
                 handle = await find_ticket(conn, caller, asked.ref)
             if handle.done_seq >= asked.last_seq:
                 return handle
-            with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _RECHECK_SECONDS)
+            await wait_briefly(changed, _RECHECK_SECONDS)
 
 
 def _describe(handle: TicketHandle, outcome: dict[str, Any] | None, *, is_customer: bool) -> Resolution:

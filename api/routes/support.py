@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -17,6 +17,7 @@ from api.schemas.support import Accepted, Reply, ReplyAccepted, Submission, Tick
 from api.submissions import Opening, announce_message, open_ticket, publish
 from api.tickets import show_ticket
 from channels.web.parse import parse_reply, scope_key
+from core.background import wait_briefly
 from core.ids import new_id
 from database.patience import is_passing
 from database.pool import DATABASE_ERRORS
@@ -108,5 +109,4 @@ async def follow_ticket(
             if view != last:
                 yield ServerSentEvent(event="ticket", data=view)
                 last = view
-        with suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), STREAM_RECHECK_SECONDS)
+        await wait_briefly(changed, STREAM_RECHECK_SECONDS)

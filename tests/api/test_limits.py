@@ -24,6 +24,7 @@ UNCOUNTED = {
     "GET /docs": "a file",
     "GET /ticket/{ref}": "a file",
     "GET /health": "asked every second by whatever keeps the desk running",
+    "GET /health/ready": "the same",
     "GET /health/detailed": "the same",
     "GET /webhooks/{address:path}": "vendors call from few addresses, and often",
     "POST /webhooks/{address:path}": "the same; each is signed",

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from core.background import run_in_background, run_in_thread
+from core.background import run_in_background, run_in_thread, wait_briefly
 
 
 async def test_a_job_in_a_thread_goes_on_while_the_event_loop_stands_still() -> None:
@@ -81,7 +81,7 @@ async def test_the_death_of_a_job_is_told_and_its_end_is_not() -> None:
 def test_a_process_ends_in_order_although_a_thread_of_it_still_computes() -> None:
     script = """
 import asyncio, time
-from core.background import compute_in_thread, end_despite_computing
+from core.background import compute_in_thread, end_at_once
 
 async def work():
     computing = asyncio.ensure_future(compute_in_thread(lambda: time.sleep(600)))
@@ -90,8 +90,25 @@ async def work():
 
 asyncio.run(work())
 print("all closed")
-end_despite_computing()
+end_at_once()
 print("not reached")
 """
     ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout) == (0, "all closed\n")
+
+
+async def test_a_cancellation_that_comes_with_the_event_is_not_swallowed() -> None:
+    event = asyncio.Event()
+
+    async def wait_for_ever() -> None:
+        while True:
+            await wait_briefly(event, 60)
+            event.clear()
+
+    waiting = asyncio.ensure_future(wait_for_ever())
+    await asyncio.sleep(0)
+    event.set()
+    waiting.cancel()
+    done, _ = await asyncio.wait({waiting}, timeout=20)
+    assert waiting in done
+    assert waiting.cancelled()

@@ -7,7 +7,14 @@ from asyncio.subprocess import PIPE, Process
 
 import pytest
 
-from core.stopping import TERMINATED
+from api.desk import LAST_SECONDS
+from api.server import GRACE_SECONDS
+from core import background
+from core.otlp import FLUSH_SECONDS as OTLP_SECONDS
+from core.reports import FLUSH_SECONDS as SENTRY_SECONDS
+from core.stopping import STOP_SECONDS, TERMINATED
+from database import notify, pool
+from workers.ending import STOP_BUDGET
 
 BEGIN = """
 import asyncio, sys, time
@@ -76,3 +83,12 @@ async def test_one_whose_event_loop_hangs_ends_by_force(loop: str) -> None:
 
 async def test_work_that_is_terminated_undoes_what_it_has_begun() -> None:
     assert await run_and_stop(UNDOES) == (TERMINATED, "undone")
+
+
+def test_the_parts_of_a_stop_fit_into_it_one_after_the_other() -> None:
+    closing = (notify._FLUSH_SECONDS, background._END_SECONDS, pool._CLOSE_SECONDS, OTLP_SECONDS, SENTRY_SECONDS)
+    settling = 1.0  # what is cut off is still given back, and probes and figures end their thread
+    assert STOP_BUDGET.sides < STOP_BUDGET.turns < STOP_BUDGET.given_back < STOP_BUDGET.sends
+    assert STOP_BUDGET.sends + settling + sum(closing) < STOP_SECONDS
+    assert LAST_SECONDS < GRACE_SECONDS
+    assert GRACE_SECONDS + pool._CLOSE_SECONDS + sum(closing) < STOP_SECONDS, "with the pool of a replica"

@@ -1,13 +1,13 @@
 """The claim loop: prompt, bounded, and neither shutdown nor a failing database strands what was claimed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import asyncpg
 import pytest
 
+from core.background import wait_briefly
 from workers.pump import Pump
 
 NEVER = 3600.0
@@ -235,22 +235,19 @@ async def test_a_claim_that_fails_is_tried_again(error: Exception, work: Work, m
 
 async def test_waits_longer_after_each_failed_claim_up_to_a_limit(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    real_wait_for = asyncio.wait_for
 
-    async def remember(waiting: Coroutine[Any, Any, Any], seconds: float) -> None:
+    async def remember(event: asyncio.Event, seconds: float) -> bool:
         if len(waits) == 9:
-            await real_wait_for(waiting, seconds)
-            return
-        waiting.close()
+            return await wait_briefly(event, seconds)
         waits.append(seconds)
-        raise TimeoutError
+        return False
 
     async def fail_nine_times(free: int) -> Sequence[int]:
         if len(waits) < 9:
             raise ConnectionError
         return await work.claim(free)
 
-    monkeypatch.setattr("workers.pump.asyncio.wait_for", remember)
+    monkeypatch.setattr("workers.pump.wait_briefly", remember)
     pump = build_pump(work, claim=fail_nine_times)
     async with running(pump, work):
         await work.wait_until(lambda: len(work.claims) == 1)
