@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 
 FUNCTIONS = frozenset({"absent", "histogram_quantile", "increase", "max", "rate", "sum", "topk", "vector"})
-_OPERATORS = frozenset({"by", "or", "and", "without"})
+_OPERATORS = frozenset({"by", "or", "and", "on", "unless", "without"})
+_BEFORE_LABELS = frozenset({"by", "on", "without"})
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>"[^"]*")|(?P<range>\[(?:\d+[smhd]|\$__rate_interval)\])|(?P<name>[a-zA-Z_:][\w:]*)"""
@@ -32,7 +33,7 @@ def read_promql(expression: str) -> Reading:
         if token in {"(", "{"} and kind == "sign":
             before = tokens[place - 1][1] if place else ""
             opened.append(token)
-            context.append("selector" if token == "{" else "labels" if before in {"by", "without"} else "arguments")
+            context.append("selector" if token == "{" else "labels" if before in _BEFORE_LABELS else "arguments")
         elif kind == "sign" and token in _PAIRS:
             if not opened or opened.pop() != _PAIRS[token]:
                 raise ValueError(f"{expression}: {token} closes nothing")
