@@ -48,7 +48,9 @@ COPY --from=dependencies /opt/nightdesk /opt/nightdesk
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel \
     pip --python /opt/nightdesk/bin/python install --no-cache-dir --no-deps --no-index /wheel/*.whl \
     && pip --python /opt/nightdesk/bin/python uninstall --yes setuptools \
-    && pip uninstall --yes pip
+    && pip uninstall --yes pip \
+    # A login shell sets a PATH of its own.
+    && ln -s /opt/nightdesk/bin/nightdesk /usr/local/bin/nightdesk
 
 ENV PATH="/opt/nightdesk/bin:$PATH" \
     API_HOST=0.0.0.0 \

@@ -102,6 +102,10 @@ def test_every_role_is_a_command(role: str) -> None:
     assert role in getattr(group, "commands", {})
 
 
+def test_a_login_shell_finds_the_command() -> None:
+    assert "ln -s /opt/nightdesk/bin/nightdesk /usr/local/bin/nightdesk" in RUNTIME.all("RUN")[-1].text
+
+
 def test_no_stage_installs_a_compiler_and_the_last_one_keeps_nothing_that_builds() -> None:
     for stage in STAGES:
         for run in stage.all("RUN"):
