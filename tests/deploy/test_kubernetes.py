@@ -217,16 +217,26 @@ def test_a_process_listens_where_its_pod_is_asked(pod: str, port: str, variable:
 def test_nothing_comes_in_or_goes_out_unless_a_policy_names_it() -> None:
     denial = find("NetworkPolicy/default-deny")["spec"]
     assert denial == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    for policy in list_kind("NetworkPolicy"):
-        assert list_selected(policy["spec"]["podSelector"])
+    strangers = {
+        policy["metadata"]["name"]
+        for policy in list_kind("NetworkPolicy")
+        if not list_selected(policy["spec"]["podSelector"])
+    }
+    assert strangers == {"certificates"}
+
+
+def test_certificates_are_proved_through_the_ingress_that_brings_requests() -> None:
+    requests, certificates = (find(f"NetworkPolicy/{name}")["spec"] for name in ("requests", "certificates"))
+    assert certificates["podSelector"] == {"matchLabels": {"acme.cert-manager.io/http01-solver": "true"}}
+    assert [rule["from"] for rule in certificates["ingress"]] == [rule["from"] for rule in requests["ingress"]]
 
 
 @pytest.mark.parametrize(
     ("pod", "named", "numbers"),
     [
-        ("api", {"http", "metrics"}, {53, 443, 465, 587, 993, 5432}),
-        ("worker", {"http", "metrics"}, {53, 443, 465, 587, 993, 5432}),
-        ("migrate", {"http", "metrics"}, {53, 5432}),
+        ("api", {"http", "metrics"}, {53, 443, 465, 587, 993, 5432, 6432}),
+        ("worker", {"http", "metrics"}, {53, 443, 465, 587, 993, 5432, 6432}),
+        ("migrate", {"http", "metrics"}, {53, 5432, 6432}),
     ],
 )
 def test_policies_open_the_ports_that_a_pod_has_and_the_ways_it_needs(
