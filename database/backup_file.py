@@ -89,7 +89,10 @@ class BackupWriter:
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file that only this user can read, and that is there whole or not at all. Raises BackupError if it is there."""
+    """A file that only this user can read, and that is there whole or not at all.
+
+    Raises BackupError if it is there, or cannot be written.
+    """
     part = path.with_name(f"{path.name}.part")
     if path.exists():
         raise BackupError(f"{path} is there already, and is not overwritten; choose another name")
@@ -106,6 +109,10 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(handle)
         _publish(part, path)
+    except (ConnectionError, TimeoutError):  # of the database, which the block reads from
+        raise
+    except OSError as error:
+        raise BackupError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
         part.unlink(missing_ok=True)
 

@@ -56,6 +56,11 @@ def _require_fit(manifest: Manifest, target: Target) -> None:
         )
     if not target.has_vector:
         raise BackupError("the server does not have the extension vector; install pgvector on it")
+    if target.vector_schema not in {None, "public"}:
+        raise BackupError(
+            f"the extension vector is in the schema {target.vector_schema}, and a desk needs it in public; "
+            "run `ALTER EXTENSION vector SET SCHEMA public` as its owner"
+        )
     known = len(read_migrations())
     if manifest.migration > known:
         raise BackupError(

@@ -60,6 +60,11 @@ def ask(pool: DbPool, look_into: Callable[[Conn], Awaitable[Sequence[Finding]]])
     return look
 
 
+def tell_refusal(error: Exception) -> str:
+    """In one line, how a server did not let us in."""
+    return f"cannot be used: {' '.join(f'{type(error).__name__}: {error}'.split()).rstrip(':')}"
+
+
 async def run_check(check: Check, *, seconds: float = QUESTION_SECONDS) -> list[Result]:
     """What a check finds. That it fails is a finding, too."""
     return [Result(check.area, check.subject, finding) for finding in await _look(check, seconds)]
@@ -75,7 +80,7 @@ async def _look(check: Check, seconds: float) -> Sequence[Finding]:
     except OperatorError as error:
         return [
             Finding.problem(
-                str(error), "Set what is named here, or remove what needs it; README.md lists every setting."
+                str(error), "Set what is named here, or remove what needs it; docs/settings.md lists every setting."
             )
         ]
     except TimeoutError:

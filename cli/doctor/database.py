@@ -5,7 +5,7 @@ from functools import partial
 from ipaddress import ip_address
 from time import perf_counter
 
-from cli.doctor.checks import Check, ask
+from cli.doctor.checks import Check, ask, tell_refusal
 from cli.doctor.machine import format_bytes, judge_skew
 from core.clock import Clock
 from core.findings import Finding
@@ -27,18 +27,19 @@ _MIN_DEAD_ROWS = 100_000
 _LONG_TRANSACTION_SECONDS = 300.0
 
 
-def plan_server(pool: DbPool) -> Check:
+def plan_server(pool: DbPool, settings: Settings) -> Check:
     """Whether it lets us in."""
+    setting = _name_url(settings)
 
     async def look() -> Sequence[Finding]:
         try:
             async with pool.acquire() as conn:
                 return [await _judge_round_trip(conn)]
         except DATABASE_ERRORS as error:
-            found = f"cannot be used: {type(error).__name__}: {' '.join(str(error).split())}"
-            return [Finding.problem(found, "Check DATABASE_URL, and that the server runs and lets this machine in.")]
+            remedy = f"Check {setting}, and that the server runs and lets this machine in."
+            return [Finding.problem(tell_refusal(error), remedy)]
 
-    return Check(_AREA, "Server", look, "DATABASE_URL")
+    return Check(_AREA, "Server", look, setting)
 
 
 def plan_facts(pool: DbPool, settings: Settings, clock: Clock) -> Iterator[Check]:
@@ -50,7 +51,7 @@ def plan_facts(pool: DbPool, settings: Settings, clock: Clock) -> Iterator[Check
     async def look_at_clock(conn: Conn) -> Sequence[Finding]:
         return [judge_skew(clock(), await checkup.read_clock(conn), whose="the clock of this machine")]
 
-    for subject, judge in _JUDGES.items():
+    for subject, judge in _list_judges(_name_url(settings)).items():
         yield Check(_AREA, subject, ask(pool, partial(_look_at_server, judge)))
     yield Check(_AREA, "Connections", ask(pool, look_at_connections))
     yield Check(_AREA, "Clock", ask(pool, look_at_clock))
@@ -78,6 +79,11 @@ def plan_tables(pool: DbPool) -> Iterator[Check]:
     yield Check(_AREA, "Vacuum", ask(pool, look_at_vacuum))
 
 
+def _name_url(settings: Settings) -> str:
+    """The setting that leads to the server itself."""
+    return "DATABASE_URL" if settings.database.pooler_url is None else "DATABASE_LISTENER_URL"
+
+
 async def _look_at_server(judge: Callable[[Server], Finding], conn: Conn) -> Sequence[Finding]:
     return [judge(await checkup.describe_server(conn))]
 
@@ -93,19 +99,19 @@ def _judge_version(server: Server) -> Finding:
     return Finding.ok(f"PostgreSQL {server.server_version}")
 
 
-def _judge_primary(server: Server) -> Finding:
+def _judge_primary(server: Server, *, setting: str) -> Finding:
     if server.is_replica:
-        return Finding.problem("this is a read-only replica", "Set DATABASE_URL to the primary.")
+        return Finding.problem("this is a read-only replica", f"Set {setting} to the primary.")
     return Finding.ok("takes writes")
 
 
-def _judge_encryption(server: Server) -> Finding:
+def _judge_encryption(server: Server, *, setting: str) -> Finding:
     """Over a Unix socket or a private network nobody listens, or whoever does can do worse."""
     if server.address is None or not ip_address(server.address).is_global:
         return Finding.ok("not needed: the server is near")
     if not server.is_encrypted:
         return Finding.problem(
-            f"the connection to {server.address} is not encrypted", "Add ?sslmode=require to DATABASE_URL."
+            f"the connection to {server.address} is not encrypted", f"Add ?sslmode=require to {setting}."
         )
     return Finding.ok("the connection is encrypted")
 
@@ -199,10 +205,11 @@ async def _judge_transactions(conn: Conn) -> Finding:
     return Finding.ok("no transaction stays open")
 
 
-_JUDGES: Mapping[str, Callable[[Server], Finding]] = {
-    "Version": _judge_version,
-    "Primary": _judge_primary,
-    "Encryption": _judge_encryption,
-    "Size": _judge_size,
-    "pgvector": _judge_vector,
-}
+def _list_judges(setting: str) -> Mapping[str, Callable[[Server], Finding]]:
+    return {
+        "Version": _judge_version,
+        "Primary": partial(_judge_primary, setting=setting),
+        "Encryption": partial(_judge_encryption, setting=setting),
+        "Size": _judge_size,
+        "pgvector": _judge_vector,
+    }

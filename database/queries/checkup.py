@@ -40,6 +40,12 @@ async def read_clock(conn: Conn) -> datetime:
     return moment
 
 
+async def read_setting(conn: Conn, name: str) -> str:
+    """A setting of this session, as the server writes it."""
+    value: str = await _SQL["read_setting"].fetch_value(conn, name=name)
+    return value
+
+
 async def list_forbidden(conn: Conn) -> list[str]:
     """Tables that this user may not use as the desk does."""
     return [row["name"] for row in await _SQL["list_forbidden"].fetch(conn)]

@@ -21,4 +21,5 @@ SELECT current_setting('server_version_num')::int / 10000 AS major,
          WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                                                      AND d.deptype = 'e')) AS relations,
-       EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') AS has_vector;
+       EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') AS has_vector,
+       (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'vector') AS vector_schema;

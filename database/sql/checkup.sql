@@ -14,6 +14,9 @@ SELECT current_setting('server_version') AS server_version,
 -- name: read_clock
 SELECT clock_timestamp();
 
+-- name: read_setting
+SELECT current_setting(:name::text);
+
 -- name: list_forbidden
 -- Tables of which this user may not read, insert, change and delete rows.
 SELECT c.relname AS name
