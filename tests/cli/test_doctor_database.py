@@ -29,7 +29,7 @@ def list_folder(folder: Path) -> list[Path]:
 
 async def test_a_fresh_database_is_fine(pool: DbPool, tmp_path: Path) -> None:
     checks = [
-        plan_server(pool),
+        plan_server(pool, make_settings(tmp_path)),
         *plan_facts(pool, make_settings(tmp_path), read_system_clock),
         plan_migrations(pool),
         *plan_tables(pool),
@@ -72,7 +72,9 @@ async def test_a_private_or_encrypted_way_to_the_server_is_fine(pool: DbPool) ->
     async with pool.acquire() as conn:
         server = await checkup.describe_server(conn)
     for address, is_encrypted in (("10.0.0.7", False), ("8.8.8.8", True), (None, False)):
-        judged = doctor._judge_encryption(dataclasses.replace(server, address=address, is_encrypted=is_encrypted))
+        judged = doctor._judge_encryption(
+            dataclasses.replace(server, address=address, is_encrypted=is_encrypted), setting="DATABASE_URL"
+        )
         assert judged.level == "ok"
 
 
@@ -82,9 +84,11 @@ async def test_a_database_whose_clock_is_wrong_is_told(pool: DbPool, tmp_path: P
     assert "the clock of this machine" in found
 
 
-async def test_a_slow_way_to_the_database_is_told(pool: DbPool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_way_to_the_database_is_told(
+    pool: DbPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doctor, "_SLOW_SECONDS", 0.0)
-    ((subject, level, _, remedy),) = await find_troubles([plan_server(pool)])
+    ((subject, level, _, remedy),) = await find_troubles([plan_server(pool, make_settings(tmp_path))])
     assert (subject, level) == ("Server", "advice")
     assert "region" in str(remedy)
 

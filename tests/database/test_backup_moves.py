@@ -1,7 +1,9 @@
 """Backups where things are not as usual: moved twice, another schema, one name twice, a share, another key."""
 
 import errno
-from collections.abc import AsyncIterator
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,45 @@ async def test_a_desk_outside_the_schema_that_is_backed_up_is_refused(empty_url:
     with pytest.raises(BackupError, match="not in the schema public"):
         await back_up(url, tmp_path / "desk.tar", product="0.1.0", key="k", report=hear_nothing)
     assert not any(map(Path.exists, (tmp_path / "desk.tar", tmp_path / "desk.tar.part")))
+
+
+async def test_a_target_whose_vector_is_in_another_schema_is_refused_and_stays_empty(
+    database_url: str, empty_url: str, tmp_path: Path
+) -> None:
+    conn = await connect(empty_url, application="test")
+    await conn.execute("CREATE SCHEMA extensions; CREATE EXTENSION vector SCHEMA extensions")
+    with pytest.raises(BackupError, match="`ALTER EXTENSION vector SET SCHEMA public`"):
+        await move(database_url, empty_url, tmp_path / "desk.tar")
+    assert await conn.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+    await conn.execute("ALTER EXTENSION vector SET SCHEMA public")
+    await conn.close()
+    await restore(empty_url, tmp_path / "desk.tar", report=hear_nothing)
+
+
+@contextmanager
+def limit_files(size: int) -> Iterator[None]:
+    """As on a disk that is nearly full: no file of this process grows beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_a_disk_without_room_is_told_with_the_name_of_the_file_and_nothing_stays(
+    database_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "desk.tar"
+    with limit_files(16 * 1024), pytest.raises(BackupError, match=r"desk\.tar cannot be written: File too large"):
+        await back_up(database_url, path, product="0.1.0", key="k", report=hear_nothing)
+    assert not any(map(Path.exists, (path, path.with_name("desk.tar.part"))))
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("gone"), TimeoutError()])
+def test_a_database_that_goes_away_meanwhile_is_not_taken_for_a_disk(error: OSError, tmp_path: Path) -> None:
+    with pytest.raises(type(error)), write_whole(tmp_path / "desk.tar"):
+        raise error
 
 
 def test_a_second_backup_to_the_same_name_is_refused_and_the_first_stays_whole(tmp_path: Path) -> None:
