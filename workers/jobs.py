@@ -191,7 +191,7 @@ class JobKeeper:
             await self._fail(job, f"no sender is configured for {request.channel}")
             return
         try:
-            receipt = await sender.send(_write_test(job, request))
+            receipt = await sender.send(_write_test(job, request, partial(self._hand_over, job)))
         except DeliveryUncertain as error:
             await self._fail(job, f"it may or may not have been sent: {error}")
         except (DeliveryFailed, SignInNeeded) as error:
@@ -199,6 +199,11 @@ class JobKeeper:
         else:
             answer = TrialReceipt(vendor_id=receipt.vendor_id)
             await self._settle(job, lambda conn: jobs.finish(conn, job, answer))
+
+    async def _hand_over(self, job: Job) -> None:
+        """The vendor may have it from here on, unless the desk was paused after the claim."""
+        if not await run_patiently(self._pool, lambda conn: jobs.may_send(conn, job), patience_seconds=READ_SECONDS):
+            raise DeliveryFailed("the desk was paused before it was sent", permanent=True)
 
     async def _fail(self, job: Job, problem: str) -> None:
         await self._settle(job, lambda conn: jobs.fail(conn, job, problem))
@@ -239,7 +244,7 @@ def _describe(passage: Passage) -> FoundPassage:
     )
 
 
-def _write_test(job: Job, request: TrialMessage) -> OutboundMessage:
+def _write_test(job: Job, request: TrialMessage, hand_over: Callable[[], Awaitable[None]]) -> OutboundMessage:
     """Nothing of it is stored: there is no conversation that an answer could belong to."""
     return OutboundMessage(
         id=MessageId(job.id),
@@ -251,4 +256,5 @@ def _write_test(job: Job, request: TrialMessage) -> OutboundMessage:
         attempt=1,
         lease_token=job.lease_token,
         path=request.path,
+        hand_over=hand_over,
     )

@@ -98,6 +98,13 @@ async def give_up_older(conn: Conn, before: datetime, problem: str) -> None:
     await _SQL["give_up_older"].execute(conn, before=before, problem=problem)
 
 
+async def may_send(conn: Conn, job: Job) -> bool:
+    """Whether the desk still sends. Raises JobLost."""
+    is_running: bool | None = await _SQL["may_send"].fetch_value(conn, id=job.id, token=job.lease_token)
+    _require(is_running)
+    return bool(is_running)
+
+
 async def renew(conn: Conn, job: Job, *, lease_seconds: float) -> None:
     """Hold the job for longer. Raises JobLost."""
     _require(await _SQL["renew"].fetch_value(conn, id=job.id, token=job.lease_token, lease_seconds=lease_seconds))

@@ -36,6 +36,11 @@ UPDATE jobs SET state = 'failed', problem = :problem, lease_token = NULL, finish
  WHERE kind = 'test_message' AND state IN ('queued', 'working') AND created_at < :before
 RETURNING id;
 
+-- name: may_send
+-- The desk may have been paused since the job was claimed; without its row it counts as paused.
+SELECT (SELECT paused_at IS NULL FROM desk_state) IS TRUE AS may_send
+  FROM jobs WHERE id = :id AND lease_token = :token AND state = 'working';
+
 -- name: renew
 UPDATE jobs SET ready_at = now() + make_interval(secs => :lease_seconds::float8)
  WHERE id = :id AND lease_token = :token AND state = 'working'

@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from channels.base import Receipt
+from agent.knowledge.embedder import Embedders
+from agent.knowledge.search import KnowledgeSearch
+from channels.base import ChannelKit, Receipt
+from channels.mail.write import MailWriter
 from database import outbox, queue
 from database.pause import resume_desk
 from database.pool import Conn, DbConnection, DbPool
@@ -18,6 +21,7 @@ from tests.workers.outgoing import Desk as Outgoing
 from tests.workers.outgoing import open_desk
 from tests.workers.stubs import Desk, think_a_handover
 from tests.workers.test_delivery import StubSender
+from workers.jobs import JobKeeper
 
 PAST = datetime.now(UTC) - timedelta(hours=1)
 Claim = Callable[[Conn], Awaitable[int]]
@@ -60,10 +64,15 @@ async def fill(conn: Conn) -> ConversationId:
     other = await open_conversation(conn, "TF-3", channel="gmail")
     doubtful = await queue_reply(conn, other, channel="gmail")
     await conn.execute("UPDATE outbox SET state = 'unknown', tried_at = now() WHERE id = $1", doubtful)
+    await queue_test(conn)
+    return conversation_id
+
+
+async def queue_test(conn: Conn) -> None:
+    """A test message."""
     path = MailPath(to="ann@example.com", subject="A test")
     trial = TrialMessage(channel="gmail", inbox="support@example.com", to=path.to, path=path, text="Does this arrive?")
     await jobs.add_test_message(conn, trial)
-    return conversation_id
 
 
 @pytest.mark.parametrize("claim", [claim_turns, claim_one_thread, claim_replies, claim_doubts, claim_tests])
@@ -108,6 +117,34 @@ async def test_a_reply_that_was_claimed_before_the_pause_is_not_handed_over_any_
     assert sender.sent == []
     row = await desk.read()
     assert (row["state"], row["handed_at"]) == ("sending", None)
+
+
+async def test_a_test_message_that_was_claimed_before_the_pause_fails_and_is_not_handed_over(pool: DbPool) -> None:
+    sender = CarefulSender([Receipt("vendor-1"), Receipt("vendor-2")])
+    keeper = JobKeeper(
+        pool,
+        Embedders(),
+        KnowledgeSearch(pool, None),
+        {"gmail": ChannelKit("gmail", MailWriter(), sender)},
+        confidence_threshold=0.75,
+        notify=lambda _channel, _payload: None,
+        poll_seconds=1.0,
+    )
+    async with pool.acquire() as conn, conn.transaction():
+        await queue_test(conn)
+        await queue_test(conn)
+        first, second = await jobs.claim(conn, "test_message", max_jobs=2, lease_seconds=60, max_attempts=1)
+    await keeper.handle(first)
+    async with pool.acquire() as conn:
+        await desk_state.pause(conn, "moving")
+    await keeper.handle(second)
+    assert [message.id for message in sender.sent] == [first.id]
+    async with pool.acquire() as conn:
+        found = [await jobs.find(conn, "test_message", job.id) for job in (first, second)]
+    assert [(job.state, job.problem) for job in found if job is not None] == [
+        ("done", None),
+        ("failed", "the desk was paused before it was sent"),
+    ]
 
 
 async def test_pausing_twice_keeps_the_first_reason_and_resuming_twice_does_nothing(conn: DbConnection) -> None:
