@@ -71,7 +71,8 @@ def main() -> None:
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         _fail("the database does not have this version's tables; run `nightdesk migrate` first")
     except DATABASE_ERRORS as error:
-        _fail(f"the database cannot be used: {type(error).__name__}: {error}; check DATABASE_URL")
+        reason = f"{type(error).__name__}: {error}"
+        _fail(f"the database cannot be used: {reason}; check DATABASE_URL, and DATABASE_LISTENER_URL where it is set")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

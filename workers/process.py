@@ -23,6 +23,10 @@ from workers.vitals import Vitals
 from workers.worker import Worker
 
 
+class WorkerBroken(Exception):
+    """A part without which a worker does harm has ended by itself."""
+
+
 async def run_worker(
     settings: Settings, database_url: str, stop: asyncio.Event, *, tracing: Tracing | None = None
 ) -> None:
@@ -55,6 +59,13 @@ async def _work(
     vitals: Vitals,
     tracing: Tracing | None,
 ) -> None:
+    is_broken = False
+
+    def break_off() -> None:
+        nonlocal is_broken
+        is_broken = True
+        stop.set()
+
     embedders = await asyncio.to_thread(load_embedders, settings.embedding, settings.openai)
     async with aclosing(await build_agent(settings, pool, embedders)) as agent:
         notifier = Notifier(database_url)
@@ -85,8 +96,10 @@ async def _work(
             KnowledgeKeeper(database_url, pool, embedders, settings.knowledge).run(),
             jobs.run(),
             *keepers,
-            on_death=stop.set,  # without a heartbeat its leases would run out; whoever supervises it starts another
+            on_death=break_off,  # without a heartbeat its leases would run out
         ):
             vitals.begin(lambda: worker.heartbeat.is_beating)
             await worker.run(stop, on_stop=vitals.end)
             await notifier.flush()
+    if is_broken:
+        raise WorkerBroken("a background job died; whoever supervises this worker starts another")
