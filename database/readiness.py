@@ -46,6 +46,10 @@ class Readiness:
                     return "ready"
                 missing = await count_missing(conn)
         except DATABASE_ERRORS as error:
+            if self._is_busy():
+                # A flood takes all processes alike, and taking them out of service would make it an outage. A database
+                # that is silent is seen as soon as the statements that wait for it are given up.
+                return self._state
             self._log.warning("not ready, the database does not answer", error=type(error).__name__)
             return "no_database"
         if missing:
@@ -53,3 +57,6 @@ class Readiness:
             return "old_schema"
         self._has_schema = True
         return "ready"
+
+    def _is_busy(self) -> bool:
+        return self._pool.get_idle_size() == 0 and self._pool.get_size() == self._pool.get_max_size()

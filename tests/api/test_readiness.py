@@ -12,7 +12,7 @@ from core.version import VERSION
 from database import readiness
 from database.init_db import init_db
 from database.migrate import migrate, read_migrations
-from database.pool import connect
+from database.pool import connect, open_pool
 from database.readiness import Readiness
 from tests.api.service import FORM, Service, expect_problem, issue_key, open_service, submit
 from tests.outages.server import proxied
@@ -104,6 +104,22 @@ async def test_many_probes_are_one_question(fresh: Service, monkeypatch: pytest.
     assert await asked.read() == "ready", "nobody asked the database, which is away by now"
     now = 1.0
     assert await asked.read() == "no_database"
+
+
+async def test_a_process_whose_connections_are_all_at_work_stays_what_it_was(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(readiness, "ANSWER_SECONDS", 0.05)
+    async with open_pool(database_url, application="test", max_size=1) as pool:
+        asked = Readiness(pool)
+        async with pool.acquire():
+            assert await asked.read() == "no_database", "nothing is known of it yet"
+        monkeypatch.setattr(readiness, "ANSWER_SECONDS", 20.0)
+        assert await asked.read() == "ready"
+        monkeypatch.setattr(readiness, "ANSWER_SECONDS", 0.05)
+        async with pool.acquire():
+            assert await asked.read() == "ready"
 
 
 async def test_a_bug_is_not_taken_for_a_missing_migration(fresh: Service) -> None:
