@@ -84,7 +84,8 @@ async def test_a_channel_is_closed_and_told_how_long_to_wait(console: Console, o
     await form.get_by_role("switch").set_checked(False, force=True)
     await expect(form).to_contain_text("Closed")
     await form.get_by_label("Wait for more messages").click()
-    await console.page.get_by_role("option", name="3 seconds").click()
+    async with console.page.expect_response(lambda response: response.request.method == "PATCH"):  # or it is cut off
+        await console.page.get_by_role("option", name="3 seconds").click()
     await console.page.reload()
     await expect(form).to_contain_text("Closed")
     await expect(form.get_by_role("combobox", name="Wait for more messages")).to_have_value("3 seconds")
