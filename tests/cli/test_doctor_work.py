@@ -1,6 +1,6 @@
 """`nightdesk doctor` and the work: who does it, what waits, what failed, and who can get in."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from cli.context import ADMIN_KEY_FILE
 from cli.doctor.accounts import plan_accounts
 from cli.doctor.work import plan_work
+from core.clock import read_system_clock
 from core.ids import new_id
 from core.settings import OpenAISettings, Settings
 from database.pool import Conn, DbPool
@@ -21,7 +22,6 @@ from tests.cli.doctor_desk import Trouble, find_troubles, make_settings
 from tests.cli.test_queue_command import bury
 from tests.database.builders import open_conversation, publish_texts, queue_reply
 
-NOW = datetime.now(UTC)
 GMAIL = "support@example.com"
 NO_WORKER = ("Workers", "problem", "no worker runs: messages are taken and nobody answers", "Run `nightdesk worker`.")
 
@@ -37,7 +37,7 @@ async def begin_work(conn: Conn, *, brain: str = "offline", is_elected: bool = T
 
 async def examine(pool: DbPool, settings: Settings | None = None) -> list[Trouble]:
     """What is wrong with the work."""
-    return await find_troubles(plan_work(pool, settings or make_settings(Path()), lambda: NOW))
+    return await find_troubles(plan_work(pool, settings or make_settings(Path()), read_system_clock))
 
 
 async def watch_gmail(pool: DbPool, until: datetime) -> None:
@@ -53,7 +53,7 @@ async def test_a_desk_at_work_is_fine(pool: DbPool) -> None:
         await begin_work(conn)
         await publish_texts(conn, "alice", "hello")
         await queue_reply(conn, await open_conversation(conn))
-    await watch_gmail(pool, NOW + timedelta(days=6))
+    await watch_gmail(pool, read_system_clock() + timedelta(days=6))
     assert not await examine(pool, make_settings(Path(), gmail=make_gmail("http://127.0.0.1:9")))
 
 
@@ -157,7 +157,7 @@ async def test_an_inbox_in_trouble_is_told_on_both_sides(pool: DbPool) -> None:
 async def test_pushes_that_end_are_told(ahead: timedelta, expected: str, pool: DbPool) -> None:
     async with pool.acquire() as conn:
         await begin_work(conn)
-    await watch_gmail(pool, NOW + ahead)
+    await watch_gmail(pool, read_system_clock() + ahead)
     ((subject, level, found, remedy),) = await examine(pool)
     assert (subject, level) == ("Inboxes", "problem")
     assert expected in found
@@ -192,7 +192,7 @@ async def test_what_is_kept_beyond_its_time_is_told(pool: DbPool) -> None:
 
 async def examine_accounts(pool: DbPool, folder: Path = Path(), **parts: Any) -> list[Trouble]:
     """What is wrong with who can get in."""
-    return await find_troubles(plan_accounts(pool, make_settings(folder, **parts), lambda: NOW))
+    return await find_troubles(plan_accounts(pool, make_settings(folder, **parts), read_system_clock))
 
 
 async def open_admin(conn: Conn) -> None:

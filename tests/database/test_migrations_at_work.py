@@ -103,11 +103,14 @@ async def test_the_lock_that_it_waits_for_blocks_others_for_no_longer_than_its_t
     await other.fetch("SELECT * FROM letters")
     running = asyncio.ensure_future(migrate(conn, [FIRST, COLUMN], wait=pauses))
     async with asyncio.timeout(60):
-        while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        while not await other.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'letters'::regclass"
+        ):
             pass
     customer = await connect(empty_url, application="a form")
     async with asyncio.timeout(60):
         await customer.execute("INSERT INTO letters VALUES (1, 'queued behind the migration')")
+        await pauses.begun.wait()
     await customer.close()
     assert pauses.seconds == [1.0], "the migration has given way"
     await reading.commit()
