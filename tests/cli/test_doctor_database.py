@@ -1,6 +1,7 @@
 """`nightdesk doctor` and the database: what it is, whether it is ours, and what keeps it from working well."""
 
 import dataclasses
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from core.clock import read_system_clock
 from database.pool import DbPool, connect
 from database.queries import checkup
 from tests.acceptance.processes import find_free_port
-from tests.cli.doctor_desk import NOW, find_troubles, list_troubles, make_settings
+from tests.cli.doctor_desk import find_troubles, list_troubles, make_settings
 
 
 async def examine(folder: Path, url: str | None) -> list[Result]:
@@ -79,7 +80,8 @@ async def test_a_private_or_encrypted_way_to_the_server_is_fine(pool: DbPool) ->
 
 
 async def test_a_database_whose_clock_is_wrong_is_told(pool: DbPool, tmp_path: Path) -> None:
-    ((subject, level, found, _),) = await find_troubles(plan_facts(pool, make_settings(tmp_path), lambda: NOW))
+    checks = plan_facts(pool, make_settings(tmp_path), lambda: read_system_clock() + timedelta(hours=1))
+    ((subject, level, found, _),) = await find_troubles(checks)
     assert (subject, level) == ("Clock", "problem")
     assert "the clock of this machine" in found
 
